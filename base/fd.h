@@ -1,0 +1,25 @@
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+/* Descriptors: whole reads and writes, paths. All opened fds are O_CLOEXEC. */
+#include "base/buf.h"
+#include "base/err.h"
+#include <sys/types.h>
+
+void fd_close(int *fd); /* closes if >= 0, sets -1 */
+/* All n bytes or an error; EINTR is retried. 0 or -errno. */
+int fd_write_all(int fd, const void *p, size_t n);
+int fd_pwrite_all(int fd, const void *p, size_t n, off_t at);
+/* Up to n bytes until EOF; returns the count or -errno. */
+ssize_t fd_read_full(int fd, void *p, size_t n);
+ssize_t fd_pread_full(int fd, void *p, size_t n, off_t at);
+/* The whole file (also of /proc) appended to out. 0 or -errno. */
+int fd_read_file(const char *path, struct buf *out);
+int fd_read_all(int fd, struct buf *out);
+/* mkdir -p with mode for what is made. 0 or -errno. */
+int fd_mkdirs(const char *path, mode_t mode);
+/* Move fd to a number >= min and close the original; keeps low numbers for
+ * the program we record. Returns the new fd or -errno. */
+int fd_move_high(int fd, int min);
+
+#endif

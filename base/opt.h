@@ -1,0 +1,49 @@
+#ifndef BASE_OPT_H
+#define BASE_OPT_H
+
+/*
+ * One table per command: it parses the command line, prints --help, feeds the
+ * bash completion and is compared with the manual page.
+ */
+#include "base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum opt_kind {
+	OPT_FLAG,	/* bool *: set true */
+	OPT_COUNT,	/* int *: incremented (-vv) */
+	OPT_STR,	/* const char **: the argument, borrowed from argv */
+	OPT_STRS,	/* struct opt_strs *: may be given several times */
+	OPT_U64,	/* uint64_t *: decimal or 0x; k, M, G suffixes */
+	OPT_OPT_STR,	/* const char **: --name or --name=ARG ("" without) */
+};
+
+struct opt {
+	char letter;		/* 0 = none */
+	const char *name;	/* long name without dashes; NULL ends the table */
+	enum opt_kind kind;
+	void *value;
+	const char *arg;	/* "N", "URL": as shown in help; NULL for flags */
+	const char *help;	/* one line */
+};
+
+struct opt_strs {
+	const char **v;
+	size_t len;
+};
+
+/*
+ * Parse argv[1..]; stops at "--" or, with stop_at_operand, at the first word
+ * that is no option. Operands are moved to the front of argv, *out_argc says
+ * how many. Long options may be abbreviated unambiguously.
+ * Errors: E_USAGE naming the word and, where there is a near one, the option
+ * that was probably meant.
+ */
+int opt_parse(const struct opt *opts, int argc, char **argv,
+	      bool stop_at_operand, int *out_argc, struct err *err);
+/* The table as --help shows it: two columns, wrapped to width. */
+void opt_help(const struct opt *opts, FILE *out, int width);
+void opt_strs_free(struct opt_strs *s);
+
+#endif

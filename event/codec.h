@@ -1,0 +1,46 @@
+#ifndef EVENT_CODEC_H
+#define EVENT_CODEC_H
+
+/*
+ * Events to bytes and back: columns, each value as the difference from the
+ * previous event of the same kind and call, then zstd level 1. Up to
+ * CHUNK_EVENTS consecutive events make a chunk. This file is used by the
+ * writer, the reader and the server-side wrapper: caller's memory only, no
+ * mem_*, no die() in decoding. Input is hostile.
+ */
+#include "base/buf.h"
+#include "base/err.h"
+#include "event/event.h"
+
+#define CHUNK_EVENTS 8000u
+#define CHUNK_CODEC 1u /* stored; append-only */
+
+struct chunk_info {
+	uint64_t first_seq;
+	uint32_t n;
+	uint32_t n_errors;
+	uint64_t t_min, t_max; /* time_ns */
+	uint32_t raw_len;      /* before compression */
+};
+
+/*
+ * Encode n events with consecutive seq into out (appended), and fill *info.
+ * Memory beyond out is the encoder's own and kept between calls.
+ */
+struct encoder;
+struct encoder *encoder_new(void);
+void encoder_free(struct encoder *e);
+int encoder_chunk(struct encoder *e, const struct event *ev, size_t n,
+		  struct buf *out, struct chunk_info *info, struct err *err);
+
+/* What decode needs: bytes of scratch and number of events for a chunk. */
+int chunk_peek(struct span bytes, struct chunk_info *out, size_t *out_scratch,
+	       struct err *err);
+/*
+ * Decode into ev[info.n]; payloads point into scratch (of the size that
+ * chunk_peek gave). Errors: E_FORMAT.
+ */
+int chunk_decode(struct span bytes, struct event *ev, size_t n, void *scratch,
+		 size_t scratch_len, struct err *err);
+
+#endif

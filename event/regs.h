@@ -1,0 +1,37 @@
+#ifndef EVENT_REGS_H
+#define EVENT_REGS_H
+
+/*
+ * The general registers of a task, in the order and layout of the kernel's
+ * struct user_regs_struct (sys/user.h, x86-64), so that one copy does.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+struct regs {
+	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+	uint64_t rax, rcx, rdx, rsi, rdi, orig_rax, rip, cs, eflags;
+	uint64_t rsp, ss, fs_base, gs_base, ds, es, fs, gs;
+};
+
+/* Names and offsets, for printing and comparing; name NULL ends it. */
+struct reg_desc {
+	const char *name;
+	size_t offset;
+};
+extern const struct reg_desc reg_table[];
+
+/*
+ * The canonical form in which registers are compared and hashed: rcx, r11 and
+ * orig_rax cleared, of eflags only the status flags and DF (0xcd5), segment
+ * selectors left out. See PITFALLS: a system call clobbers rcx and r11, TF and RF
+ * depend on the tracer.
+ */
+void regs_canonical(struct regs *r);
+/* A 32-bit hash of the canonical form (all of it but rip and rsp, which
+ * events carry, and rax, which a call replaces). */
+uint32_t regs_hash(const struct regs *r);
+/* The value of register i of reg_table. */
+uint64_t regs_get(const struct regs *r, size_t i);
+
+#endif

@@ -1,0 +1,52 @@
+#ifndef RECORDER_RECORDER_H
+#define RECORDER_RECORDER_H
+
+/*
+ * Records a command: seizes it, follows every task of its tree, and puts what
+ * happens into a sink. Runs in the tracer thread; returns when the last task ended.
+ */
+#include "base/err.h"
+#include "base/opt.h"
+#include "event/sink.h"
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct record_opts {
+	char *const *argv;	 /* the command; argv[0] is looked up in PATH */
+	char *const *envp;
+	unsigned cpus;		 /* how many CPUs programs see; 0 = 1 */
+	uint64_t checksum_every; /* a checksum event every N events of a space; 0 = never,
+				  * except at exec and at a process's end when on: 1 = those only */
+	bool keep_privs;
+	uint64_t flush_ms;	 /* close a chunk after so long; 0 = 200 */
+};
+
+struct record_result {
+	int status;		/* wait status of the command itself */
+	uint64_t events;
+	uint64_t tasks;
+	struct buf notes;	/* lines for the end: unknown calls, refusals */
+};
+
+struct recorder;
+
+/*
+ * Start: fork the command (stopped before its exec), seize it. The calling
+ * process is the tracer and, for the program, its parent unless parent_pid
+ * says who forked it already (see tracee/spawn.h).
+ * Errors: E_PTRACE_DENIED with a hint, E_NESTED, E_EXEC (ENOENT, EACCES kept in
+ * the text; err->code is -ENOENT or -EACCES so that the caller can exit 127, 126).
+ */
+int recorder_start(struct recorder **out, const struct record_opts *o,
+		   struct sink *sink, struct err *err);
+/* The command's pid, for forwarding signals. */
+pid_t recorder_pid(const struct recorder *r);
+/* Handle one stop. 1 = go on, 0 = the last task ended, negative = error. */
+int recorder_step(struct recorder *r, struct err *err);
+/* True once the command itself (the first process) has ended: *out_status. */
+bool recorder_command_done(const struct recorder *r, int *out_status);
+/* Kill everything that still runs (second Ctrl-C on a detached recording). */
+void recorder_kill(struct recorder *r);
+int recorder_finish(struct recorder *r, struct record_result *out, struct err *err);
+
+#endif

@@ -1,0 +1,15 @@
+#ifndef TRACEE_FILTER_H
+#define TRACEE_FILTER_H
+
+/*
+ * The seccomp filter of every recorded and replayed task: calls from the
+ * agent's gadget pass, everything else stops at the tracer; foreign
+ * architectures too. Inherited and immutable, so the gadget's address is too.
+ */
+#include "base/err.h"
+
+/* Install in the calling process (child, before exec). Sets no_new_privs
+ * unless the caller has CAP_SYS_ADMIN and keep_privs is set. */
+int filter_install(int keep_privs, struct err *err);
+
+#endif

@@ -1,0 +1,28 @@
+#ifndef TRACEE_MAPS_H
+#define TRACEE_MAPS_H
+
+/* The mappings of a process as /proc/PID/maps tells them. */
+#include "base/arena.h"
+#include "base/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct vma {
+	uint64_t start, end;
+	uint32_t prot;	 /* PROT_* */
+	bool shared;
+	uint64_t offset;
+	uint64_t dev, ino; /* 0 = anonymous */
+	const char *name;  /* path or "[stack]"; "" = none; in the arena */
+};
+
+struct maps {
+	struct vma *v;
+	size_t len;
+};
+
+int maps_read(pid_t pid, struct arena *a, struct maps *out, struct err *err);
+const struct vma *maps_find(const struct maps *m, uint64_t addr); /* or NULL */
+
+#endif

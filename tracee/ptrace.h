@@ -1,0 +1,32 @@
+#ifndef TRACEE_PTRACE_H
+#define TRACEE_PTRACE_H
+
+/*
+ * Every ptrace request, with errors as values: -E_GONE when the task died
+ * (ESRCH can come at any time), otherwise -errno. Tracer thread only: the one
+ * that seized (ptrace(2): requests from another thread get ESRCH).
+ */
+#include "base/buf.h"
+#include "base/err.h"
+#include "event/regs.h"
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+int ptrace_seize(pid_t tid, struct err *err); /* with all options incl. EXITKILL */
+/* Resume; request is PTRACE_CONT, _SYSCALL, _SINGLESTEP, _SYSEMU, _LISTEN. */
+int ptrace_resume(pid_t tid, int request, int signo);
+int ptrace_interrupt(pid_t tid);
+int ptrace_get_regs(pid_t tid, struct regs *out);
+int ptrace_set_regs(pid_t tid, const struct regs *r);
+int ptrace_get_xstate(pid_t tid, struct buf *out); /* replaces out's contents */
+int ptrace_set_xstate(pid_t tid, struct span xstate);
+int ptrace_get_siginfo(pid_t tid, uint8_t out[128]);
+int ptrace_set_siginfo(pid_t tid, const uint8_t si[128]);
+int ptrace_get_sigmask(pid_t tid, uint64_t *out);
+int ptrace_set_sigmask(pid_t tid, uint64_t mask);
+int ptrace_event_msg(pid_t tid, unsigned long *out);
+/* 0 none, 1 entry, 2 exit, 3 seccomp (PTRACE_GET_SYSCALL_INFO). */
+int ptrace_syscall_op(pid_t tid);
+
+#endif

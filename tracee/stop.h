@@ -1,0 +1,42 @@
+#ifndef TRACEE_STOP_H
+#define TRACEE_STOP_H
+
+/*
+ * What wait reported, decoded once (ptrace(2), "Stopped states"; order of the
+ * tests matters). The caller may do with each kind what is said beside it.
+ */
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum stop_kind {
+	STOP_NONE,	/* nothing to report now */
+	STOP_EXITED,	/* reaped: code. No ptrace request any more */
+	STOP_KILLED,	/* reaped: signo, core. No ptrace request any more */
+	STOP_SECCOMP,	/* at a syscall's entry, not executed yet */
+	STOP_SYSCALL,	/* entry or exit stop after PTRACE_SYSCALL */
+	STOP_SIGNAL,	/* signo is about to be delivered; GETSIGINFO works */
+	STOP_GROUP,	/* job control stopped the process by signo: LISTEN or CONT */
+	STOP_EVENT_STOP,/* INTERRUPT, or a new task's first stop */
+	STOP_FORK, STOP_VFORK, STOP_CLONE, /* message: new tid */
+	STOP_VFORK_DONE,
+	STOP_EXEC,	/* message: former tid; still inside execve */
+	STOP_EXIT,	/* about to die; message: wait status */
+};
+
+struct stop {
+	enum stop_kind kind;
+	pid_t tid;
+	int status;	/* raw */
+	int signo;
+	int code;
+};
+
+void stop_decode(pid_t tid, int status, struct stop *out);
+/*
+ * Wait for any traced task (tid -1) or one. Without block, kind STOP_NONE when
+ * nothing is there. Returns 0, -ECHILD when there is nobody to wait for, -EINTR.
+ */
+int stop_wait(pid_t tid, bool block, struct stop *out);
+const char *stop_name(enum stop_kind k);
+
+#endif
