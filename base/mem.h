@@ -15,11 +15,14 @@ char *mem_strdup(const char *s) __attribute__((returns_nonnull));
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 void mem_free(void *p); /* NULL allowed */
 
-/* Print "pastime: text" to stderr, run the last wishes in reverse order of
- * registration, exit with status 125. */
+/* Run the last wishes in reverse order of registration (first, so that the
+ * terminal is back to normal), print "pastime: text" to stderr, exit with
+ * status 125. */
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-/* Register what die() must do first (restore the tty, flush). */
+/* Register what die() must do first (restore the tty, flush); a forked child
+ * does not inherit it. die_unwish takes it back. */
 void die_wish(void (*fn)(void *arg), void *arg);
+void die_unwish(void (*fn)(void *arg), void *arg);
 
 /* Our own bug, never what a tracee, user, file or server did. Always on. */
 #define ASSERT(x) \

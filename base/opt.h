@@ -15,7 +15,7 @@ enum opt_kind {
 	OPT_COUNT,	/* int *: incremented (-vv) */
 	OPT_STR,	/* const char **: the argument, borrowed from argv */
 	OPT_STRS,	/* struct opt_strs *: may be given several times */
-	OPT_U64,	/* uint64_t *: decimal or 0x; k, M, G suffixes */
+	OPT_U64,	/* uint64_t *: decimal or 0x; k, M, G = powers of 1024 */
 	OPT_OPT_STR,	/* const char **: --name or --name=ARG ("" without) */
 };
 
@@ -35,10 +35,11 @@ struct opt_strs {
 
 /*
  * Parse argv[1..]; stops at "--" or, with stop_at_operand, at the first word
- * that is no option. Operands are moved to the front of argv, *out_argc says
- * how many. Long options may be abbreviated unambiguously.
- * Errors: E_USAGE naming the word and, where there is a near one, the option
- * that was probably meant.
+ * that is no option ("-" is none). Operands are moved to the front of argv:
+ * argv[0] .. argv[*out_argc - 1], then NULL. Long options may be abbreviated
+ * unambiguously; options of one letter may be joined (-vn5).
+ * Errors: E_USAGE naming the word and, where there is a near one, with a hint
+ * at the option that was probably meant; argv may be half sorted then.
  */
 int opt_parse(const struct opt *opts, int argc, char **argv,
 	      bool stop_at_operand, int *out_argc, struct err *err);

@@ -7,6 +7,7 @@
  */
 #include "base/mem.h"
 #include <stddef.h>
+#include <string.h>
 
 #define VEC(type)           \
 	struct {            \
