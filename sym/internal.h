@@ -1,0 +1,39 @@
+#ifndef SYM_INTERNAL_H
+#define SYM_INTERNAL_H
+
+/* What the files of sym/ share. */
+#include "base/vec.h"
+#include "sym/sym.h"
+
+#include <elfutils/libdwfl.h>
+
+/* One file that is mapped somewhere in the space. */
+struct sym_module {
+	char *path;	 /* to open; "" = none */
+	char *shown;	 /* to print */
+	uint64_t start;	 /* of its lowest mapping */
+	uint64_t end;	 /* of its highest one */
+	uint64_t bias;	 /* run-time address - address in the file */
+	uint64_t eh_hdr; /* run-time address of .eh_frame_hdr, 0 = none */
+	uint64_t eh_hdr_len;
+	Dwfl_Module *dwfl; /* NULL: no ELF file that can be read */
+};
+
+struct symbols {
+	struct sym_ops ops;
+	VEC(struct sym_module) modules;
+	VEC(struct sym_map) maps; /* paths are the modules' */
+	Dwfl *dwfl;
+	struct unwinder *unwinder; /* unwind.c */
+	size_t capstone;	   /* csh, 0 = not open yet */
+};
+
+/* The module whose mappings cover addr, or NULL. */
+struct sym_module *symbols_module(struct symbols *s, uint64_t addr);
+int64_t symbols_read(struct symbols *s, uint64_t addr, void *out, size_t n);
+void unwinder_free(struct unwinder *u);
+void disasm_close(struct symbols *s);
+/* The start of the function around addr, or 0. */
+uint64_t symbols_function_start(struct symbols *s, uint64_t addr);
+
+#endif

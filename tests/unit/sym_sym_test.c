@@ -1,0 +1,164 @@
+/* The test looks at itself: its own memory, mappings and registers. */
+#include "sym/sym.h"
+
+#include "base/vec.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int64_t
+read_self(void *ctx, uint64_t addr, void *out, size_t n)
+{
+	struct iovec to = { out, n };
+	struct iovec from = { (void *)(uintptr_t)addr, n };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+}
+
+static struct symbols *
+symbols_of_self(struct arena *a)
+{
+	static const struct sym_ops ops = { .read = read_self };
+	VEC(struct sym_map) maps = { 0 };
+	struct symbols *s = symbols_new(&ops);
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[4200];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		struct sym_map m = { 0 };
+		char prot[5], path[4096] = "";
+
+		sscanf(line, "%lx-%lx %4s %lx %*s %*s %4095s", &m.start, &m.end,
+		       prot, &m.offset, path);
+		m.path = m.shown = *path ? arena_strdup(a, path) : NULL;
+		vec_push(&maps, m);
+	}
+	fclose(f);
+	cr_assert_eq(symbols_set_maps(s, maps.v, maps.len, NULL), 0);
+	vec_free(&maps);
+	return s;
+}
+
+/* A function whose name and lines the tests know; it recurses and notes the
+ * registers at the bottom. */
+__attribute__((noinline)) uint64_t landmark(struct regs *r, int depth);
+
+uint64_t
+landmark(struct regs *r, int depth)
+{
+	if (depth > 0)
+		return landmark(r, depth - 1) + 1;
+	__asm__ volatile("mov %%rsp, %0; mov %%rbp, %1; mov %%rbx, %2;"
+			 "mov %%r12, %3; mov %%r13, %4; mov %%r14, %5;"
+			 "mov %%r15, %6; lea (%%rip), %7"
+			 : "=m"(r->rsp), "=m"(r->rbp), "=m"(r->rbx),
+			   "=m"(r->r12), "=m"(r->r13), "=m"(r->r14),
+			   "=m"(r->r15), "=r"(r->rip));
+	return 0;
+}
+
+/* Unwinding needs the frames still alive: called at the bottom. */
+struct bottom {
+	struct symbols *s;
+	struct arena *a;
+	struct sym_frame *f;
+	size_t n;
+};
+
+__attribute__((noinline)) int dive(struct bottom *b, int depth);
+
+int
+dive(struct bottom *b, int depth)
+{
+	struct regs r = { 0 };
+
+	if (depth > 0)
+		return dive(b, depth - 1) + 1;
+	landmark(&r, 0);
+	/* landmark has returned: put the registers of this frame */
+	__asm__ volatile("mov %%rsp, %0; mov %%rbp, %1; mov %%rbx, %2;"
+			 "lea (%%rip), %3"
+			 : "=m"(r.rsp), "=m"(r.rbp), "=m"(r.rbx), "=r"(r.rip));
+	return symbols_backtrace(b->s, &r, 64, b->a, &b->f, &b->n, NULL);
+}
+
+Test(sym_sym, names_functions_and_lines)
+{
+	struct arena a = { 0 };
+	struct symbols *s = symbols_of_self(&a);
+	struct sym_place p;
+	uint64_t addr = (uint64_t)(uintptr_t)landmark;
+	uint64_t found, size;
+
+	symbols_lookup(s, addr + 4, &a, &p);
+	cr_assert_str_eq(p.function, "landmark");
+	cr_assert_eq(p.offset, 4);
+	cr_assert_not_null(p.file);
+	cr_assert_not_null(strstr(p.file, "sym_sym_test.c"));
+	cr_assert_gt(p.line, 0);
+	cr_assert_eq(symbols_by_name(s, "landmark", &found, &size, NULL), 0);
+	cr_assert_eq(found, addr);
+	cr_assert_lt(symbols_by_name(s, "no_such_name", &found, &size, NULL), 0);
+	symbols_lookup(s, 16, &a, &p);
+	cr_assert_null(p.function);
+	symbols_free(s);
+	arena_free(&a);
+}
+
+Test(sym_sym, unwinds_through_recursion_to_the_start)
+{
+	struct arena a = { 0 };
+	struct bottom b = { .a = &a, .s = symbols_of_self(&a) };
+	size_t dives = 0;
+	bool start_seen = false;
+
+	cr_assert_eq(dive(&b, 3), 3);
+	for (size_t i = 0; i < b.n; i++) {
+		const char *f = b.f[i].place.function;
+
+		dives += f && !strcmp(f, "dive");
+		start_seen |= f && !strcmp(f, "_start");
+	}
+	cr_assert_eq(dives, 4, "%zu frames of dive", dives);
+	cr_assert(start_seen);
+	symbols_free(b.s);
+	arena_free(&a);
+}
+
+Test(sym_sym, disassembles_forwards_and_backwards_alike)
+{
+	struct arena a = { 0 };
+	struct symbols *s = symbols_of_self(&a);
+	uint64_t addr = (uint64_t)(uintptr_t)landmark;
+	struct sym_insn fwd[6], back[5];
+	size_t n;
+
+	cr_assert_eq(symbols_disasm(s, addr, 6, fwd, &n, NULL), 0);
+	cr_assert_eq(n, 6);
+	cr_assert_eq(symbols_disasm_before(s, fwd[5].addr, 5, back, &n, NULL), 0);
+	cr_assert_eq(n, 5);
+	for (size_t i = 0; i < 5; i++) {
+		cr_assert_eq(back[i].addr, fwd[i].addr);
+		cr_assert_str_eq(back[i].text, fwd[i].text);
+	}
+	cr_assert_lt(symbols_disasm(s, 8, 1, fwd, &n, NULL), 0);
+	symbols_free(s);
+	arena_free(&a);
+}
+
+Test(sym_sym, reads_source_lines)
+{
+	struct arena a = { 0 };
+	const char **lines;
+	size_t n;
+
+	cr_assert_eq(sym_source_lines(__FILE__, 1, 2, &a, &lines, &n, NULL), 0);
+	cr_assert_eq(n, 2);
+	cr_assert_not_null(strstr(lines[0], "The test looks at itself"));
+	cr_assert_lt(sym_source_lines("/nowhere/x.c", 1, 2, &a, &lines, &n, NULL),
+		     0);
+	arena_free(&a);
+}
