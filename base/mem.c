@@ -40,8 +40,12 @@ mem_zalloc(size_t size)
 void *
 mem_calloc(size_t count, size_t size)
 {
-	void *p = calloc(count ? count : 1, size ? size : 1);
+	void *p = NULL;
+	size_t total;
 
+	/* calloc checks as well, but the sanitizers make it abort. */
+	if (!__builtin_mul_overflow(count, size, &total))
+		p = calloc(1, total ? total : 1);
 	if (!p)
 		die("out of memory: %zu times %zu bytes", count, size);
 	return p;
