@@ -1,0 +1,97 @@
+#!/bin/bash
+# Every #include "folder/file.h" must be an edge of the architecture, and a
+# library's headers stay in the folder that owns the library.
+set -eu
+cd "$TOP_SRCDIR"
+
+# FOLDER: what it may include, besides itself.
+edges='
+base:
+event:base
+agent:
+sym:event base
+tracee:sym event base agent/abi.h
+recorder:tracee event base agent/abi.h
+replayer:tracee sym event base agent/abi.h
+store:event base
+gdb:replayer/target.h sym event base
+tui:replayer/target.h store/query.h sym event base
+cli:recorder replayer gdb tui store sym event base
+sql:event base
+tools:event base agent
+bench:event base
+examples:
+tests:
+'
+
+# FOLDER: extended regular expression for the headers it alone may include.
+owned='
+store:libpq-fe[.]h|libpq/|postgres_ext[.]h|libpq-events[.]h
+tui:n?curses[.]h|ncursesw?/|panel[.]h|term[.]h
+sym:Zydis/|Zycore/|capstone/|libunwind.*[.]h|elfutils/|dwarf[.]h|libelf[.]h|gelf[.]h
+tracee:sys/ptrace[.]h|linux/ptrace[.]h|linux/seccomp[.]h|linux/filter[.]h|linux/audit[.]h
+sql:postgres[.]h|fmgr[.]h
+tests:criterion/
+'
+
+folders=$(sed -n 's/:.*//p' <<<"$edges")
+# shellcheck disable=SC2086 # one word per folder
+find $folders -type f \( -name '*.[chS]' -o -name '*.def' -o -name '*.inc' \) \
+	-print 2>/dev/null | sort | xargs awk -v edges="$edges" -v owned="$owned" '
+BEGIN {
+	n = split(edges, line, "\n")
+	for (i = 1; i <= n; i++) {
+		split(line[i], part, ":")
+		m = split(part[2], goal, " ")
+		for (j = 1; j <= m; j++)
+			may[part[1], goal[j]] = 1
+	}
+	n = split(owned, line, "\n")
+	for (i = 1; i <= n; i++) {
+		if (!split(line[i], part, ":"))
+			continue
+		owner[part[1]] = "^(" part[2] ")"
+	}
+}
+
+# A unit test counts as part of the folder that it tests.
+FNR == 1 {
+	folder = FILENAME
+	sub("/.*", "", folder)
+	tested = ""
+	if (FILENAME ~ "^tests/unit/") {
+		tested = FILENAME
+		sub("^tests/unit/", "", tested)
+		sub("_.*", "", tested)
+	}
+}
+
+function bad(why) {
+	printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0
+	failed = 1
+}
+
+/^[ \t]*#[ \t]*include[ \t]*"/ {
+	split($0, q, "\"")
+	file = q[2]
+	to = file
+	if (!sub("/.*", "", to)) {
+		if (file != "config.h" || folder == "agent")
+			bad("not written \"folder/file.h\"")
+		next
+	}
+	from = tested ? tested : folder
+	if (to != folder && to != from && !((from, to) in may) \
+	    && !((from, file) in may))
+		bad(from " may not include " to)
+}
+
+/^[ \t]*#[ \t]*include[ \t]*</ {
+	split($0, q, "[<>]")
+	for (who in owner)
+		if (q[2] ~ owner[who] && folder != who && tested != who)
+			bad("belongs to " who)
+}
+
+END { exit failed }
+'
