@@ -8,8 +8,12 @@
  */
 #include "base/err.h"
 
+/* The event message (ptrace_event_msg) of a seccomp stop. */
+#define FILTER_NATIVE 0u  /* an x86-64 call; x32 numbers have bit 30 set */
+#define FILTER_FOREIGN 1u /* int 0x80 and 32-bit programs */
+
 /* Install in the calling process (child, before exec). Sets no_new_privs
- * unless the caller has CAP_SYS_ADMIN and keep_privs is set. */
+ * unless the caller has CAP_SYS_ADMIN and keep_privs is set. Async-signal-safe. */
 int filter_install(int keep_privs, struct err *err);
 
 #endif

@@ -1,0 +1,11 @@
+#ifndef AGENT_BLOB_H
+#define AGENT_BLOB_H
+
+/* The bytes of the agent page, as linked at AGENT_BASE. */
+#include <stddef.h>
+#include <stdint.h>
+
+extern const uint8_t agent_blob[];
+extern const size_t agent_blob_len;
+
+#endif

@@ -1,0 +1,61 @@
+#include "tracee/filter.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/abi.h"
+
+#define LOAD(field) \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD_HIGH(field)                   \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
+		 offsetof(struct seccomp_data, field) + 4)
+/* Go on when equal, else skip n instructions. */
+#define ELSE_SKIP(value, n) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, (n))
+#define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
+
+/* clang-format off */
+static const struct sock_filter program[] = {
+	LOAD(arch),
+	ELSE_SKIP(AUDIT_ARCH_X86_64, 6),
+	LOAD(instruction_pointer),
+	ELSE_SKIP(AGENT_GADGET_AFTER, 3),
+	LOAD_HIGH(instruction_pointer),
+	ELSE_SKIP(AGENT_GADGET_AFTER >> 32, 1),
+	RETURN(SECCOMP_RET_ALLOW),
+	RETURN(SECCOMP_RET_TRACE | FILTER_NATIVE),
+	RETURN(SECCOMP_RET_TRACE | FILTER_FOREIGN),
+};
+/* clang-format on */
+
+static int
+install(void)
+{
+	struct sock_fprog prog = {
+		.len = sizeof(program) / sizeof(program[0]),
+		.filter = (struct sock_filter *)(uintptr_t)program,
+	};
+
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+}
+
+int
+filter_install(int keep_privs, struct err *err)
+{
+	/* Without no_new_privs the kernel asks for CAP_SYS_ADMIN. */
+	if (keep_privs && install() == 0)
+		return 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_errno(err, "cannot set no_new_privs");
+	if (install() < 0)
+		return err_errno(err, "cannot install a seccomp filter");
+	return 0;
+}

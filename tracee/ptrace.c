@@ -1,0 +1,161 @@
+#include "tracee/ptrace.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+
+_Static_assert(sizeof(struct regs) == sizeof(struct user_regs_struct),
+	       "struct regs is the kernel's register file");
+_Static_assert(offsetof(struct regs, orig_rax) ==
+		       offsetof(struct user_regs_struct, orig_rax),
+	       "same order");
+_Static_assert(offsetof(struct regs, gs) ==
+		       offsetof(struct user_regs_struct, gs),
+	       "same order");
+
+/* EXITKILL: without a tracer the filter answers ENOSYS to everything. */
+#define SEIZE_OPTIONS                                                       \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
+	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |                         \
+	 PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT |                     \
+	 PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
+
+/* Where a first read of the xsave area starts; AMX needs 11 KB. */
+#define XSTATE_FIRST 16384u
+
+static int
+request(int op, pid_t tid, unsigned long addr, unsigned long data)
+{
+	if (ptrace((enum __ptrace_request)op, tid, addr, data) >= 0)
+		return 0;
+	return errno == ESRCH ? -E_GONE : -errno;
+}
+
+static int
+request_ptr(int op, pid_t tid, unsigned long addr, const void *data)
+{
+	return request(op, tid, addr, (unsigned long)data);
+}
+
+int
+ptrace_seize(pid_t tid, struct err *err)
+{
+	int ret = request(PTRACE_SEIZE, tid, 0, SEIZE_OPTIONS);
+
+	if (ret == -E_GONE)
+		return err_set(err, E_GONE, "task %d is gone", tid);
+	if (ret == -EPERM || ret == -EACCES) {
+		ret = err_set(err, E_PTRACE_DENIED,
+			      "tracing of process %d is not permitted", tid);
+		err_hint(err, "pastime doctor");
+		return ret;
+	}
+	if (ret < 0) {
+		errno = -ret;
+		return err_errno(err, "cannot trace process %d", tid);
+	}
+	return 0;
+}
+
+int
+ptrace_resume(pid_t tid, int op, int signo)
+{
+	return request(op, tid, 0, (unsigned long)signo);
+}
+
+int
+ptrace_interrupt(pid_t tid)
+{
+	return request(PTRACE_INTERRUPT, tid, 0, 0);
+}
+
+int
+ptrace_get_regs(pid_t tid, struct regs *out)
+{
+	return request_ptr(PTRACE_GETREGS, tid, 0, out);
+}
+
+int
+ptrace_set_regs(pid_t tid, const struct regs *r)
+{
+	return request_ptr(PTRACE_SETREGS, tid, 0, r);
+}
+
+int
+ptrace_get_xstate(pid_t tid, struct buf *out)
+{
+	size_t size = out->cap > XSTATE_FIRST ? out->cap : XSTATE_FIRST;
+	struct iovec iov;
+	int ret;
+
+	for (;;) {
+		buf_clear(out);
+		iov.iov_base = buf_grow(out, size);
+		iov.iov_len = size;
+		ret = request_ptr(PTRACE_GETREGSET, tid, NT_X86_XSTATE, &iov);
+		if (ret < 0) {
+			buf_clear(out);
+			return ret;
+		}
+		if (iov.iov_len < size)
+			break;
+		size *= 2;
+	}
+	out->len = iov.iov_len;
+	return 0;
+}
+
+int
+ptrace_set_xstate(pid_t tid, struct span xstate)
+{
+	/* The kernel does not write through a SETREGSET vector. */
+	struct iovec iov = {
+		.iov_base = (void *)(uintptr_t)xstate.p,
+		.iov_len = xstate.len,
+	};
+
+	return request_ptr(PTRACE_SETREGSET, tid, NT_X86_XSTATE, &iov);
+}
+
+int
+ptrace_get_siginfo(pid_t tid, uint8_t out[128])
+{
+	return request_ptr(PTRACE_GETSIGINFO, tid, 0, out);
+}
+
+int
+ptrace_set_siginfo(pid_t tid, const uint8_t si[128])
+{
+	return request_ptr(PTRACE_SETSIGINFO, tid, 0, si);
+}
+
+int
+ptrace_get_sigmask(pid_t tid, uint64_t *out)
+{
+	return request_ptr(PTRACE_GETSIGMASK, tid, sizeof(*out), out);
+}
+
+int
+ptrace_set_sigmask(pid_t tid, uint64_t mask)
+{
+	return request_ptr(PTRACE_SETSIGMASK, tid, sizeof(mask), &mask);
+}
+
+int
+ptrace_event_msg(pid_t tid, unsigned long *out)
+{
+	return request_ptr(PTRACE_GETEVENTMSG, tid, 0, out);
+}
+
+int
+ptrace_syscall_op(pid_t tid)
+{
+	struct __ptrace_syscall_info info;
+	long n = ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(info), &info);
+
+	if (n < 0)
+		return errno == ESRCH ? -E_GONE : -errno;
+	return info.op;
+}
