@@ -1,0 +1,20 @@
+#ifndef RECORDER_EXEC_H
+#define RECORDER_EXEC_H
+
+/* A fresh image: put in what pastime needs, capture what it starts from. */
+#include "recorder/internal.h"
+
+/*
+ * At the exit stop of a successful execve (t->proc->space is new, its mem is
+ * open): put the agent in, hide the vdso, arm RDTSC and CPUID, capture the
+ * image. Puts the file events, then appends the items of the exec event to
+ * items. Uses buffers of its own, not r->items, unless items is that.
+ */
+int exec_capture(struct recorder *r, struct task *t, struct buf *items,
+		 struct err *err);
+/* Items of the header event: host facts, argv, env, descriptors. */
+int exec_header(struct recorder *r, struct task *t, struct buf *items,
+		struct err *err);
+void exec_forget(struct space *s);
+
+#endif

@@ -1,0 +1,19 @@
+#ifndef RECORDER_FILES_H
+#define RECORDER_FILES_H
+
+/* Contents of the files that programs map, stored once per version. */
+#include "recorder/internal.h"
+
+int files_init(struct recorder *r, struct err *err);
+void files_release(struct recorder *r);
+/*
+ * A file was mapped at [start, start + len) from offset: capture what the
+ * mapping shows, putting a file event when there is something new. *out_file = 0
+ * when there is nothing to capture (a device). Buffers of its own: r->items
+ * may be under construction.
+ */
+int files_capture(struct recorder *r, struct task *t, uint64_t start,
+		  uint64_t len, uint64_t offset, uint32_t prot, bool shared,
+		  uint64_t *out_file, struct err *err);
+
+#endif
