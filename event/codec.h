@@ -14,6 +14,10 @@
 
 #define CHUNK_EVENTS 8000u
 #define CHUNK_CODEC 1u /* stored; append-only */
+/* More payload than this in one chunk is refused; a writer closes a chunk long
+ * before, when its payloads reach CHUNK_PAYLOAD. */
+#define CHUNK_PAYLOAD_MAX (256u * 1024 * 1024)
+#define CHUNK_PAYLOAD (4u * 1024 * 1024)
 
 struct chunk_info {
 	uint64_t first_seq;
@@ -42,5 +46,8 @@ int chunk_peek(struct span bytes, struct chunk_info *out, size_t *out_scratch,
  */
 int chunk_decode(struct span bytes, struct event *ev, size_t n, void *scratch,
 		 size_t scratch_len, struct err *err);
+/* The same without unpacking payloads, which come out empty: for queries. */
+int chunk_decode_fields(struct span bytes, struct event *ev, size_t n,
+			void *scratch, size_t scratch_len, struct err *err);
 
 #endif

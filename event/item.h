@@ -39,6 +39,9 @@ struct blob_id {
 	uint8_t b[16]; /* XXH3-128 of the bytes, canonical (big endian) form; all zero = none */
 };
 
+/* The id of len <= BLOB_PIECE bytes. */
+void blob_id_of(struct span bytes, struct blob_id *out);
+
 struct item {
 	unsigned kind;
 	uint64_t addr;

@@ -18,7 +18,7 @@ struct pos {
 	uint64_t steps;
 };
 
-#define POS_TEXT_MAX 80
+#define POS_TEXT_MAX 96
 
 /* "e1234+0x401136#17+3"; returns text. */
 const char *pos_format(const struct pos *p, char text[POS_TEXT_MAX]);

@@ -1,0 +1,293 @@
+/*
+ * Bytes to events, also inside a database server: no memory of our own, no
+ * way out but a result. Input is hostile.
+ */
+#include "event/codec.h"
+
+#include <stdalign.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#include <zstd.h>
+
+#include "event/codec_format.h"
+
+struct column {
+	const uint8_t *p;
+	const uint8_t *end;
+};
+
+struct header {
+	struct chunk_info info;
+	uint32_t cols_raw, cols_len;
+	uint32_t pay_raw, pay_len;
+};
+
+static uint32_t
+get_u32(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+	       (uint32_t)p[3] << 24;
+}
+
+static uint64_t
+get_u64(const uint8_t *p)
+{
+	return get_u32(p) | (uint64_t)get_u32(p + 4) << 32;
+}
+
+static int
+damaged(struct err *err, const char *what)
+{
+	return err_set(err, E_FORMAT, "a chunk of events is damaged: %s", what);
+}
+
+static int
+header_read(struct span s, struct header *out, struct err *err)
+{
+	struct header h;
+	const uint8_t *p = s.p;
+
+	if (s.len < CHUNK_HEADER || get_u32(p + AT_MAGIC) != CHUNK_MAGIC)
+		return damaged(err, "it has no header");
+	if (p[AT_CODEC] != CHUNK_CODEC)
+		return err_set(err, E_FORMAT,
+			       "a chunk of events was written by another "
+			       "version (codec %u)", p[AT_CODEC]);
+	if (get_u32(p + AT_CHECK) !=
+	    (uint32_t)XXH3_64bits(p + AT_CODEC, s.len - AT_CODEC))
+		return damaged(err, "its checksum is wrong");
+	h.info.n = get_u32(p + AT_N);
+	h.info.n_errors = get_u32(p + AT_ERRORS);
+	h.info.first_seq = get_u64(p + AT_FIRST_SEQ);
+	h.info.t_min = get_u64(p + AT_T_MIN);
+	h.info.t_max = get_u64(p + AT_T_MAX);
+	h.cols_raw = get_u32(p + AT_COLS_RAW);
+	h.cols_len = get_u32(p + AT_COLS_LEN);
+	h.pay_raw = get_u32(p + AT_PAY_RAW);
+	h.pay_len = get_u32(p + AT_PAY_LEN);
+	if (h.info.n == 0 || h.info.n > CHUNK_EVENTS ||
+	    h.info.first_seq > UINT64_MAX - CHUNK_EVENTS ||
+	    h.cols_raw < COL_COUNT * 4 ||
+	    h.cols_raw > COL_COUNT * (4 + 10 * CHUNK_EVENTS) ||
+	    h.pay_raw > CHUNK_PAYLOAD_MAX ||
+	    (uint64_t)h.cols_len + h.pay_len != s.len - CHUNK_HEADER)
+		return damaged(err, "its header makes no sense");
+	h.info.raw_len = h.cols_raw + h.pay_raw;
+	*out = h;
+	return 0;
+}
+
+static size_t
+scratch_size(const struct header *h)
+{
+	return sizeof(struct predict) + alignof(struct predict) + h->cols_raw +
+	       h->pay_raw;
+}
+
+int
+chunk_peek(struct span bytes, struct chunk_info *out, size_t *out_scratch,
+	   struct err *err)
+{
+	struct header h;
+	int r;
+
+	if ((r = header_read(bytes, &h, err)) < 0)
+		return r;
+	if (out)
+		*out = h.info;
+	if (out_scratch)
+		*out_scratch = scratch_size(&h);
+	return 0;
+}
+
+/* Past its end a column reads as zeros, with p beyond end, which is looked at
+ * once, when all events are read. */
+static inline uint64_t
+get(struct column *c)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		uint8_t b;
+
+		if (c->p >= c->end) {
+			c->end = NULL;
+			return 0;
+		}
+		b = *c->p++;
+		v |= (uint64_t)(b & 0x7f) << shift;
+		if (b < 0x80)
+			return v;
+	}
+	c->end = NULL;
+	return 0;
+}
+
+static inline uint64_t
+get_difference(struct column *c, uint64_t was)
+{
+	uint64_t z = get(c);
+
+	return was + ((z >> 1) ^ (0 - (z & 1)));
+}
+
+static inline uint32_t
+get_fixed(struct column *c)
+{
+	uint32_t v;
+
+	if (!c->end || c->end - c->p < (ptrdiff_t)sizeof(v)) {
+		c->end = NULL;
+		return 0;
+	}
+	v = get_u32(c->p);
+	c->p += sizeof(v);
+	return v;
+}
+
+static int
+columns_open(struct column col[COL_COUNT], const uint8_t *p, size_t len,
+	     struct err *err)
+{
+	const uint8_t *lens = p;
+	const uint8_t *at = p + COL_COUNT * 4;
+	const uint8_t *end = p + len;
+
+	for (unsigned i = 0; i < COL_COUNT; i++) {
+		uint32_t n = get_u32(lens + i * 4);
+
+		if (n > (size_t)(end - at))
+			return damaged(err, "a column is too long");
+		col[i] = (struct column){ at, at + n };
+		at += n;
+	}
+	return at == end ? 0 : damaged(err, "bytes behind its columns");
+}
+
+static bool
+columns_done(const struct column col[COL_COUNT])
+{
+	for (unsigned i = 0; i < COL_COUNT; i++)
+		if (col[i].p != col[i].end)
+			return false;
+	return true;
+}
+
+static void
+get_event(struct column col[COL_COUNT], struct predict *p, struct event *ev)
+{
+	struct predict_row *row, *entered;
+	struct predict_row now;
+	const uint64_t *base;
+
+	ev->time_ns = p->time_ns = get_difference(&col[COL_TIME], p->time_ns);
+	p->task = (uint32_t)get_difference(&col[COL_TASK], p->task);
+	ev->task = p->task;
+	ev->kind = (uint16_t)get(&col[COL_KIND]);
+	ev->call = (int16_t)(uint16_t)(get(&col[COL_CALL]) - 1);
+	row = &p->rows[predict_index(ev->kind, ev->call)];
+	entered = &p->entered[ev->task % PREDICT_TASKS];
+	ev->flags = now.flags = (uint32_t)get(&col[COL_FLAGS]) ^ row->flags;
+	ev->reghash = now.reghash = get_fixed(&col[COL_REGHASH]) ^ row->reghash;
+	ev->dur_ns = get(&col[COL_DUR]);
+	base = ev->kind == EV_exit ? entered->v : row->v;
+	for (unsigned i = 0; i < V_RET; i++)
+		now.v[i] = get_difference(&col[COL_VALUE + i], base[i]);
+	now.v[V_RET] = get_difference(&col[COL_RET], row->v[V_RET]);
+	ev->pc = now.v[0];
+	ev->sp = now.v[1];
+	memcpy(ev->args, &now.v[2], sizeof(ev->args));
+	ev->ret = (int64_t)now.v[V_RET];
+	*row = now;
+	if (ev->kind == EV_enter)
+		*entered = now;
+}
+
+static int
+unpack(struct span z, uint8_t *to, size_t len, struct err *err)
+{
+	size_t n;
+
+	if (len == 0)
+		return z.len == 0 ? 0 : damaged(err, "bytes without events");
+	n = ZSTD_decompress(to, len, z.p, z.len);
+	if (ZSTD_isError(n))
+		return damaged(err, ZSTD_getErrorName(n));
+	return n == len ? 0 : damaged(err, "it unpacks to another size");
+}
+
+/* The fields of all events; payloads are set when pay is not NULL. */
+static int
+events_read(const struct header *h, struct column col[COL_COUNT],
+	    struct predict *p, const uint8_t *pay, struct event *ev,
+	    struct err *err)
+{
+	uint64_t at = 0;
+
+	memset(p, 0, sizeof(*p));
+	for (uint32_t i = 0; i < h->info.n; i++) {
+		uint64_t len;
+
+		ev[i].seq = h->info.first_seq + i;
+		get_event(col, p, &ev[i]);
+		len = get(&col[COL_PAYLOAD]);
+		if (len > h->pay_raw - at)
+			return damaged(err, "a payload is too long");
+		ev[i].payload = (struct span){ pay ? pay + at : NULL,
+					       pay ? (size_t)len : 0 };
+		at += len;
+	}
+	if (!columns_done(col))
+		return damaged(err, "a column is too short or too long");
+	return at == h->pay_raw ? 0 : damaged(err, "bytes behind its payloads");
+}
+
+static int
+decode(struct span s, struct event *ev, size_t n, void *scratch,
+       size_t scratch_len, bool payloads, struct err *err)
+{
+	struct column col[COL_COUNT];
+	struct predict *predict;
+	struct header h;
+	uint8_t *cols, *pay;
+	uintptr_t at = (uintptr_t)scratch;
+	int r;
+
+	if ((r = header_read(s, &h, err)) < 0)
+		return r;
+	if (n != h.info.n || scratch_len < scratch_size(&h))
+		return err_set(err, E_FORMAT,
+			       "a chunk of %u events and %zu bytes of scratch "
+			       "does not fit into %zu and %zu", h.info.n,
+			       scratch_size(&h), n, scratch_len);
+	at = (at + alignof(struct predict) - 1) &
+	     ~(uintptr_t)(alignof(struct predict) - 1);
+	predict = (struct predict *)at;
+	cols = (uint8_t *)(predict + 1);
+	pay = cols + h.cols_raw;
+	if ((r = unpack(span_of(s.p + CHUNK_HEADER, h.cols_len), cols,
+			h.cols_raw, err)) < 0 ||
+	    (r = columns_open(col, cols, h.cols_raw, err)) < 0)
+		return r;
+	if (payloads &&
+	    (r = unpack(span_of(s.p + CHUNK_HEADER + h.cols_len, h.pay_len),
+			pay, h.pay_raw, err)) < 0)
+		return r;
+	return events_read(&h, col, predict, payloads ? pay : NULL, ev, err);
+}
+
+int
+chunk_decode(struct span bytes, struct event *ev, size_t n, void *scratch,
+	     size_t scratch_len, struct err *err)
+{
+	return decode(bytes, ev, n, scratch, scratch_len, true, err);
+}
+
+int
+chunk_decode_fields(struct span bytes, struct event *ev, size_t n,
+		    void *scratch, size_t scratch_len, struct err *err)
+{
+	return decode(bytes, ev, n, scratch, scratch_len, false, err);
+}

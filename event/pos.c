@@ -1,0 +1,133 @@
+#include "event/pos.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *
+pos_format(const struct pos *p, char text[POS_TEXT_MAX])
+{
+	int n = snprintf(text, POS_TEXT_MAX, "e%" PRIu64, p->seq);
+
+	if (p->pc)
+		n += snprintf(text + n, POS_TEXT_MAX - (size_t)n,
+			      "+0x%" PRIx64 "#%" PRIu64, p->pc,
+			      p->visit ? p->visit : 1);
+	if (p->steps)
+		snprintf(text + n, POS_TEXT_MAX - (size_t)n, "+%" PRIu64,
+			 p->steps);
+	return text;
+}
+
+/* Digits of the given base at *s as a number; moves *s behind them. */
+static bool
+number(const char **s, int base, uint64_t *out)
+{
+	uint64_t v = 0;
+	const char *p = *s;
+
+	for (;; p++) {
+		unsigned d;
+
+		if (isdigit((unsigned char)*p))
+			d = (unsigned)(*p - '0');
+		else if (base == 16 && isxdigit((unsigned char)*p))
+			d = (unsigned)(tolower((unsigned char)*p) - 'a') + 10;
+		else
+			break;
+		if (__builtin_mul_overflow(v, (uint64_t)base, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)d, &v))
+			return false;
+	}
+	if (p == *s)
+		return false;
+	*s = p;
+	*out = v;
+	return true;
+}
+
+/* "e1234", "e1234+0x401136#17+3", "e1234+3". */
+static bool
+parse_exact(const char *s, struct pos *out)
+{
+	struct pos p = { 0 };
+
+	if (*s++ != 'e' || !number(&s, 10, &p.seq))
+		return false;
+	if (s[0] == '+' && s[1] == '0' && (s[2] == 'x' || s[2] == 'X')) {
+		s += 3;
+		if (!number(&s, 16, &p.pc) || p.pc == 0)
+			return false;
+		p.visit = 1;
+		if (*s == '#') {
+			s++;
+			if (!number(&s, 10, &p.visit) || p.visit == 0)
+				return false;
+		}
+	}
+	if (*s == '+') {
+		s++;
+		if (!number(&s, 10, &p.steps))
+			return false;
+	}
+	if (*s != '\0')
+		return false;
+	*out = p;
+	return true;
+}
+
+/* A plain decimal number followed by exactly suffix; no sign, no exponent, no
+ * locale. */
+static bool
+parse_decimal(const char *s, const char *suffix, double *out)
+{
+	const char *p = s;
+	double v = 0, scale = 1;
+	size_t digits = 0;
+
+	for (; isdigit((unsigned char)*p); p++, digits++)
+		v = v * 10 + (*p - '0');
+	if (*p == '.')
+		for (p++; isdigit((unsigned char)*p); p++, digits++) {
+			scale /= 10;
+			v += (*p - '0') * scale;
+		}
+	if (digits == 0 || digits > 30 || strcmp(p, suffix) != 0)
+		return false;
+	*out = v;
+	return true;
+}
+
+int
+pos_parse(const char *text, struct pos_spec *out, struct err *err)
+{
+	struct pos_spec spec = { 0 };
+
+	if (strcmp(text, "start") == 0) {
+		spec.form = POS_START;
+	} else if (strcmp(text, "end") == 0) {
+		spec.form = POS_END;
+	} else if (text[0] == '@' && text[1] != '\0') {
+		spec.form = POS_MARK;
+		spec.mark = text + 1;
+	} else if (parse_exact(text, &spec.pos)) {
+		spec.form = POS_EXACT;
+	} else if (parse_decimal(text, "%", &spec.number)) {
+		spec.form = POS_PERCENT;
+		if (spec.number > 100)
+			return err_set(err, E_POSITION,
+				       "\"%s\" is beyond 100%%", text);
+	} else if (parse_decimal(text, "s", &spec.number)) {
+		spec.form = POS_TIME;
+	} else {
+		return err_set(err, E_POSITION,
+			       "\"%s\" is not a position: use e1234, "
+			       "e1234+0x401136#17, start, end, 37%%, 12.5s "
+			       "or @bookmark", text);
+	}
+	*out = spec;
+	return 0;
+}
