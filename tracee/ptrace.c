@@ -2,7 +2,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 

@@ -11,6 +11,7 @@
 #include "event/regs.h"
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/ptrace.h> /* PTRACE_CONT and so on */
 #include <sys/types.h>
 
 int ptrace_seize(pid_t tid, struct err *err); /* with all options incl. EXITKILL */
