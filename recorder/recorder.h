@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct spawned;		/* tracee/spawn.h */
+
 struct record_opts {
 	char *const *argv;	 /* the command; argv[0] is looked up in PATH */
 	char *const *envp;
@@ -19,6 +21,8 @@ struct record_opts {
 				  * except at exec and at a process's end when on: 1 = those only */
 	bool keep_privs;
 	uint64_t flush_ms;	 /* close a chunk after so long; 0 = 200 */
+	struct spawned *spawned; /* the command waits already, as a child of another
+				  * process, which called spawn_stopped; NULL: fork it */
 };
 
 struct record_result {
@@ -31,9 +35,9 @@ struct record_result {
 struct recorder;
 
 /*
- * Start: fork the command (stopped before its exec), seize it. The calling
- * process is the tracer and, for the program, its parent unless parent_pid
- * says who forked it already (see tracee/spawn.h).
+ * Start: fork the command (stopped before its exec) unless o->spawned is one that
+ * waits already, seize it, let it go. The calling process is the tracer and, when it
+ * forked, for the program its parent.
  * Errors: E_PTRACE_DENIED with a hint, E_NESTED, E_EXEC (ENOENT, EACCES kept in
  * the text; err->code is -ENOENT or -EACCES so that the caller can exit 127, 126).
  */
@@ -45,6 +49,8 @@ pid_t recorder_pid(const struct recorder *r);
 int recorder_step(struct recorder *r, struct err *err);
 /* True once the command itself (the first process) has ended: *out_status. */
 bool recorder_command_done(const struct recorder *r, int *out_status);
+/* How many tasks live now: those that outlive the command are daemons. */
+size_t recorder_live(const struct recorder *r);
 /* Kill everything that still runs (second Ctrl-C on a detached recording). */
 void recorder_kill(struct recorder *r);
 int recorder_finish(struct recorder *r, struct record_result *out, struct err *err);
