@@ -211,6 +211,33 @@ function_name(const char *raw, struct arena *a)
 	return name;
 }
 
+/*
+ * The source line of addr. libdwfl finds the compilation unit by
+ * .debug_aranges, which clang does not write; then ask unit by unit.
+ */
+static const char *
+source_line(Dwfl_Module *m, uint64_t addr, int *out_line)
+{
+	Dwfl_Line *found = dwfl_module_getsrc(m, addr);
+	Dwarf_Die *unit = NULL;
+	Dwarf_Addr bias;
+
+	if (found)
+		return dwfl_lineinfo(found, NULL, out_line, NULL, NULL, NULL);
+	while ((unit = dwfl_module_nextcu(m, unit, &bias))) {
+		Dwarf_Line *line;
+
+		if (dwarf_haspc(unit, addr - bias) != 1)
+			continue;
+		line = dwarf_getsrc_die(unit, addr - bias);
+		if (!line)
+			return NULL;
+		dwarf_lineno(line, out_line);
+		return dwarf_linesrc(line, NULL, NULL);
+	}
+	return NULL;
+}
+
 void
 symbols_lookup(struct symbols *s, uint64_t addr, struct arena *a,
 	       struct sym_place *out)
@@ -218,8 +245,7 @@ symbols_lookup(struct symbols *s, uint64_t addr, struct arena *a,
 	struct sym_module *m = symbols_module(s, addr);
 	GElf_Off off = 0;
 	GElf_Sym sym;
-	const char *raw;
-	Dwfl_Line *line;
+	const char *raw, *file;
 
 	*out = (struct sym_place){ 0 };
 	if (!m)
@@ -232,13 +258,8 @@ symbols_lookup(struct symbols *s, uint64_t addr, struct arena *a,
 		out->function = function_name(raw, a);
 		out->offset = off;
 	}
-	line = dwfl_module_getsrc(m->dwfl, addr);
-	if (line) {
-		const char *file = dwfl_lineinfo(line, NULL, &out->line, NULL,
-						 NULL, NULL);
-
-		out->file = file ? arena_strdup(a, file) : NULL;
-	}
+	file = source_line(m->dwfl, addr, &out->line);
+	out->file = file ? arena_strdup(a, file) : NULL;
 }
 
 uint64_t
