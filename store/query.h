@@ -85,6 +85,7 @@ int query_mark_del(struct db *db, uint64_t rec, const char *name, struct err *er
 struct sql_result {
 	size_t rows, cols;
 	const char **names;	/* cols */
+	const bool *numeric;	/* cols: a number (right-aligned, bare in JSON), not text */
 	const char **cells;	/* rows * cols; NULL = SQL null */
 	const char *tag;	/* "SELECT 5" */
 };
