@@ -23,74 +23,84 @@
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
 
-#define SIG_MAX 64
+struct scratch;
+struct seccomp_prog;
+struct note;
 
 /* A task's life; the scheduler (sched.c) moves it between these. */
 enum task_state {
 	TASK_NEW,	/* known by its parent's or its own first stop, not by both */
 	TASK_READY,	/* in a ptrace stop, waits for the baton of its group */
-	TASK_RUNNING,	/* has the baton: user code, or inside a call */
+	TASK_RUNNING,	/* has the baton: user code, inside a call, or stopped */
 	TASK_BLOCKED,	/* inside a call whose enter is logged, without the baton */
 	TASK_HELD,	/* stopped by job control (PTRACE_LISTEN) */
 	TASK_DYING,	/* its exit stop was seen */
 };
 
-/* What to do with a READY task when it gets the baton. */
+/* What a READY task does when it gets the baton. */
 enum task_next {
-	NEXT_RESUME,	/* let it run on from where it stands */
+	NEXT_RESUME,	/* run on from where it stands */
 	NEXT_ENTRY,	/* it stands at a call's entry that was put off */
 	NEXT_EXIT,	/* its call has returned: finish it, then resume */
 	NEXT_SIGNAL,	/* it stands at a signal's delivery */
+	NEXT_DEATH,	/* it stands at its exit stop */
 };
 
-/* The call that a task is inside of. Registers are the program's own ones; while
- * scratch buffers stand in, the task's real argument registers differ. */
+/*
+ * The call that a task is inside of, from its entry stop until its event is
+ * logged. While scratch buffers stand in for the program's, the real argument
+ * registers differ from sc.args.
+ */
 struct call {
 	bool active;
 	bool logged;	  /* its enter event is out */
-	bool skipped;	  /* did not run: ret holds the answer */
+	bool skipped;	  /* it does not run: sc.ret is the answer */
+	bool refused;	  /* ... which is not what a kernel would say */
 	bool restarting;  /* left the kernel with -ERESTART*, may come back */
-	struct sys_call sc; /* nr, args, ret; arena is .arena below */
+	bool again;	  /* issued anew on our account: the next entry is the same call */
+	bool no_baton;	  /* may run long, but nothing can be done meanwhile */
+	struct sys_call sc; /* nr, args, ret as the program sees them */
 	const struct sys_desc *desc;
-	struct regs regs; /* at the entry, rax = number not restored: as stopped */
+	struct regs regs; /* at the entry stop */
 	uint64_t start_ns;
 	uint64_t enter_seq;
-	struct scratch *scratch; /* NULL: none */
+	struct scratch *scratch; /* in arena; NULL: none */
 	struct arena arena;	 /* cleared when the call is over */
-	uint64_t extra[4];	 /* special.c's own, per call */
+	uint64_t extra[4];	 /* for the call's own code in special*.c */
 };
 
-/* A signal that came while its place could not be told; given to the task at its next event. */
-struct stashed {
+/* A signal that came where its place could not be told, kept until the task's next event. */
+struct stash {
+	int signo;	     /* 0 = none */
 	uint8_t info[128];
-	int signo;
+	uint64_t since_ns;
+	uint64_t mask;	     /* the program's; asynchronous signals are blocked meanwhile */
+	bool sent;	     /* on its way again, by rt_tgsigqueueinfo */
 };
 
 struct task {
 	uint32_t number;     /* as recorded, dense from 1; 0 = birth not logged */
+	uint32_t parent;     /* task number */
 	pid_t tid;
 	enum task_state state;
 	enum task_next next;
 	struct process *proc;
-	struct stop stop;    /* the stop it stands in when it is not running */
+	struct stop stop;    /* where it stands; STOP_NONE while it moves */
 	struct call call;
-	struct regs last;    /* registers as of its last event, see last_known */
-	bool last_known;     /* it has not run user code since, if regs == last */
-	bool want_stop;	     /* PTRACE_INTERRUPT is under way */
-	unsigned interrupts_owed; /* EVENT_STOPs that may still come late */
-	struct stashed stash;
-	bool stashed;
-	uint64_t stash_ns;
-	uint64_t saved_mask; /* the program's, while stashed */
-	uint64_t cleartid;   /* CLONE_CHILD_CLEARTID / set_tid_address, 0 = none */
+	struct regs last;    /* as of its last event: it has not moved if they are so */
+	struct stash stash;
+	struct task *newborn; /* at a fork stop: the child whose first stop must come */
+	bool in_vfork;	     /* waits for its child's exec or death */
+	bool interrupted;    /* PTRACE_INTERRUPT is under way */
+	bool leaving;	     /* in exit(2): the baton goes on when it is reaped */
+	uint64_t cleartid;   /* set_tid_address, CLONE_CHILD_CLEARTID; 0 = none */
 	uint64_t turn_ns;    /* when it got the baton */
+	uint64_t event_ns;   /* time of its last event */
 	struct regs sample;  /* spin detection, sched.c */
 	unsigned samples;
-	unsigned scratch_slot; /* + 1; 0 = none */
-	uint32_t parent;     /* task number */
-	int exit_status;     /* message of its exit stop */
-	bool tsc_trapped;    /* nondet.c: PR_SET_TSC as the program sees it, see there */
-	void *nondet;	     /* nondet.c's own, freed by nondet_forget */
+	unsigned slot;	     /* scratch slot + 1; 0 = none */
+	int status;	     /* message of its exit stop */
+	void *nondet;	     /* nondet.c's own */
 };
 
 struct process {
@@ -98,11 +108,10 @@ struct process {
 	pid_t tgid;
 	struct space *space;
 	VEC(struct task *) tasks;
-	struct process *vfork_parent; /* shares its space until exec or death */
 	bool exiting;	     /* exit_group or a fatal signal was seen */
-	bool no_new_privs;   /* as the program sees it */
-	int dumpable;	     /* as the program sees it */
-	void *seccomp;	     /* special.c: the program's own filters */
+	bool stopped;	     /* by job control */
+	int no_new_privs, dumpable; /* as the program sees them */
+	struct seccomp_prog *seccomp; /* the program's own filters */
 };
 
 /* A mapping whose bytes other spaces or file writes can change. */
@@ -110,7 +119,7 @@ struct shmap {
 	uint64_t start, len, offset;
 	uint64_t dev, ino;
 	uint32_t prot;
-	bool shared;	     /* MAP_SHARED, else private and linked to its file */
+	bool shared;	     /* else private, and linked to its file until written */
 	uint64_t shared_id;
 	uint64_t file;
 };
@@ -122,51 +131,47 @@ struct space {
 	struct mem mem;
 	VEC(struct shmap) shmaps;
 	uint64_t events;     /* since the last checksum */
-	uint64_t slots[16];  /* bitmap of scratch slots in use */
-	bool scratch_mapped; /* inject.h */
-	bool no_agent;	     /* the agent page did not fit */
-	void *exec;	     /* exec.c's own, freed by exec_forget */
+	uint64_t slots[16];  /* scratch slots in use */
+	uint64_t mapped[16]; /* scratch slots that are mapped */
+	void *exec;	     /* exec.c's own */
 };
 
 struct group {
 	uint32_t number;
 	unsigned refs;	     /* spaces */
-	unsigned live;	     /* tasks */
+	unsigned live;	     /* tasks that can run: not in vfork, not dying */
 	struct task *runner; /* has the baton; NULL = free */
 	VEC(struct task *) ready; /* in the order of their turns */
+	struct task *wanted; /* stands before a call that merges this group with its own */
 };
-
-struct note;
 
 struct recorder {
 	struct record_opts opts;
 	struct sink *sink;
 	struct map tasks;    /* tid -> struct task */
 	VEC(struct group *) groups;
+	VEC(struct space *) spaces;
 	uint64_t seq;	     /* of the last event put */
-	uint64_t start_ns;
+	uint64_t start_ns, now_ns; /* now: as of the last stop */
+	uint64_t flush_ns;   /* first event that is not flushed, 0 = none */
 	uint32_t ntasks, nprocs, nspaces, ngroups; /* numbers given out */
+	uint64_t nshared;
 	pid_t first;	     /* the command */
 	bool first_done;
 	int first_status;
+	bool failed;	     /* the sink refused: the program runs on unrecorded */
+	bool ticking;	     /* sched.c's timer */
 	struct buf items;    /* payload of the event under construction */
-	struct arena arena;  /* cleared after every stop */
+	struct arena arena;  /* cleared at every stop */
 	VEC(struct note) notes;
 	struct files *files;   /* files.c */
 	struct nondet *nondet; /* nondet.c */
-	struct shared *shared; /* shared.c */
-	bool failed;	     /* the sink refused: run on unrecorded */
 };
-
-/* --- recorder.c: events ------------------------------------------------- */
 
 /* A cleared event of task (NULL = the recording); r->items is emptied. */
 void event_begin(struct recorder *r, const struct task *t, enum event_kind kind,
 		 struct event *out);
-/* Number it, stamp it, attach r->items as payload, put it. */
+/* Number and stamp it, attach r->items as payload, put it. */
 int event_put(struct recorder *r, struct event *ev, struct err *err);
-/* One line for the end and a warning event, once per code and call. */
-int warn(struct recorder *r, const struct task *t, int code, int call,
-	 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 #endif
