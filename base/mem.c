@@ -150,7 +150,9 @@ die_alone(void)
 	if (first)
 		dying_tid = tid;
 	pthread_mutex_unlock(&lock);
-	while (!first)
+	if (first)
+		return;
+	for (;;)
 		pause();
 }
 

@@ -139,15 +139,13 @@ distance(const char *word, size_t len, const char *name)
 	return row[n];
 }
 
-static int
+static void
 unknown_long(struct parse *p, const char *word, size_t len)
 {
 	const struct opt *best = NULL;
 	size_t best_d = 1 + len / 3;
-	int ret;
 
-	ret = err_set(p->err, E_USAGE, "unknown option '--%.*s'", (int)len,
-		      word);
+	err_set(p->err, E_USAGE, "unknown option '--%.*s'", (int)len, word);
 	for (const struct opt *o = p->opts; o->name; o++) {
 		size_t d = distance(word, len, o->name);
 
@@ -158,12 +156,11 @@ unknown_long(struct parse *p, const char *word, size_t len)
 	}
 	if (best)
 		err_hint(p->err, "did you mean --%s?", best->name);
-	return ret;
 }
 
-static int
-find_long(struct parse *p, const char *word, size_t len,
-	  const struct opt **out_opt)
+/* NULL with the error set when none or several begin so. */
+static const struct opt *
+find_long(struct parse *p, const char *word, size_t len)
 {
 	const struct opt *found = NULL;
 	const struct opt *second = NULL;
@@ -171,22 +168,23 @@ find_long(struct parse *p, const char *word, size_t len,
 	for (const struct opt *o = p->opts; o->name; o++) {
 		if (strncmp(o->name, word, len) != 0)
 			continue;
-		if (o->name[len] == '\0') {
-			*out_opt = o;
-			return 0;
-		}
+		if (o->name[len] == '\0')
+			return o;
 		if (!found)
 			found = o;
 		else
 			second = o;
 	}
-	if (len == 0 || !found)
-		return unknown_long(p, word, len);
-	if (second)
-		return err_set(p->err, E_USAGE, "'--%.*s' may be --%s or --%s",
-			       (int)len, word, found->name, second->name);
-	*out_opt = found;
-	return 0;
+	if (len == 0 || !found) {
+		unknown_long(p, word, len);
+		return NULL;
+	}
+	if (second) {
+		err_set(p->err, E_USAGE, "'--%.*s' may be --%s or --%s",
+			(int)len, word, found->name, second->name);
+		return NULL;
+	}
+	return found;
 }
 
 /* word: what follows the two dashes. */
@@ -195,12 +193,11 @@ parse_long(struct parse *p, const char *word)
 {
 	size_t len = strcspn(word, "=");
 	const char *arg = word[len] == '=' ? word + len + 1 : NULL;
-	const struct opt *o = NULL;
+	const struct opt *o = find_long(p, word, len);
 	int ret;
 
-	ret = find_long(p, word, len, &o);
-	if (ret < 0)
-		return ret;
+	if (!o)
+		return -E_USAGE;
 	snprintf(p->shown, sizeof(p->shown), "--%s", o->name);
 	if (arg && (o->kind == OPT_FLAG || o->kind == OPT_COUNT))
 		return err_set(p->err, E_USAGE, "%s takes no argument",
