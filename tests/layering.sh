@@ -54,17 +54,17 @@ BEGIN {
 	}
 }
 
-# A unit test counts as part of the folder that it tests.
 # Guests are programs of their own: they share guest.h beside them.
 FILENAME ~ "^tests/guests/" { next }
 
+# A unit test or fuzzer counts as part of the folder that it tests.
 FNR == 1 {
 	folder = FILENAME
 	sub("/.*", "", folder)
 	tested = ""
-	if (FILENAME ~ "^tests/unit/") {
+	if (FILENAME ~ "^tests/(unit|fuzz)/") {
 		tested = FILENAME
-		sub("^tests/unit/", "", tested)
+		sub("^tests/[a-z]*/", "", tested)
 		sub("_.*", "", tested)
 	}
 }

@@ -5,13 +5,13 @@ set -eu
 cd "$TOP_SRCDIR"
 
 failed=0
-lists=$(cat Makefile.am ./*/*.am tests/guests/*.am)
-for file in */*.[chS] */*.def tests/unit/*.[ch] tests/guests/*.c tests/*.sh \
-	tests/e2e/*.sh sql/*.sql man/*.[1-9] docs/*.md examples/*; do
+lists=$(cat Makefile.am ./*/*.am tests/*/*.am)
+for file in */*.[chS] */*.def tests/unit/*.[ch] tests/guests/*.[ch] \
+	tests/fuzz/*.[ch] tests/*.sh tests/e2e/*.sh sql/*.sql man/*.[1-9] docs/*.md examples/*; do
 	[ -f "$file" ] || continue
 	case $file in
 	build*/*) continue ;;
-	tests/guests/*) name=${file%.c} ;;
+	tests/guests/* | tests/fuzz/*) name=${file%.c} ;;
 	*) name=$file ;;
 	esac
 	grep -qE "(^|[[:space:]])${name//./[.]}([[:space:]]|\$)" <<<"$lists" ||
