@@ -16,12 +16,12 @@
 #include "tracee/maps.h"
 
 #define PAGE 4096u
-#define BATCH 64u /* pages that are looked at together */
+#define BATCH 64u		   /* pages that are looked at together */
 #define PAGEMAP_THERE (3ull << 62) /* present, or swapped out */
 
 struct summer {
 	const struct mem *mem;
-	int pagemap;	/* -1: read everything */
+	int pagemap; /* -1: read everything */
 	VEC(struct memsum) sums;
 	XXH64_state_t hash; /* of the last of sums, which is not finished */
 	uint8_t page[BATCH * PAGE];

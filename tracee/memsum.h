@@ -5,7 +5,8 @@
  * Checksums of a space's writable memory, for comparing recording and replay.
  * They depend on contents alone: a page that is all zero counts as one that
  * was never touched or is not mapped, and memory is cut into pieces by address,
- * so that it does not matter how the kernel divides mappings or how far a stack has grown.
+ * so that it does not matter how the kernel divides mappings or how far a stack
+ * has grown.
  */
 #include "base/arena.h"
 #include "base/err.h"

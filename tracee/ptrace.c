@@ -65,6 +65,12 @@ ptrace_resume(pid_t tid, int op, int signo)
 }
 
 int
+ptrace_cont(pid_t tid)
+{
+	return request(PTRACE_CONT, tid, 0, 0);
+}
+
+int
 ptrace_interrupt(pid_t tid)
 {
 	return request(PTRACE_INTERRUPT, tid, 0, 0);
@@ -157,4 +163,18 @@ ptrace_syscall_op(pid_t tid)
 	if (n < 0)
 		return errno == ESRCH ? -E_GONE : -errno;
 	return info.op;
+}
+
+int
+ptrace_get_rseq(pid_t tid, uint64_t *addr, uint32_t *size, uint32_t *sig)
+{
+	struct __ptrace_rseq_configuration c;
+	int ret = request_ptr(PTRACE_GET_RSEQ_CONFIGURATION, tid, sizeof(c), &c);
+
+	if (ret < 0)
+		return ret;
+	*addr = c.rseq_abi_pointer;
+	*size = c.rseq_abi_size;
+	*sig = c.signature;
+	return 0;
 }

@@ -17,6 +17,7 @@
 int ptrace_seize(pid_t tid, struct err *err); /* with all options incl. EXITKILL */
 /* Resume; request is PTRACE_CONT, _SYSCALL, _SINGLESTEP, _SYSEMU, _LISTEN. */
 int ptrace_resume(pid_t tid, int request, int signo);
+int ptrace_cont(pid_t tid); /* PTRACE_CONT without a signal */
 int ptrace_interrupt(pid_t tid);
 int ptrace_get_regs(pid_t tid, struct regs *out);
 int ptrace_set_regs(pid_t tid, const struct regs *r);
@@ -27,6 +28,8 @@ int ptrace_set_siginfo(pid_t tid, const uint8_t si[128]);
 int ptrace_get_sigmask(pid_t tid, uint64_t *out);
 int ptrace_set_sigmask(pid_t tid, uint64_t mask);
 int ptrace_event_msg(pid_t tid, unsigned long *out);
+/* The rseq area registered by a task; *addr 0 = none. -EIO before Linux 5.13. */
+int ptrace_get_rseq(pid_t tid, uint64_t *addr, uint32_t *size, uint32_t *sig);
 /* 0 none, 1 entry, 2 exit, 3 seccomp (PTRACE_GET_SYSCALL_INFO). */
 int ptrace_syscall_op(pid_t tid);
 

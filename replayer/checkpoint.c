@@ -1,0 +1,469 @@
+/*
+ * Checkpoints: copies of the whole world, made of forked processes that are
+ * never run. To go to one, it is copied again. Where to keep them: close to
+ * each other near the present, ever farther apart in the past.
+ */
+#include "replayer/internal.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "tracee/maps.h"
+#include "tracee/ptrace.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PAGE 4096u
+#define COUNT_MAX 48u
+#define PROCESSES_MAX 1500u
+#define DISTANCE_MIN_NS 20000000u
+#define COST_SHARE 10u /* at least so many times what making one takes */
+
+/* ---- copying a world */
+
+struct copying {
+	struct replayer *r;
+	struct world *from, *to;
+	struct map fds; /* struct fdtab of from -> of to */
+};
+
+/* Fork does not copy some ranges: lift that, or set it (again). */
+static int
+advise_unforked(struct puppet *p, const struct space *s, bool lift,
+		struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < s->unforked.len; i++) {
+		const struct range *g = &s->unforked.v[i];
+		int undo = g->advice == MADV_DONTFORK ? MADV_DOFORK
+						      : MADV_KEEPONFORK;
+		uint64_t args[6] = { g->start, g->end - g->start,
+				     (uint64_t)(lift ? undo : g->advice) };
+		int64_t res; /* parts of it may be unmapped by now */
+
+		ret = puppet_call(p, SYS_madvise, args, &res, err);
+	}
+	return ret;
+}
+
+static struct puppet *
+copy_puppet(struct copying *c, const struct puppet *p, struct space *s)
+{
+	struct puppet *new = world_add_puppet(c->to, p->task);
+	struct fdtab *fds = map_get(&c->fds, (uint64_t)(uintptr_t)p->fds);
+	struct group *g = world_group(c->to, p->group->num);
+	unsigned users = g->users;
+
+	*new = *p;
+	new->pid = 0;
+	new->dirty = true;
+	new->out = (struct buf){ 0 };
+	buf_put(&new->out, p->out.p, p->out.len);
+	*g = *p->group;
+	g->users = users + 1;
+	new->group = g;
+	if (fds) {
+		fds->users++;
+	} else {
+		fds = fdtab_copy(p->fds);
+		map_set(&c->fds, (uint64_t)(uintptr_t)p->fds, fds);
+	}
+	new->fds = fds;
+	new->space = NULL;
+	if (s)
+		world_enter_space(new, s);
+	return new;
+}
+
+/* Private pages of a mapping of shared memory: carried over by contents. */
+static int
+remap_private(struct puppet *p, const struct vma *v, const uint64_t map[6],
+	      struct err *err)
+{
+	uint64_t len = v->end - v->start;
+	uint8_t *old = mem_alloc(len), *new = mem_alloc(len);
+	const struct mem *m = &p->space->mem;
+	ssize_t n = mem_read(m, v->start, old, len);
+	int ret;
+
+	ret = puppet_must(p, "mmap", SYS_mmap, map, err);
+	if (ret == 0 && n > 0 && mem_read(m, v->start, new, (size_t)n) == n) {
+		for (size_t at = 0; at < (size_t)n; at += PAGE) {
+			size_t k =
+				(size_t)n - at < PAGE ? (size_t)n - at : PAGE;
+
+			if (memcmp(old + at, new + at, k) != 0)
+				mem_write(m, v->start + at, old + at, k);
+		}
+	}
+	mem_free(old);
+	mem_free(new);
+	return ret;
+}
+
+/* The copy must not see what happens to the original's shared memory. */
+static int
+remap_shared(struct copying *c, struct puppet *p, struct err *err)
+{
+	struct arena a = { 0 };
+	struct maps maps;
+	uint64_t id;
+	int ret;
+
+	if (c->to->shared.len == 0)
+		return 0;
+	ret = maps_read(p->pid, &a, &maps, err);
+	for (size_t i = 0; ret == 0 && i < maps.len; i++) {
+		const struct vma *v = &maps.v[i];
+		uint64_t args[6] = {
+			v->start,
+			v->end - v->start,
+			v->prot,
+			MAP_FIXED | MAP_NORESERVE | (v->shared ? MAP_SHARED : MAP_PRIVATE),
+			0,
+			v->offset
+		};
+		struct shared *s;
+		int fd;
+
+		if (!sharedmem_of_name(v->name, &id))
+			continue;
+		s = world_shared(c->to, id);
+		if (!s)
+			continue;
+		ret = sharedmem_remote(c->r, s, &fd, err);
+		args[4] = (uint64_t)fd;
+		if (ret == 0 && v->shared)
+			ret = puppet_must(p, "mmap", SYS_mmap, args, err);
+		else if (ret == 0)
+			ret = remap_private(p, v, args, err);
+	}
+	arena_free(&a);
+	return ret;
+}
+
+/* A thread beside the first: same memory, its own registers and xstate. */
+static int
+copy_thread(struct puppet *first, struct puppet *from, struct puppet *to,
+	    struct err *err)
+{
+	struct buf x = { 0 };
+	int ret;
+
+	ret = puppet_fork(first, true, &to->pid, err);
+	if (ret == 0)
+		ret = ptrace_get_xstate(from->pid, &x);
+	if (ret == 0)
+		ret = ptrace_set_xstate(to->pid, buf_span(&x));
+	buf_free(&x);
+	return ret < 0 ? err_set(err, -ret, "cannot copy task %u", to->task)
+		       : 0;
+}
+
+static int
+copy_space(struct copying *c, struct space *s, struct err *err)
+{
+	struct puppet *base = world_in_space(c->from, s), *first;
+	struct space *new;
+	size_t it = 0;
+	uint64_t key;
+	void *val;
+	int ret;
+
+	if (!base)
+		return 0;
+	new = world_add_space(c->to, s->num);
+	new->brk = s->brk;
+	new->brk_start = s->brk_start;
+	new->stack = s->stack;
+	new->exe = s->exe ? mem_strdup(s->exe) : NULL;
+	buf_put(&new->auxv, s->auxv.p, s->auxv.len);
+	for (size_t i = 0; i < s->unforked.len; i++)
+		vec_push(&new->unforked, s->unforked.v[i]);
+	first = copy_puppet(c, base, new);
+	ret = advise_unforked(base, s, true, err);
+	if (ret == 0)
+		ret = puppet_fork(base, false, &first->pid, err);
+	if (ret == 0)
+		ret = advise_unforked(base, s, false, err);
+	first->regs = base->regs; /* a vsyscall may just have been left */
+	if (ret == 0)
+		ret = mem_open(&new->mem, first->pid, err);
+	if (ret == 0)
+		ret = advise_unforked(first, s, false, err);
+	if (ret == 0)
+		ret = remap_shared(c, first, err);
+	while (ret == 0 && map_next(&c->from->puppets, &it, &key, &val)) {
+		struct puppet *p = val;
+
+		if (p->space == s && p != base)
+			ret = copy_thread(first, p, copy_puppet(c, p, new),
+					  err);
+	}
+	return ret;
+}
+
+static int
+world_copy(struct replayer *r, struct world *from, struct world **out,
+	   struct err *err)
+{
+	struct copying c = { .r = r, .from = from, .to = world_new() };
+	size_t it = 0;
+	uint64_t key;
+	void *val;
+	int ret = 0;
+
+	c.to->seq = from->seq;
+	c.to->time_ns = from->time_ns;
+	for (size_t i = 0; ret == 0 && i < from->shared.len; i++) {
+		struct shared *s;
+
+		ret = sharedmem_copy(r, from->shared.v[i], &s, err);
+		if (ret == 0)
+			vec_push(&c.to->shared, s);
+	}
+	while (ret == 0 && map_next(&from->spaces, &it, &key, &val))
+		ret = copy_space(&c, val, err);
+	it = 0;
+	while (ret == 0 && map_next(&from->puppets, &it, &key, &val)) {
+		struct puppet *p = val;
+
+		if (!p->space) /* has not begun a program */
+			copy_puppet(&c, p, NULL);
+	}
+	map_free(&c.fds);
+	if (ret == 0)
+		*out = c.to;
+	else
+		world_free(r, c.to);
+	return ret;
+}
+
+/* ---- which to keep */
+
+/* Private memory of a world, roughly: what its processes do not share with
+ * files. */
+static uint64_t
+world_bytes(struct world *w)
+{
+	uint64_t sum = 0, key;
+	size_t it = 0;
+	void *val;
+
+	while (map_next(&w->spaces, &it, &key, &val)) {
+		struct puppet *p = world_in_space(w, val);
+		unsigned long size, resident, shared;
+		struct buf text = { 0 };
+		char path[64];
+
+		if (!p)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/statm", p->pid);
+		if (fd_read_file(path, &text) == 0 &&
+		    sscanf(buf_cstr(&text), "%lu %lu %lu", &size, &resident,
+			   &shared) == 3 &&
+		    resident > shared)
+			sum += (resident - shared) * PAGE;
+		buf_free(&text);
+	}
+	for (size_t i = 0; i < w->shared.len; i++)
+		sum += w->shared.v[i]->size;
+	return sum;
+}
+
+static uint64_t
+budget(const struct replayer *r)
+{
+	long pages = sysconf(_SC_PHYS_PAGES);
+
+	if (r->opts.checkpoint_bytes)
+		return r->opts.checkpoint_bytes;
+	return pages > 0 ? (uint64_t)pages * PAGE / 4 : 1ull << 30;
+}
+
+static void
+checkpoint_drop(struct replayer *r, size_t i)
+{
+	struct checkpoint *c = r->checkpoints.v[i];
+
+	vec_remove(&r->checkpoints, i);
+	world_free(r, c->world);
+	mem_free(c);
+}
+
+void
+checkpoint_drop_all(struct replayer *r)
+{
+	while (r->checkpoints.len > 0)
+		checkpoint_drop(r, r->checkpoints.len - 1);
+	vec_free(&r->checkpoints);
+}
+
+static uint64_t
+distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/*
+ * The one that is missed least: the gap that it leaves, in proportion to how
+ * far from now it is. Those that somebody asked for go last.
+ */
+static size_t
+least_useful(const struct replayer *r)
+{
+	const struct checkpoint *const *v =
+		(const struct checkpoint *const *)r->checkpoints.v;
+	size_t n = r->checkpoints.len, best = 0;
+	double best_cost = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t before = i > 0 ? v[i - 1]->work_ns : 0;
+		uint64_t after = i + 1 < n ? v[i + 1]->work_ns
+				 : r->work_ns > v[i]->work_ns ? r->work_ns
+							      : v[i]->work_ns;
+		double gap = (double)distance(after, before) + 1.0;
+		double far = (double)distance(r->work_ns, v[i]->work_ns) +
+			     (double)DISTANCE_MIN_NS;
+		double cost = gap / far * (v[i]->asked ? 1e9 : 1.0);
+
+		if (i == 0 || cost < best_cost) {
+			best = i;
+			best_cost = cost;
+		}
+	}
+	return best;
+}
+
+static void
+keep_budget(struct replayer *r)
+{
+	uint64_t max = budget(r);
+
+	for (;;) {
+		uint64_t bytes = 0, processes = 0;
+
+		for (size_t i = 0; i < r->checkpoints.len; i++) {
+			bytes += r->checkpoints.v[i]->bytes;
+			processes += r->checkpoints.v[i]->world->puppets.len;
+		}
+		if (r->checkpoints.len <= 1 ||
+		    (r->checkpoints.len <= COUNT_MAX && bytes <= max &&
+		     processes <= PROCESSES_MAX))
+			return;
+		checkpoint_drop(r, least_useful(r));
+	}
+}
+
+static int
+make(struct replayer *r, bool asked, struct err *err)
+{
+	uint64_t start = clock_now_ns();
+	struct checkpoint *c;
+	struct world *w;
+	size_t at = 0;
+	int ret;
+
+	while (at < r->checkpoints.len &&
+	       r->checkpoints.v[at]->world->seq < r->now->seq)
+		at++;
+	if (at < r->checkpoints.len &&
+	    r->checkpoints.v[at]->world->seq == r->now->seq) {
+		r->checkpoints.v[at]->asked |= asked;
+		return 0;
+	}
+	ret = world_copy(r, r->now, &w, err);
+	if (ret < 0)
+		return ret;
+	c = mem_zalloc(sizeof(*c));
+	c->world = w;
+	c->work_ns = r->work_ns;
+	c->asked = asked;
+	c->bytes = world_bytes(w);
+	vec_push(&r->checkpoints, c);
+	for (size_t i = r->checkpoints.len - 1; i > at; i--)
+		r->checkpoints.v[i] = r->checkpoints.v[i - 1];
+	r->checkpoints.v[at] = c;
+	r->last_cost_ns = clock_now_ns() - start;
+	keep_budget(r);
+	return 0;
+}
+
+int
+replayer_checkpoint(struct replayer *r, struct err *err)
+{
+	int ret = replayer_refresh(r, err);
+
+	return ret < 0 ? ret : make(r, true, err);
+}
+
+size_t
+replayer_checkpoints(const struct replayer *r)
+{
+	return r->checkpoints.len;
+}
+
+/* The last checkpoint at or before seq; NULL = none. */
+static struct checkpoint *
+nearest(const struct replayer *r, uint64_t seq)
+{
+	struct checkpoint *best = NULL;
+
+	for (size_t i = 0; i < r->checkpoints.len; i++) {
+		if (r->checkpoints.v[i]->world->seq <= seq)
+			best = r->checkpoints.v[i];
+	}
+	return best;
+}
+
+int
+checkpoint_policy(struct replayer *r, struct err *err)
+{
+	uint64_t far = r->last_cost_ns * COST_SHARE;
+	const struct checkpoint *c = nearest(r, r->now->seq);
+	uint64_t seq = c ? c->world->seq : 0;
+	uint64_t work = c ? c->work_ns : 0;
+
+	if (r->opts.checkpoint_events) {
+		if (r->now->seq - seq < r->opts.checkpoint_events)
+			return 0;
+	} else {
+		if (far < DISTANCE_MIN_NS)
+			far = DISTANCE_MIN_NS;
+		if (r->work_ns < work + far)
+			return 0;
+	}
+	return r->now->puppets.len > 0 ? make(r, false, err) : 0;
+}
+
+/* ---- going to one */
+
+int
+checkpoint_go(struct replayer *r, uint64_t seq, struct err *err)
+{
+	struct checkpoint *c = nearest(r, seq);
+	struct world *w;
+	int ret;
+
+	if (!r->stale && r->now->seq <= seq &&
+	    (!c || c->world->seq <= r->now->seq))
+		return 0;
+	if (c) {
+		ret = world_copy(r, c->world, &w, err);
+		if (ret < 0)
+			return ret;
+	} else {
+		w = world_new();
+	}
+	world_free(r, r->now);
+	r->now = w;
+	r->work_ns = c ? c->work_ns : 0;
+	r->stale = false;
+	r->reseek = true;
+	return 0;
+}

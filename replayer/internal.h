@@ -1,0 +1,177 @@
+#ifndef REPLAYER_INTERNAL_H
+#define REPLAYER_INTERNAL_H
+
+/* What the files of the replayer share with each other. */
+#include "base/arena.h"
+#include "event/item.h"
+#include "replayer/replayer.h"
+#include "replayer/target.h"
+#include "replayer/world.h"
+
+struct watchdog;
+struct target_maps;
+
+/* A recorded file. Its contents are put into a memfd when first needed. */
+struct pfile {
+	struct file_rec rec;
+	char *path; /* as recorded */
+	struct blob_id *ids;
+	size_t n_ids;
+	int fd;	       /* -1 = not made, or given up for others */
+	int remote_fd; /* the same in the puppets' table, or -1 */
+	uint64_t used; /* when, for giving up the oldest */
+	char *link;    /* path by which it can be opened, then it stays */
+};
+
+struct checkpoint {
+	struct world *world;
+	uint64_t work_ns; /* replay time from the start to here */
+	uint64_t bytes;	  /* private memory, when it was last looked at */
+	bool asked;	  /* by replayer_checkpoint, not by policy */
+};
+
+struct replayer {
+	struct target target; /* first: a target is a replayer */
+	struct source *src;
+	struct replay_opts opts;
+	struct world *now;
+	bool stale;  /* now went beyond its last event */
+	bool reseek; /* the source is not at now->seq + 1 */
+	bool quiet;  /* on the way to somewhere: no output */
+
+	struct puppet mold; /* what every new image is copied from */
+	struct mem mold_mem;
+	int sock;	  /* hands descriptors to the mold */
+	struct map files; /* number -> struct pfile * */
+	size_t open_files;
+	uint64_t file_clock;
+	char *dir; /* of the links to files, NULL = none yet */
+
+	VEC(struct checkpoint *) checkpoints; /* by seq */
+	uint64_t work_ns;      /* replay time from the start to now */
+	uint64_t work_mark;    /* clock when work_ns was right */
+	uint64_t last_cost_ns; /* of the last checkpoint */
+
+	struct divergence div;
+	bool diverged;
+	struct watchdog *watchdog;
+	struct buf tmp;	      /* contents put together from blobs */
+	char *out_name[3];    /* what descriptors 0-2 refer to, as recorded */
+	uint64_t stack_limit; /* of the first process */
+	struct target_maps *maps; /* target.c's */
+};
+
+/* step.c: one function per event kind, so a missing one does not link. */
+#define EVENT_KIND(id, name, what)                                             \
+	int replay_##name(struct replayer *r, const struct event *ev,          \
+			  struct err *err);
+#include "event/kind.def"
+#undef EVENT_KIND
+/* The puppet of ev->task, or NULL and E_FORMAT. */
+struct puppet *step_puppet(struct replayer *r, const struct event *ev,
+			   struct err *err);
+/* Run to the next halt, which must be the syscall that ev tells. */
+int step_to_call(struct replayer *r, struct puppet *p, const struct event *ev,
+		 struct err *err);
+/* How long the way to ev may take before we call it endless. */
+uint64_t step_limit(const struct replayer *r, const struct event *ev);
+/* Do what the items say: memory, registers, extended state. */
+int step_items(struct replayer *r, struct puppet *p, const struct event *ev,
+	       struct err *err);
+/* ITEM_MAP, at the recorded address. */
+int step_maps(struct replayer *r, struct puppet *p, const struct event *ev,
+	      struct err *err);
+
+/* syscall.c */
+/* What a call that changes mappings or the like did, done again. */
+int syscall_redo(struct replayer *r, struct puppet *p, const struct event *ev,
+		 struct err *err);
+
+/* image.c */
+#define IMAGE_MOLD_PAGE 0x70010000ul /* a page that only the mold has */
+int image_mold(struct replayer *r, struct err *err);
+/* An empty process, ready to be filled. */
+int image_new(struct replayer *r, struct puppet *p, struct err *err);
+int image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
+	      struct err *err);
+/* Tell the processes of a group where stacks stop growing. */
+void image_stack_limit(struct world *w, struct group *g);
+/* Bytes into memory whatever its protection; shared memory too. */
+int image_write(struct replayer *r, struct space *s, uint64_t addr,
+		struct span bytes, struct err *err);
+
+/* file.c */
+int file_add(struct replayer *r, const struct item *it, struct err *err);
+struct pfile *file_get(struct replayer *r, uint64_t number, struct err *err);
+/* A descriptor of the contents, here; and one in the puppets' table. */
+int file_open(struct replayer *r, struct pfile *f, struct err *err);
+int file_remote(struct replayer *r, struct pfile *f, int *out, struct err *err);
+/* A path to open it by, good until the replayer closes. */
+int file_link(struct replayer *r, struct pfile *f, struct err *err);
+void file_free_all(struct replayer *r);
+/* Give the puppets a copy of a descriptor of ours; *out is its number there. */
+int file_send(struct replayer *r, int fd, int *out, struct err *err);
+void file_close_remote(struct replayer *r, int remote_fd);
+/* The memfd names, by which mappings are recognised in /proc/PID/maps. */
+bool file_of_name(const char *name, uint64_t *number);
+bool sharedmem_of_name(const char *name, uint64_t *id);
+int sharedmem_make(struct replayer *r, const struct map_rec *m,
+		   struct shared **out, struct err *err);
+/* A mapping of anonymous shared memory reaches to end: make it that large. */
+int sharedmem_fit(struct shared *s, uint64_t end, bool anonymous,
+		  struct err *err);
+int sharedmem_copy(struct replayer *r, const struct shared *from,
+		   struct shared **out, struct err *err);
+int sharedmem_remote(struct replayer *r, struct shared *s, int *out,
+		     struct err *err);
+void sharedmem_free(struct replayer *r, struct shared *s);
+
+/* diverge.c: fills r->div and returns -E_DIVERGED. */
+int diverge(struct replayer *r, const struct event *ev, struct err *err,
+	    const char *expected, const char *found, const char *cause);
+/* The puppet halted somewhere else than at the call, fault or insn of ev. */
+int diverge_halt(struct replayer *r, struct puppet *p, const struct event *ev,
+		 const struct halt *h, struct err *err);
+/* It is the right kind of halt: compare the registers; 0 or -E_DIVERGED. */
+int diverge_regs(struct replayer *r, struct puppet *p, const struct event *ev,
+		 uint64_t pc, const struct halt *h, struct err *err);
+
+/* Compare the space's memory with a checksum event: 0 or -E_DIVERGED. */
+int diverge_memory(struct replayer *r, struct puppet *p, const struct event *ev,
+		   struct err *err);
+/* -E_CPU when the recording's processor could do what this one cannot. */
+int cpu_check(const struct event *header, struct err *err);
+
+/* output.c */
+void fdtab_start(struct replayer *r, struct fdtab *t); /* the command's own */
+struct fdtab *fdtab_copy(const struct fdtab *t);
+void fdtab_release(struct fdtab *t);
+void fdtab_exec(struct puppet *p);
+/* Learn from a call that returned what descriptors are now. */
+void output_track(struct replayer *r, struct puppet *p, const struct event *ev);
+/* A write-like call that begins (enter) or is complete (exit, syscall). */
+int output_begin(struct replayer *r, struct puppet *p, const struct event *ev,
+		 struct err *err);
+int output_end(struct replayer *r, struct puppet *p, const struct event *ev,
+	       struct err *err);
+
+/* checkpoint.c */
+int checkpoint_policy(struct replayer *r, struct err *err);
+int checkpoint_go(struct replayer *r, uint64_t seq, struct err *err);
+void checkpoint_drop_all(struct replayer *r);
+
+/* target.c */
+extern const struct target_ops replayer_target_ops;
+void target_forget(struct replayer *r); /* the moment is another now */
+
+/* replayer.c */
+/* Make now exact again after a step that failed. */
+int replayer_refresh(struct replayer *r, struct err *err);
+
+/* watchdog.c: stops a process that runs for too long, from another thread. */
+struct watchdog *watchdog_new(struct err *err);
+void watchdog_free(struct watchdog *w);
+void watchdog_arm(struct watchdog *w, pid_t pid, uint64_t limit_ns);
+bool watchdog_disarm(struct watchdog *w); /* true: it barked */
+
+#endif

@@ -1,0 +1,389 @@
+/*
+ * What the program wrote to the outputs it was started with. Descriptors of
+ * each process are followed as far as they lead there; the bytes come from the
+ * puppet's own memory, which is the proof that replay computed them again.
+ */
+#include "replayer/internal.h"
+
+#include "base/mem.h"
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#define IOV_COUNT_MAX 1024u
+
+/* ---- which descriptor leads where */
+
+/* Names under which the very same open file can be met again. */
+static bool
+is_stream(const char *name)
+{
+	static const char *const prefix[] = { "pipe:[", "socket:[", "/dev/pts/",
+					      "/dev/tty", "/dev/console" };
+
+	for (size_t i = 0; name && i < ARRAY_LEN(prefix); i++) {
+		if (strncmp(name, prefix[i], strlen(prefix[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_tty(const char *name)
+{
+	return is_stream(name) && name[0] == '/';
+}
+
+/* The output that a newly opened thing of this name is; 0 = none. */
+static int
+origin_of_name(const struct replayer *r, const char *name)
+{
+	if (!is_stream(name))
+		return 0;
+	for (int fd = 1; fd <= 2; fd++) {
+		if (r->out_name[fd] && strcmp(r->out_name[fd], name) == 0)
+			return fd;
+		if (strcmp(name, "/dev/tty") == 0 && is_tty(r->out_name[fd]))
+			return fd;
+	}
+	/* A terminal that is input only still shows what is written to it. */
+	if (is_tty(name) && r->out_name[0] && strcmp(r->out_name[0], name) == 0)
+		return 1;
+	return 0;
+}
+
+static struct fd_origin *
+fdtab_find(struct fdtab *t, int fd)
+{
+	for (size_t i = 0; i < t->v.len; i++) {
+		if (t->v.v[i].fd == fd)
+			return &t->v.v[i];
+	}
+	return NULL;
+}
+
+static void
+fdtab_remove(struct fdtab *t, int fd)
+{
+	for (size_t i = t->v.len; i-- > 0;) {
+		if (t->v.v[i].fd == fd)
+			vec_swap_remove(&t->v, i);
+	}
+}
+
+static void
+fdtab_set(struct fdtab *t, int fd, int origin, bool cloexec)
+{
+	struct fd_origin o = { .fd = fd, .origin = origin, .cloexec = cloexec };
+
+	fdtab_remove(t, fd);
+	if (origin)
+		vec_push(&t->v, o);
+}
+
+void
+fdtab_start(struct replayer *r, struct fdtab *t)
+{
+	bool told = r->out_name[0] || r->out_name[1] || r->out_name[2];
+
+	for (int fd = 1; fd <= 2; fd++) {
+		if (!told || r->out_name[fd])
+			fdtab_set(t, fd, fd, false);
+	}
+	fdtab_set(t, 0, origin_of_name(r, r->out_name[0]), false);
+}
+
+struct fdtab *
+fdtab_copy(const struct fdtab *t)
+{
+	struct fdtab *new = mem_zalloc(sizeof(*new));
+
+	new->users = 1;
+	for (size_t i = 0; i < t->v.len; i++)
+		vec_push(&new->v, t->v.v[i]);
+	return new;
+}
+
+void
+fdtab_release(struct fdtab *t)
+{
+	if (!t || --t->users > 0)
+		return;
+	vec_free(&t->v);
+	mem_free(t);
+}
+
+static void
+unshare_fds(struct puppet *p)
+{
+	struct fdtab *old = p->fds;
+
+	if (old->users == 1)
+		return;
+	p->fds = fdtab_copy(old);
+	old->users--;
+}
+
+void
+fdtab_exec(struct puppet *p)
+{
+	unshare_fds(p);
+	for (size_t i = p->fds->v.len; i-- > 0;) {
+		if (p->fds->v.v[i].cloexec)
+			vec_swap_remove(&p->fds->v, i);
+	}
+}
+
+static void
+track_dup(struct puppet *p, int old, int new, bool cloexec)
+{
+	const struct fd_origin *o = fdtab_find(p->fds, old);
+
+	if (old != new)
+		fdtab_set(p->fds, new, o ? o->origin : 0, cloexec);
+}
+
+static void
+track_cloexec(struct puppet *p, int fd, bool on)
+{
+	struct fd_origin *o = fdtab_find(p->fds, fd);
+
+	if (o)
+		o->cloexec = on;
+}
+
+static void
+track_fcntl(struct puppet *p, const struct event *ev)
+{
+	int fd = (int)ev->args[0];
+
+	if (ev->args[1] == F_DUPFD || ev->args[1] == F_DUPFD_CLOEXEC)
+		track_dup(p, fd, (int)ev->ret, ev->args[1] == F_DUPFD_CLOEXEC);
+	else if (ev->args[1] == F_SETFD)
+		track_cloexec(p, fd, ev->args[2] & FD_CLOEXEC);
+}
+
+static void
+track_close_range(struct puppet *p, const struct event *ev)
+{
+	unsigned from = (unsigned)ev->args[0], to = (unsigned)ev->args[1];
+
+	if (ev->args[2] & CLOSE_RANGE_UNSHARE)
+		unshare_fds(p);
+	for (size_t i = p->fds->v.len; i-- > 0;) {
+		struct fd_origin *o = &p->fds->v.v[i];
+
+		if ((unsigned)o->fd < from || (unsigned)o->fd > to)
+			continue;
+		if (ev->args[2] & CLOSE_RANGE_CLOEXEC)
+			o->cloexec = true;
+		else
+			vec_swap_remove(&p->fds->v, i);
+	}
+}
+
+/* What the recorder says about new descriptors. */
+static void
+track_items(struct replayer *r, struct puppet *p, const struct event *ev)
+{
+	struct item_reader ir;
+	struct item it;
+
+	item_reader_init(&ir, ev->payload);
+	while (item_next(&ir, &it, NULL) > 0) {
+		char *name;
+
+		if (it.kind != ITEM_FD || fdtab_find(p->fds, (int)it.num))
+			continue;
+		name = mem_printf("%.*s", (int)it.bytes.len, it.bytes.p);
+		fdtab_set(p->fds, (int)it.num, origin_of_name(r, name), false);
+		mem_free(name);
+	}
+}
+
+void
+output_track(struct replayer *r, struct puppet *p, const struct event *ev)
+{
+	if (ev->call == SYS_close) { /* gone even when it failed */
+		fdtab_remove(p->fds, (int)ev->args[0]);
+		return;
+	}
+	if (ev->ret < 0)
+		return;
+	switch (ev->call) {
+	case SYS_dup:
+		track_dup(p, (int)ev->args[0], (int)ev->ret, false);
+		break;
+	case SYS_dup2:
+		track_dup(p, (int)ev->args[0], (int)ev->ret, false);
+		break;
+	case SYS_dup3:
+		track_dup(p, (int)ev->args[0], (int)ev->ret,
+			  ev->args[2] & O_CLOEXEC);
+		break;
+	case SYS_fcntl:
+		track_fcntl(p, ev);
+		break;
+	case SYS_ioctl:
+		if (ev->args[1] == FIOCLEX || ev->args[1] == FIONCLEX)
+			track_cloexec(p, (int)ev->args[0],
+				      ev->args[1] == FIOCLEX);
+		break;
+	case SYS_close_range:
+		track_close_range(p, ev);
+		break;
+	case SYS_unshare:
+		if (ev->args[0] & CLONE_FILES)
+			unshare_fds(p);
+		break;
+	}
+	track_items(r, p, ev);
+}
+
+/* ---- what was written */
+
+static void
+read_into(struct puppet *p, uint64_t addr, uint64_t len, struct buf *out)
+{
+	size_t at = out->len;
+	ssize_t n = mem_read(&p->space->mem, addr, buf_grow(out, len), len);
+
+	out->len = at + (n > 0 ? (size_t)n : 0);
+}
+
+static void
+read_iov(struct puppet *p, uint64_t addr, uint64_t count, uint64_t max,
+	 struct buf *out)
+{
+	struct iovec iov[IOV_COUNT_MAX];
+
+	if (count > IOV_COUNT_MAX ||
+	    mem_read_all(&p->space->mem, addr, iov, count * sizeof(iov[0])) < 0)
+		return;
+	for (uint64_t i = 0; i < count && out->len < max; i++) {
+		uint64_t len = iov[i].iov_len;
+
+		if (len > max - out->len)
+			len = max - out->len;
+		read_into(p, (uint64_t)(uintptr_t)iov[i].iov_base, len, out);
+	}
+}
+
+int
+output_begin(struct replayer *r, struct puppet *p, const struct event *ev,
+	     struct err *err)
+{
+	/* Of a call that only begins, any length may be taken. */
+	uint64_t max = ev->kind == EV_enter ? INT32_MAX
+		       : ev->ret > 0	    ? (uint64_t)ev->ret
+					    : 0;
+	uint64_t iov[2];
+
+	buf_clear(&p->out);
+	if (max == 0 || !fdtab_find(p->fds, (int)ev->args[0]))
+		return 0;
+	switch (ev->call) {
+	case SYS_write:
+	case SYS_pwrite64:
+	case SYS_sendto:
+		read_into(p, ev->args[1], ev->args[2] < max ? ev->args[2] : max,
+			  &p->out);
+		break;
+	case SYS_writev:
+	case SYS_pwritev:
+	case SYS_pwritev2:
+		read_iov(p, ev->args[1], ev->args[2], max, &p->out);
+		break;
+	case SYS_sendmsg: /* struct msghdr: the vector and its length */
+		if (mem_read_all(&p->space->mem, ev->args[1] + 16, iov,
+				 sizeof(iov)) == 0)
+			read_iov(p, iov[0], iov[1], max, &p->out);
+		break;
+	}
+	return 0;
+}
+
+/* The recorded bytes of the call, when the event carries all len of them. */
+static int
+recorded_bytes(struct replayer *r, const struct event *ev, uint64_t len,
+	       struct buf *out, struct err *err)
+{
+	struct item_reader ir;
+	struct span bytes;
+	struct item it;
+	int ret;
+
+	item_reader_init(&ir, ev->payload);
+	while ((ret = item_next(&ir, &it, err)) > 0) {
+		if ((it.kind != ITEM_IN && it.kind != ITEM_IN_BLOB) ||
+		    it.num != 1)
+			continue;
+		buf_clear(&r->tmp);
+		ret = source_item_bytes(r->src, &it, &r->tmp, &bytes, err);
+		if (ret < 0)
+			return ret;
+		buf_put(out, bytes.p, bytes.len);
+	}
+	if (ret == 0 && out->len != len)
+		buf_clear(out);
+	return ret;
+}
+
+static int
+verify(struct replayer *r, const struct event *ev, struct span bytes,
+       struct err *err)
+{
+	struct buf want = { 0 }, a = { 0 }, b = { 0 };
+	size_t at = 0;
+	int ret;
+
+	ret = recorded_bytes(r, ev, bytes.len, &want, err);
+	if (ret < 0 || want.len == 0 || span_eq(buf_span(&want), bytes))
+		goto out;
+	while (want.p[at] == bytes.p[at])
+		at++;
+	buf_printf(&a, "output \"");
+	buf_escape(&a, span_of(want.p + at,
+			       want.len - at < 40 ? want.len - at : 40));
+	buf_printf(&a, "\" %zu bytes into the write", at);
+	buf_printf(&b, "\"");
+	buf_escape(&b, span_of(bytes.p + at,
+			       bytes.len - at < 40 ? bytes.len - at : 40));
+	buf_printf(&b, "\"");
+	ret = diverge(r, ev, err, buf_cstr(&a), buf_cstr(&b),
+		      "memory differs, though registers agreed so far");
+out:
+	buf_free(&want);
+	buf_free(&a);
+	buf_free(&b);
+	return ret;
+}
+
+int
+output_end(struct replayer *r, struct puppet *p, const struct event *ev,
+	   struct err *err)
+{
+	const struct fd_origin *o;
+	struct span bytes;
+	int ret = 0;
+
+	if (p->out.len == 0)
+		return 0;
+	o = fdtab_find(p->fds, (int)ev->args[0]);
+	bytes = buf_span(&p->out);
+	if (ev->ret > 0 && o) {
+		if ((uint64_t)ev->ret < bytes.len)
+			bytes.len = (size_t)ev->ret;
+		if (r->opts.verify_output)
+			ret = verify(r, ev, bytes, err);
+		if (ret == 0 && r->opts.output && !r->quiet)
+			r->opts.output(r->opts.output_ctx, ev, o->origin,
+				       bytes);
+	}
+	buf_clear(&p->out);
+	return ret;
+}

@@ -1,0 +1,331 @@
+#include "replayer/internal.h"
+
+#include "agent/abi.h"
+#include "base/mem.h"
+#include "tracee/ptrace.h"
+#include "tracee/stop.h"
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#define EFLAGS_TF 0x100u
+#define EFLAGS_RF 0x10000u
+
+static int
+wait_stop(pid_t pid, struct stop *st)
+{
+	int ret;
+
+	do
+		ret = stop_wait(pid, true, st);
+	while (ret == -EINTR);
+	return ret;
+}
+
+/* The vsyscall page lets nobody change rip at its seccomp stop. */
+#define VSYSCALL_BASE 0xffffffffff600000u
+
+static int
+gone(struct puppet *p, struct err *err)
+{
+	p->pid = 0;
+	return err_set(err, E_GONE,
+		       "the process that replayed task %u was killed by "
+		       "something outside",
+		       p->task);
+}
+
+static int
+get_regs(struct puppet *p, struct err *err)
+{
+	int ret = ptrace_get_regs(p->pid, &p->regs);
+
+	if (ret < 0)
+		return err_set(err, -ret, "cannot read registers of task %u",
+			       p->task);
+	p->dirty = false;
+	return 0;
+}
+
+void
+puppet_set_regs(struct puppet *p, const struct regs *regs)
+{
+	struct regs old = p->regs;
+
+	p->regs = *regs;
+	/* Selectors are the machine's own. */
+	p->regs.cs = old.cs;
+	p->regs.ss = old.ss;
+	p->regs.ds = old.ds;
+	p->regs.es = old.es;
+	p->regs.fs = old.fs;
+	p->regs.gs = old.gs;
+	p->regs.eflags &= ~(uint64_t)(EFLAGS_TF | EFLAGS_RF);
+	p->dirty = true;
+}
+
+int
+puppet_flush(struct puppet *p, struct err *err)
+{
+	int ret;
+
+	if (!p->dirty)
+		return 0;
+	p->regs.orig_rax = UINT64_MAX; /* skips the call we may stand in */
+	ret = ptrace_set_regs(p->pid, &p->regs);
+	if (ret < 0)
+		return err_set(err, -ret, "cannot set registers of task %u",
+			       p->task);
+	p->dirty = false;
+	return 0;
+}
+
+/* A signal that the puppet brought on itself, unlike one sent from outside. */
+static bool
+is_fault(const struct stop *st, const uint8_t si[128], struct halt *h)
+{
+	int32_t code;
+
+	memcpy(&code, si + 8, sizeof(code));
+	h->signo = st->signo;
+	h->code = code;
+	memcpy(&h->addr, si + 16, sizeof(h->addr));
+	switch (st->signo) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+	case SIGSYS:
+		return code > 0;
+	}
+	return false;
+}
+
+/* Decide about one stop: 1 = *out is filled, 0 = let it go on. */
+static int
+look_at_stop(struct puppet *p, const struct stop *st, struct halt *out)
+{
+	uint8_t si[128];
+
+	switch (st->kind) {
+	case STOP_EXITED:
+	case STOP_KILLED:
+		*out = (struct halt){ .what = HALT_GONE };
+		return 1;
+	case STOP_SECCOMP:
+		*out = (struct halt){ .what = HALT_CALL };
+		return 1;
+	case STOP_SIGNAL:
+		if (ptrace_get_siginfo(p->pid, si) < 0)
+			return 0;
+		*out = (struct halt){ .what = HALT_FAULT };
+		return is_fault(st, si, out);
+	case STOP_NONE:
+	case STOP_SYSCALL:
+	case STOP_GROUP:
+	case STOP_EVENT_STOP:
+	case STOP_FORK:
+	case STOP_VFORK:
+	case STOP_CLONE:
+	case STOP_VFORK_DONE:
+	case STOP_EXEC:
+	case STOP_EXIT:
+		return 0;
+	}
+	return 0;
+}
+
+int
+puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
+	   struct halt *out, struct err *err)
+{
+	struct stop st;
+	bool late = false;
+	int ret;
+
+	ret = puppet_flush(p, err);
+	if (ret < 0)
+		return ret;
+	watchdog_arm(r->watchdog, p->pid, limit_ns);
+	for (;;) {
+		ret = ptrace_cont(p->pid);
+		if (ret >= 0 || ret == -E_GONE)
+			ret = wait_stop(p->pid, &st);
+		if (ret < 0)
+			break;
+		ret = look_at_stop(p, &st, out);
+		if (ret == 1)
+			break;
+		if (st.kind == STOP_SIGNAL && st.signo == SIGSTOP) {
+			late = watchdog_disarm(r->watchdog);
+			if (late)
+				break;
+			watchdog_arm(r->watchdog, p->pid, limit_ns);
+		}
+	}
+	watchdog_disarm(r->watchdog);
+	if (ret < 0 || (!late && out->what == HALT_GONE))
+		return gone(p, err);
+	if (late)
+		*out = (struct halt){ .what = HALT_TIMEOUT };
+	return get_regs(p, err);
+}
+
+int
+puppet_settle(struct puppet *p, struct err *err)
+{
+	struct stop st;
+	int ret;
+
+	ret = puppet_flush(p, err);
+	if (ret < 0)
+		return ret;
+	/* An interrupt that is pending when it resumes takes effect before the
+	 * first user instruction. */
+	do {
+		ret = ptrace_interrupt(p->pid);
+		if (ret >= 0)
+			ret = ptrace_cont(p->pid);
+		if (ret >= 0)
+			ret = wait_stop(p->pid, &st);
+		if (ret < 0 || st.kind == STOP_EXITED || st.kind == STOP_KILLED)
+			return gone(p, err);
+	} while (st.kind != STOP_EVENT_STOP);
+	return get_regs(p, err);
+}
+
+/* Run until the int3 after the gadget's syscall. */
+static int
+run_gadget(struct puppet *p, struct regs *out, struct err *err)
+{
+	struct stop st;
+	int ret;
+
+	for (;;) {
+		ret = ptrace_cont(p->pid);
+		if (ret >= 0)
+			ret = wait_stop(p->pid, &st);
+		if (ret < 0 || st.kind == STOP_EXITED || st.kind == STOP_KILLED)
+			return gone(p, err);
+		if (st.kind != STOP_SIGNAL)
+			continue;
+		ret = ptrace_get_regs(p->pid, out);
+		if (ret < 0)
+			return gone(p, err);
+		if (st.signo == SIGTRAP && out->rip == AGENT_GADGET_AFTER + 1)
+			return 0;
+		if (st.signo == SIGSEGV || st.signo == SIGBUS)
+			return err_set(
+				err, E_UNSUPPORTED,
+				"task %u has lost its agent page (signal "
+				"%d at 0x%lx)",
+				p->task, st.signo, out->rip);
+	}
+}
+
+int
+puppet_call(struct puppet *p, long nr, const uint64_t args[6], int64_t *out,
+	    struct err *err)
+{
+	struct regs regs;
+	int ret;
+
+	if (!p->dirty && (p->regs.rip & ~0xfffull) == VSYSCALL_BASE) {
+		ret = puppet_settle(p, err);
+		if (ret < 0)
+			return ret;
+	}
+	p->dirty = true;
+	ret = puppet_flush(p, err); /* for what a fork is to inherit */
+	if (ret < 0)
+		return ret;
+	regs = p->regs;
+	regs.rax = (uint64_t)nr;
+	regs.rdi = args[0];
+	regs.rsi = args[1];
+	regs.rdx = args[2];
+	regs.r10 = args[3];
+	regs.r8 = args[4];
+	regs.r9 = args[5];
+	regs.rip = AGENT_BASE + AGENT_GADGET;
+	ret = ptrace_set_regs(p->pid, &regs);
+	if (ret < 0)
+		return err_set(err, -ret, "cannot set registers of task %u",
+			       p->task);
+	p->dirty = true;
+	ret = run_gadget(p, &regs, err);
+	if (ret < 0)
+		return ret;
+	*out = (int64_t)regs.rax;
+	return 0;
+}
+
+int
+puppet_must(struct puppet *p, const char *what, long nr, const uint64_t args[6],
+	    struct err *err)
+{
+	int64_t res;
+	int ret;
+
+	ret = puppet_call(p, nr, args, &res, err);
+	if (ret < 0)
+		return ret;
+	if (res < 0 && res > -4096)
+		return err_set(err, (int)-res,
+			       "%s in the replay of task %u: %s", what, p->task,
+			       strerrordesc_np((int)-res));
+	return 0;
+}
+
+int
+puppet_fork(struct puppet *p, bool vm, pid_t *out, struct err *err)
+{
+	/*
+	 * PTRACE without an event for the parent; ours, not the puppet's child,
+	 * so that its end leaves nothing behind (PITFALLS D34).
+	 */
+	uint64_t flags = CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED |
+			 CLONE_FILES | SIGCHLD | (vm ? CLONE_VM : 0);
+	uint64_t args[6] = { flags };
+	struct stop st;
+	int64_t res;
+	pid_t pid;
+	int ret;
+
+	ret = puppet_call(p, SYS_clone, args, &res, err);
+	if (ret < 0)
+		return ret;
+	if (res < 0)
+		return err_set(err, (int)-res,
+			       "cannot copy the process of task %u: %s",
+			       p->task, strerrordesc_np((int)-res));
+	pid = (pid_t)res;
+	ret = wait_stop(pid, &st);
+	if (ret < 0 || st.kind != STOP_EVENT_STOP) {
+		puppet_kill(&pid);
+		return err_set(err, E_GONE, "a copy of task %u did not start",
+			       p->task);
+	}
+	*out = pid;
+	return 0;
+}
+
+void
+puppet_kill(pid_t *pid)
+{
+	struct stop st;
+	int ret;
+
+	if (*pid <= 0)
+		return;
+	kill(*pid, SIGKILL);
+	for (;;) {
+		ret = wait_stop(*pid, &st);
+		if (ret < 0 || st.kind == STOP_EXITED || st.kind == STOP_KILLED)
+			break;
+		ptrace_cont(*pid);
+	}
+	*pid = 0;
+}

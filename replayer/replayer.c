@@ -1,0 +1,215 @@
+#include "replayer/internal.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include <stdio.h>
+
+#define BEAT_EVENTS 32u /* events between two looks at the clock */
+
+typedef bool progress_fn(void *ctx, uint64_t at, uint64_t to);
+
+int
+replayer_open(struct replayer **out, struct source *src,
+	      const struct replay_opts *o, struct err *err)
+{
+	struct replayer *r = mem_zalloc(sizeof(*r));
+
+	r->target.ops = &replayer_target_ops;
+	r->src = src;
+	r->opts = *o;
+	r->sock = -1;
+	r->mold_mem.fd = -1;
+	r->stack_limit = 8u << 20;
+	r->reseek = true;
+	r->watchdog = watchdog_new(err);
+	if (!r->watchdog) {
+		mem_free(r);
+		return err ? err->code : -1;
+	}
+	r->now = world_new();
+	*out = r;
+	return 0;
+}
+
+void
+replayer_close(struct replayer *r)
+{
+	if (!r)
+		return;
+	checkpoint_drop_all(r);
+	world_free(r, r->now);
+	puppet_kill(&r->mold.pid);
+	mem_close(&r->mold_mem);
+	fd_close(&r->sock);
+	file_free_all(r);
+	watchdog_free(r->watchdog);
+	target_forget(r);
+	for (int i = 0; i < 3; i++)
+		mem_free(r->out_name[i]);
+	buf_free(&r->tmp);
+	mem_free(r);
+}
+
+static int
+dispatch(struct replayer *r, const struct event *ev, struct err *err)
+{
+	static int (*const table[EV_KIND_END])(
+		struct replayer *, const struct event *, struct err *) = {
+#define EVENT_KIND(id, name, what) [id] = replay_##name,
+#include "event/kind.def"
+#undef EVENT_KIND
+	};
+
+	if (ev->kind >= EV_KIND_END || !table[ev->kind])
+		return err_set(err, E_FORMAT,
+			       "event %lu is of a kind (%u) that "
+			       "this pastime does not know",
+			       ev->seq, ev->kind);
+	return table[ev->kind](r, ev, err);
+}
+
+/* One event, whatever it is. */
+static int
+step(struct replayer *r, struct err *err)
+{
+	struct event ev;
+	int ret = 0;
+
+	target_forget(r);
+	if (r->reseek)
+		ret = source_seek(r->src, r->now->seq + 1, err);
+	if (ret < 0)
+		return ret;
+	r->reseek = true; /* until this event is done */
+	ret = source_next(r->src, &ev, err);
+	if (ret <= 0)
+		return ret;
+	if (ev.seq != r->now->seq + 1)
+		return err_set(err, E_FORMAT, "event %lu follows event %lu",
+			       ev.seq, r->now->seq);
+	ret = dispatch(r, &ev, err);
+	if (ret < 0) {
+		/* Nothing ran for an event that cannot be found again. */
+		r->stale = ret != -E_UNTIMED;
+		return ret;
+	}
+	r->now->seq = ev.seq;
+	if (ev.time_ns > r->now->time_ns)
+		r->now->time_ns = ev.time_ns;
+	r->reseek = false;
+	return 1;
+}
+
+static void
+count_work(struct replayer *r)
+{
+	uint64_t now = clock_now_ns();
+
+	r->work_ns += now - r->work_mark;
+	r->work_mark = now;
+}
+
+/* Quietly forward to seq, leaving checkpoints behind. */
+static int
+forward(struct replayer *r, uint64_t seq, progress_fn *progress, void *ctx,
+	struct err *err)
+{
+	int ret = 1;
+
+	r->quiet = true;
+	r->work_mark = clock_now_ns();
+	for (uint64_t n = 1; ret > 0 && r->now->seq < seq; n++) {
+		ret = step(r, err);
+		if (ret <= 0 || n % BEAT_EVENTS != 0)
+			continue;
+		count_work(r);
+		ret = checkpoint_policy(r, err);
+		r->work_mark = clock_now_ns(); /* checkpoints are no work */
+		if (ret == 0 && progress && !progress(ctx, r->now->seq, seq))
+			ret = err_set(err, E_CANCELLED,
+				      "stopped on the way to e%lu, at e%lu",
+				      seq, r->now->seq);
+		if (ret == 0)
+			ret = 1;
+	}
+	count_work(r);
+	r->quiet = false;
+	if (ret == 0)
+		return err_set(err, E_POSITION,
+			       "the recording ends at e%lu, before e%lu",
+			       r->now->seq, seq);
+	return ret < 0 ? ret : 0;
+}
+
+/* A failed step leaves the world beyond its last event: rebuild it. */
+int
+replayer_refresh(struct replayer *r, struct err *err)
+{
+	uint64_t seq = r->now->seq;
+	int ret;
+
+	if (!r->stale)
+		return 0;
+	ret = checkpoint_go(r, seq, err);
+	return ret < 0 ? ret : forward(r, seq, NULL, NULL, err);
+}
+
+/* Past the point of a divergence there is nothing: say it again. */
+static int
+say_again(const struct replayer *r, struct err *err)
+{
+	const struct divergence *d = &r->div;
+
+	return err_set(
+		err, E_DIVERGED,
+		"replay parts from the recording at event %lu (task %u); "
+		"the last event that agreed is e%lu",
+		d->seq, d->task, d->last_good);
+}
+
+int
+replayer_step(struct replayer *r, struct err *err)
+{
+	int ret;
+
+	if (r->diverged && r->now->seq + 1 >= r->div.seq)
+		return say_again(r, err);
+	ret = replayer_refresh(r, err);
+	if (ret < 0)
+		return ret;
+	r->work_mark = clock_now_ns();
+	ret = step(r, err);
+	count_work(r);
+	if (ret <= 0 || r->opts.checkpoint_events == 0)
+		return ret;
+	ret = checkpoint_policy(r, err);
+	return ret < 0 ? ret : 1;
+}
+
+int
+replayer_seek(struct replayer *r, uint64_t seq, progress_fn *progress,
+	      void *ctx, struct err *err)
+{
+	int ret;
+
+	if (seq > r->src->ops->last_seq(r->src))
+		return err_set(err, E_POSITION,
+			       "the recording ends at e%lu, before e%lu",
+			       r->src->ops->last_seq(r->src), seq);
+	target_forget(r);
+	ret = checkpoint_go(r, seq, err);
+	return ret < 0 ? ret : forward(r, seq, progress, ctx, err);
+}
+
+uint64_t
+replayer_seq(const struct replayer *r)
+{
+	return r->now->seq;
+}
+
+const struct divergence *
+replayer_divergence(const struct replayer *r)
+{
+	return r->diverged ? &r->div : NULL;
+}

@@ -1,0 +1,280 @@
+/*
+ * The few calls that replay makes for real, with the recorded result forced:
+ * those that change mappings, and what other calls set in the task itself.
+ * Everything else is data (docs/EVENTS.md, "Calls").
+ */
+#include "replayer/internal.h"
+
+#include "tracee/maps.h"
+#include <asm/prctl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define PAGE 4096u
+#define PAGE_UP(x) (((x) + PAGE - 1) & ~(uint64_t)(PAGE - 1))
+
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* Make the call; its result must be the recorded one. */
+static int
+again(struct replayer *r, struct puppet *p, const struct event *ev, long nr,
+      const uint64_t args[6], int64_t expect, struct err *err)
+{
+	char want[128], found[128];
+	int64_t res;
+	int ret;
+
+	ret = puppet_call(p, nr, args, &res, err);
+	if (ret < 0 || res == expect)
+		return ret;
+	snprintf(want, sizeof(want), "result 0x%lx of the call made again",
+		 (uint64_t)expect);
+	snprintf(found, sizeof(found), "0x%lx", (uint64_t)res);
+	return diverge(r, ev, err, want, found,
+		       "mappings differ from the recording, or this kernel "
+		       "treats the call differently");
+}
+
+static int
+redo_munmap(struct replayer *r, struct puppet *p, const struct event *ev,
+	    struct err *err)
+{
+	if (ev->ret != 0)
+		return 0;
+	return again(r, p, ev, SYS_munmap, ev->args, 0, err);
+}
+
+static int
+redo_mprotect(struct replayer *r, struct puppet *p, const struct event *ev,
+	      struct err *err)
+{
+	/* On failure all mappings before the culprit may have changed. */
+	if (ev->ret != 0 && ev->ret != -ENOMEM)
+		return 0;
+	return again(r, p, ev, SYS_mprotect, ev->args, ev->ret, err);
+}
+
+static int
+redo_brk(struct replayer *r, struct puppet *p, const struct event *ev,
+	 struct err *err)
+{
+	uint64_t now = (uint64_t)ev->ret, old = p->space->brk;
+	uint64_t from = PAGE_UP(old), to = PAGE_UP(now);
+	struct map_rec m = { .start = from,
+			     .len = to - from,
+			     .prot = PROT_READ | PROT_WRITE,
+			     .flags = MAP_PRIVATE };
+	uint64_t args[6] = { to, from - to };
+	struct item it;
+
+	p->space->brk = now;
+	if (old == 0)
+		p->space->brk_start = now;
+	if (old == 0 || item_find(ev->payload, ITEM_MAP, UINT64_MAX, &it))
+		return 0; /* nothing to compare with, or the event says it */
+	if (to > from)
+		return image_map(r, p, &m, err);
+	return to < from ? again(r, p, ev, SYS_munmap, args, 0, err) : 0;
+}
+
+static int
+redo_mremap(struct replayer *r, struct puppet *p, const struct event *ev,
+	    struct err *err)
+{
+	uint64_t args[6] = { ev->args[0], ev->args[1], ev->args[2] };
+
+	if (ev->ret < 0 && ev->ret > -4096)
+		return 0;
+	if ((uint64_t)ev->ret != ev->args[0]) {
+		args[3] = MREMAP_MAYMOVE | MREMAP_FIXED |
+			  (ev->args[3] & MREMAP_DONTUNMAP);
+		args[4] = (uint64_t)ev->ret;
+	}
+	return again(r, p, ev, SYS_mremap, args, ev->ret, err);
+}
+
+/* Ranges that a fork does not copy: a checkpoint must lift that. */
+static void
+note_unforked(struct space *s, uint64_t start, uint64_t len, int advice)
+{
+	struct range new = { start, start + PAGE_UP(len), advice };
+	bool undo = advice == MADV_DOFORK || advice == MADV_KEEPONFORK;
+	int kind = advice == MADV_DOFORK ? MADV_DONTFORK : MADV_WIPEONFORK;
+
+	if (!undo) {
+		vec_push(&s->unforked, new);
+		return;
+	}
+	for (size_t i = s->unforked.len; i-- > 0;) {
+		struct range old = s->unforked.v[i];
+
+		if (old.advice != kind || old.end <= new.start ||
+		    new.end <= old.start)
+			continue;
+		vec_swap_remove(&s->unforked, i);
+		if (old.start < new.start)
+			vec_push(
+				&s->unforked,
+				((struct range){ old.start, new.start, kind }));
+		if (new.end < old.end)
+			vec_push(&s->unforked,
+				 ((struct range){ new.end, old.end, kind }));
+	}
+}
+
+static int
+redo_madvise(struct replayer *r, struct puppet *p, const struct event *ev,
+	     struct err *err)
+{
+	int advice = (int)ev->args[2];
+
+	switch (advice) {
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+		if (ev->ret == 0)
+			note_unforked(p->space, ev->args[0], ev->args[1],
+				      advice);
+		break;
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_REMOVE:
+	case MADV_GUARD_INSTALL:
+	case MADV_GUARD_REMOVE:
+		break;
+	default:
+		return 0; /* hints */
+	}
+	/* ENOMEM: holes; the rest of the range was treated. */
+	if (ev->ret != 0 && ev->ret != -ENOMEM)
+		return 0;
+	return again(r, p, ev, SYS_madvise, ev->args, ev->ret, err);
+}
+
+/* A segment is what its pieces show: mappings of one object, in their places.
+ */
+static int
+redo_shmdt(struct replayer *r, struct puppet *p, const struct event *ev,
+	   struct err *err)
+{
+	uint64_t base = ev->args[0], id, first = 0;
+	struct arena a = { 0 };
+	struct maps maps;
+	int ret;
+
+	if (ev->ret != 0)
+		return 0;
+	ret = maps_read(p->pid, &a, &maps, err);
+	for (size_t i = 0; ret == 0 && i < maps.len; i++) {
+		const struct vma *v = &maps.v[i];
+		uint64_t args[6] = { v->start, v->end - v->start };
+
+		if (v->start < base || !sharedmem_of_name(v->name, &id) ||
+		    v->offset != v->start - base || (first && id != first))
+			continue;
+		first = id;
+		ret = again(r, p, ev, SYS_munmap, args, 0, err);
+	}
+	arena_free(&a);
+	return ret;
+}
+
+static int
+redo_arch_prctl(struct puppet *p, const struct event *ev)
+{
+	if (ev->ret != 0)
+		return 0;
+	if (ev->args[0] == ARCH_SET_FS)
+		p->regs.fs_base = ev->args[1];
+	else if (ev->args[0] == ARCH_SET_GS)
+		p->regs.gs_base = ev->args[1];
+	return 0;
+}
+
+static int
+redo_prctl(struct puppet *p, const struct event *ev)
+{
+	char name[sizeof(p->comm)] = { 0 };
+
+	if (ev->ret != 0 || ev->args[0] != PR_SET_NAME)
+		return 0;
+	if (mem_read(&p->space->mem, ev->args[1], name, sizeof(name) - 1) > 0)
+		memcpy(p->comm, name, sizeof(name));
+	return 0;
+}
+
+/* Only the soft stack limit matters to a replay: it says where a stack ends. */
+static int
+redo_rlimit(struct replayer *r, struct puppet *p, uint64_t what, uint64_t addr,
+	    uint64_t pid, const struct event *ev)
+{
+	struct group *g = p->group;
+	struct rlimit lim;
+
+	if (ev->ret != 0 || what != RLIMIT_STACK || addr == 0 ||
+	    (pid != 0 && pid != (uint64_t)g->tgid) ||
+	    mem_read_all(&p->space->mem, addr, &lim, sizeof(lim)) < 0)
+		return 0;
+	g->stack_limit = lim.rlim_cur;
+	image_stack_limit(r->now, g);
+	return 0;
+}
+
+int
+syscall_redo(struct replayer *r, struct puppet *p, const struct event *ev,
+	     struct err *err)
+{
+	int ret = 0;
+
+	switch (ev->call) {
+	case SYS_munmap:
+		ret = redo_munmap(r, p, ev, err);
+		break;
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+		ret = redo_mprotect(r, p, ev, err);
+		break;
+	case SYS_brk:
+		ret = redo_brk(r, p, ev, err);
+		break;
+	case SYS_mremap:
+		ret = redo_mremap(r, p, ev, err);
+		break;
+	case SYS_madvise:
+		ret = redo_madvise(r, p, ev, err);
+		break;
+	case SYS_remap_file_pages:
+		if (ev->ret == 0)
+			ret = again(r, p, ev, ev->call, ev->args, 0, err);
+		break;
+	case SYS_shmdt:
+		ret = redo_shmdt(r, p, ev, err);
+		break;
+	case SYS_arch_prctl:
+		return redo_arch_prctl(p, ev);
+	case SYS_prctl:
+		return redo_prctl(p, ev);
+	case SYS_setrlimit:
+		return redo_rlimit(r, p, ev->args[0], ev->args[1], 0, ev);
+	case SYS_prlimit64:
+		return redo_rlimit(r, p, ev->args[1], ev->args[2], ev->args[0],
+				   ev);
+	}
+	/* mmap, shmat, and whatever else says what mappings there are now. */
+	return ret < 0 ? ret : step_maps(r, p, ev, err);
+}

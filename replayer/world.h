@@ -1,0 +1,153 @@
+#ifndef REPLAYER_WORLD_H
+#define REPLAYER_WORLD_H
+
+/*
+ * A world is all that a replay consists of at one event: a puppet for every
+ * recorded task that is alive, the address spaces they live in, the shared
+ * memory between those, and what we know of their descriptors. The replayer
+ * stands in one world; a checkpoint is another one, made of forked copies.
+ *
+ * A puppet is a process of ours, always in a ptrace stop while we look at it.
+ * Threads are puppets too: processes that share their memory (CLONE_VM) and
+ * nothing else, so that no kernel rule about thread groups meddles.
+ */
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "event/event.h"
+#include "tracee/mem.h"
+#include <stdbool.h>
+
+struct replayer;
+
+/* Descriptors that lead to where the recorded command's output went. */
+struct fd_origin {
+	int fd;
+	int origin; /* 1 or 2 */
+	bool cloexec;
+};
+
+struct fdtab {
+	unsigned users;
+	VEC(struct fd_origin) v;
+};
+
+struct range {
+	uint64_t start, end;
+	int advice; /* MADV_DONTFORK or MADV_WIPEONFORK */
+};
+
+struct space {
+	uint32_t num;
+	unsigned users; /* puppets */
+	struct mem mem;
+	uint64_t brk; /* end of the heap, 0 = not known yet */
+	uint64_t brk_start;
+	uint64_t stack; /* the stack pointer at exec, names [stack] */
+	struct buf auxv;
+	char *exe;
+	VEC(struct range) unforked; /* what a fork would not copy */
+};
+
+/* A recorded process (thread group). */
+struct group {
+	uint32_t num;
+	int tgid;	      /* as recorded */
+	uint32_t parent;      /* process number, 0 = none */
+	unsigned users;	      /* puppets alive */
+	uint64_t stack_limit; /* RLIMIT_STACK, decides where a stack stops
+				 growing */
+};
+
+#define TRAIL 4u /* calls remembered for the story of a divergence */
+
+struct puppet {
+	uint32_t task;
+	struct group *group;
+	struct space *space; /* NULL before the first exec */
+	struct fdtab *fds;
+	pid_t pid; /* 0: no process (yet) */
+	int tid;   /* as recorded */
+	char comm[16];
+	struct regs regs;
+	bool dirty;   /* regs are not in the process yet */
+	bool in_call; /* between enter and exit */
+	int16_t call; /* the call of enter, with its arguments */
+	uint64_t args[6];
+	struct buf out; /* what a write that has not returned was given */
+	struct {
+		uint64_t seq;
+		int16_t call;
+	} trail[TRAIL];
+	unsigned n_trail;
+};
+
+/* A shared memory object: one memfd, mapped by all who share it. */
+struct shared {
+	uint64_t id;
+	uint64_t size;
+	int fd;
+	int remote_fd; /* in the puppets' descriptor table, -1 = not there now
+			*/
+};
+
+struct world {
+	uint64_t seq;	    /* the last event that took effect */
+	uint64_t time_ns;   /* of that event */
+	struct map puppets; /* task -> struct puppet * */
+	struct map spaces;  /* space -> struct space * */
+	struct map groups;  /* process -> struct group * */
+	VEC(struct shared *) shared;
+};
+
+/* world.c */
+struct world *world_new(void);
+void world_free(struct replayer *r,
+		struct world *w); /* kills its puppets; NULL allowed */
+struct puppet *world_puppet(struct world *w, uint32_t task); /* or NULL */
+struct puppet *world_add_puppet(struct world *w, uint32_t task);
+void world_remove_puppet(struct world *w, struct puppet *p); /* kills it */
+struct group *world_group(struct world *w, uint32_t num);    /* made when new */
+struct space *world_add_space(struct world *w, uint32_t num);
+void world_enter_space(struct puppet *p, struct space *s);
+void world_leave_space(struct world *w, struct puppet *p);
+struct shared *world_shared(struct world *w, uint64_t id); /* or NULL */
+/* Any puppet of the space that has a process. */
+struct puppet *world_in_space(struct world *w, const struct space *s);
+
+/* puppet.c */
+/* What a puppet ran into. */
+struct halt {
+	enum {
+		HALT_CALL,  /* at a syscall instruction; regs.rip is after it */
+		HALT_FAULT, /* a signal of its own doing */
+		HALT_TIMEOUT, /* still computing after far too long */
+		HALT_GONE,    /* the process is dead */
+	} what;
+	int signo, code;
+	uint64_t addr;
+};
+
+/* Make these the registers (when it runs next); selectors stay. */
+void puppet_set_regs(struct puppet *p, const struct regs *regs);
+/* Write the registers into the process if they changed. */
+int puppet_flush(struct puppet *p, struct err *err);
+/* Let it run to the next halt; regs are then those of the halt. */
+int puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
+	       struct halt *out, struct err *err);
+/* At a call's halt: get the process out of the call, without running anything.
+ */
+int puppet_settle(struct puppet *p, struct err *err);
+/* Run a system call in the process. regs stay what they are for the program. */
+int puppet_call(struct puppet *p, long nr, const uint64_t args[6], int64_t *ret,
+		struct err *err);
+/* The same when failing is an error of ours, "what: ENOMEM". */
+int puppet_must(struct puppet *p, const char *what, long nr,
+		const uint64_t args[6], struct err *err);
+/* A copy of the process: with its own memory, or (vm) sharing it. */
+int puppet_fork(struct puppet *p, bool vm, pid_t *out, struct err *err);
+/* Kill and reap. */
+void puppet_kill(pid_t *pid);
+
+#endif
