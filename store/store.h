@@ -62,8 +62,13 @@ struct store_sink_opts {
 	uint64_t flush_ms;	/* close a chunk after so long: 0 = 200 */
 };
 int store_sink_open(const struct store_sink_opts *o, struct sink **out, struct err *err);
-/* After close succeeded or the recording runs: its number (0: not yet shipped) and
- * its UUID text; borrowed until close. */
+/*
+ * No more events: wait until all is on the server, or it is clear that it stays in
+ * the spool; close then only releases. What follows is final after it. A
+ * recording without any event leaves nothing behind.
+ */
+int store_sink_finish(struct sink *s, struct err *err);
+/* Its number (0: not yet shipped) and its UUID text; borrowed until close. */
 uint64_t store_sink_recording(struct sink *s);
 const char *store_sink_uuid(struct sink *s);
 /* NULL, or why the server does not have everything (for the end line). */
