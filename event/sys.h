@@ -17,7 +17,8 @@ enum sys_decision {
 	SYS_UNKNOWN = 0, /* no row: ENOSYS and a warning */
 	SYS_RUN,	 /* let it run, record result and outputs */
 	SYS_REFUSE,	 /* answer -errno_refused, warn once */
-	SYS_EMULATE,	 /* recorder/special.c answers in the kernel's place */
+	SYS_EMULATE,	 /* recorder/special.c answers in the kernel's place; with an
+			  * errno_refused the answer is that, and nobody is warned */
 	SYS_SPECIAL,	 /* runs, with extra work in recorder/special.c */
 };
 
@@ -48,7 +49,7 @@ enum arg_type {
 	ARG_SIGNO, ARG_PID, ARG_CLOCK, ARG_PTR, ARG_BUF, ARG_IOV, ARG_MSGHDR,
 	ARG_MMSG, ARG_SOCKADDR, ARG_TIMESPEC, ARG_TIMEVAL, ARG_SIGSET,
 	ARG_SIGACTION, ARG_SIGINFO, ARG_FDSET, ARG_POLLFDS, ARG_EPEVENTS,
-	ARG_STAT, ARG_FDPAIR, ARG_STRUCT,
+	ARG_STAT, ARG_FDPAIR, ARG_STRUCT, ARG_INTS, ARG_LONGS,
 };
 
 enum arg_dir { DIR_NONE = 0, DIR_IN = 1, DIR_OUT = 2, DIR_INOUT = 3 };
@@ -127,15 +128,27 @@ struct sys_call {
 struct sys_range {
 	uint64_t addr;
 	uint64_t len;
-	int arg;	/* argument it belongs to, -1 = none */
+	int arg;	/* argument it belongs to, -1 = none; inputs: see SYS_IN_* */
 	/* For buffers that scratch memory may replace: where the kernel finds the
 	 * pointer. ptr_addr 0 = in args[arg] itself, else in memory at ptr_addr. */
 	uint64_t ptr_addr;
 };
 
-#define SYS_RANGES_MAX 1100 /* IOV_MAX and some */
+#define SYS_RANGES_MAX 1100 /* IOV_MAX and some: enough but for recvmmsg */
 
-/* Copy what decides sizes: iovecs, msghdrs, value-result lengths. At the entry. */
+/* Of a message's input, ITEM_IN's number: arg = its data, and these. */
+#define SYS_IN_NAME 0x10    /* arg | this: the address it goes to */
+#define SYS_IN_CONTROL 0x20 /* arg | this: control data */
+
+/*
+ * The three that fill ranges return how many there are, which may be more than
+ * max (a recvmmsg of many messages): ask again with room for all of them. A
+ * structure comes before what it points to. Memory seen through m after the
+ * call must be what the kernel wrote (scratch copied back).
+ */
+
+/* Copy what decides sizes: iovecs, msghdrs, value-result lengths. At the entry.
+ * Memory that cannot be read is no error here: the kernel will say EFAULT. */
 int sys_call_enter(struct sys_call *c, const struct sys_mem *m, struct err *err);
 /* Memory that the call may write, with full capacity, before it runs: what
  * scratch memory must stand in for. Returns the count. */
@@ -145,8 +158,9 @@ int sys_call_outbufs(const struct sys_call *c, struct sys_range *out, int max);
 int sys_call_outputs(const struct sys_call *c, const struct sys_mem *m,
 		     bool interrupted, struct sys_range *out, int max);
 /* Input that people want to see later: paths, written bytes, addresses; each
- * with its argument index. Bytes of write-like calls: the first ret bytes (call
- * after the return). */
+ * with its argument index; empty strings have len 0. Bytes of write-like calls:
+ * the first ret bytes (call after the return). Before the call, with ret 0, it
+ * gives the same without them. */
 int sys_call_inputs(const struct sys_call *c, const struct sys_mem *m,
 		    struct sys_range *out, int max);
 /* True when this particular call cannot wait (O_NONBLOCK is not known here):
