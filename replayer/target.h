@@ -12,6 +12,7 @@
 #include "event/regs.h"
 #include <stdbool.h>
 
+struct buf;
 struct target;
 struct replayer;
 

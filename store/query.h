@@ -10,6 +10,7 @@
 #include "event/event.h"
 #include <stdbool.h>
 
+struct buf;
 struct db;
 
 struct recording_row {

@@ -16,7 +16,7 @@ replayer:tracee sym event base agent/abi.h
 store:event base
 gdb:replayer/target.h sym event base
 tui:replayer/target.h store/query.h sym event base
-cli:recorder replayer gdb tui store tracee/spawn.h tracee/probe.h sym event base
+cli:recorder replayer gdb tui store sym event base tracee/spawn.h tracee/probe.h agent/abi.h
 sql:event base
 tools:event base agent
 bench:event base
