@@ -15,5 +15,7 @@ void files_release(struct recorder *r);
 int files_capture(struct recorder *r, struct task *t, uint64_t start,
 		  uint64_t len, uint64_t offset, uint32_t prot, bool shared,
 		  uint64_t *out_file, struct err *err);
+/* Open the file that is mapped at addr, to read: a descriptor, or an error. */
+int files_open(struct recorder *r, struct task *t, uint64_t addr, struct err *err);
 
 #endif

@@ -21,6 +21,28 @@ int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
  */
 int nondet_trap(struct recorder *r, struct task *t, const uint8_t info[128],
 		struct event *ev, struct buf *items, struct err *err);
+/*
+ * At a seccomp stop: a call through the vsyscall page, which has no entry
+ * and no exit stop. 1: answered, *ev (kind insn) and items are filled, resume
+ * with PTRACE_CONT. 0: an ordinary call.
+ */
+int nondet_vsyscall(struct recorder *r, struct task *t, struct event *ev,
+		    struct buf *items, struct err *err);
+/*
+ * For the repair after a trap the handlers and the mask before it must be
+ * known: call the first when an rt_sigaction succeeded (act: the kernel's
+ * struct of 32 bytes), the second when the mask may have changed: at the exit of
+ * rt_sigprocmask, rt_sigreturn and of calls with a mask of their own, and when
+ * a frame was built.
+ */
+void nondet_sigaction(struct task *t, int signo, const uint8_t act[32]);
+void nondet_sigmask(struct task *t);
+/* For exec.c: arm the traps of a fresh image and choose its CPU. */
+int nondet_exec(struct recorder *r, struct task *t, struct err *err);
+int nondet_cpu(const struct space *s); /* -1: not pinned */
+void nondet_unpin(struct space *s);
+/* The header's KV cpuid. */
+void nondet_cpuid(const struct recorder *r, struct buf *out);
 /* A task was born of parent, or ends. */
 void nondet_birth(struct task *t, const struct task *parent);
 void nondet_forget(struct task *t);

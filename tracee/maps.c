@@ -1,13 +1,38 @@
 #include "tracee/maps.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/vec.h"
+
+/* Linux 6.11, newer than the headers that we build with. */
+struct procmap_query {
+	uint64_t size;
+	uint64_t query_flags; /* 0: the mapping that covers the address */
+	uint64_t query_addr;
+	uint64_t vma_start;
+	uint64_t vma_end;
+	uint64_t vma_flags; /* 1 readable, 2 writable, 4 executable, 8 shared */
+	uint64_t vma_page_size;
+	uint64_t vma_offset;
+	uint64_t inode;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint32_t vma_name_size;
+	uint32_t build_id_size;
+	uint64_t vma_name_addr;
+	uint64_t build_id_addr;
+};
+
+#define PROCMAP_QUERY_OP _IOWR('f', 17, struct procmap_query)
 
 static bool
 skip_char(const char **p, char c)
@@ -128,6 +153,76 @@ out:
 	vec_free(&v);
 	buf_free(&text);
 	return ret < 0 ? ret : 0;
+}
+
+static int
+query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out)
+{
+	char path[64], name[PATH_MAX];
+	struct procmap_query q = {
+		.size = sizeof(q),
+		.query_addr = addr,
+		.vma_name_size = sizeof(name),
+		.vma_name_addr = (uintptr_t)name,
+	};
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = ioctl(fd, PROCMAP_QUERY_OP, &q) < 0 ? -errno : 0;
+	close(fd);
+	if (ret < 0)
+		return ret;
+	*out = (struct vma){
+		.start = q.vma_start,
+		.end = q.vma_end,
+		.prot = (q.vma_flags & 1 ? (uint32_t)PROT_READ : 0) |
+			(q.vma_flags & 2 ? (uint32_t)PROT_WRITE : 0) |
+			(q.vma_flags & 4 ? (uint32_t)PROT_EXEC : 0),
+		.shared = (q.vma_flags & 8) != 0,
+		.offset = q.vma_offset,
+		.dev = q.inode == 0 ? 0 : makedev(q.dev_major, q.dev_minor),
+		.ino = q.inode,
+		.name = q.vma_name_size > 0 ? arena_strdup(a, name) : "",
+	};
+	return 0;
+}
+
+int
+maps_query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out,
+	   struct err *err)
+{
+	struct maps m;
+	const struct vma *v = NULL;
+	int ret = query(pid, addr, a, out);
+
+	if (ret == 0)
+		return 0;
+	/* ENOTTY before 6.11; ENAMETOOLONG for a path beyond PATH_MAX. */
+	if (ret != -ENOENT) {
+		ret = maps_read(pid, a, &m, err);
+		if (ret < 0)
+			return ret;
+		v = maps_find(&m, addr);
+	}
+	if (v == NULL)
+		return err_set(err, ENOENT, "nothing is mapped at %#llx",
+			       (unsigned long long)addr);
+	*out = *v;
+	return 0;
+}
+
+bool
+maps_can_query(void)
+{
+	struct arena a = { 0 };
+	struct vma v;
+	int ret = query(getpid(), (uint64_t)(uintptr_t)&maps_can_query, &a, &v);
+
+	arena_free(&a);
+	return ret == 0;
 }
 
 const struct vma *

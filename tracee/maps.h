@@ -23,6 +23,11 @@ struct maps {
 };
 
 int maps_read(pid_t pid, struct arena *a, struct maps *out, struct err *err);
+/* The mapping at addr alone (one ioctl from Linux 6.11 on). *out is its name's
+ * owner through a. Errors: -ENOENT, nothing is there. */
+int maps_query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out,
+	       struct err *err);
+bool maps_can_query(void); /* the ioctl is there */
 const struct vma *maps_find(const struct maps *m, uint64_t addr); /* or NULL */
 
 #endif

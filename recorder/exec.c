@@ -1,0 +1,493 @@
+/*
+ * A fresh image, at the exit stop of its execve. First it is changed: the
+ * agent page goes in, the vdso goes out. Then it is captured as it is: its mappings,
+ * and of the private writable ones the pages that are no longer the
+ * file's (the stack, relocated data, the cleared tail of .data).
+ */
+#include "recorder/exec.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/abi.h"
+#include "base/fd.h"
+#include "recorder/files.h"
+#include "recorder/nondet.h"
+#include "tracee/inject.h"
+#include "tracee/maps.h"
+#include "tracee/remote.h"
+
+#define PAGE 4096u
+#define CS_64 0x33u
+
+/* /proc/PID/pagemap, Documentation/admin-guide/mm/pagemap.rst */
+#define PAGEMAP_PRESENT (1ull << 63)
+#define PAGEMAP_SWAPPED (1ull << 62)
+#define PAGEMAP_FILE (1ull << 61) /* still the file's page, or shared */
+#define PAGEMAP_BATCH 4096u
+
+struct image {
+	struct recorder *r;
+	struct task *t;
+	struct space *space;
+	struct arena arena;
+	struct maps maps;
+	struct regs regs;
+	struct buf stack;      /* from rsp to the end of the stack */
+	uint64_t *files;       /* per mapping: file number */
+	size_t argc, envc;     /* counted in the stack */
+	size_t auxv, auxc;     /* offset in stack, entries */
+};
+
+static uint64_t
+word(const struct image *im, size_t at)
+{
+	uint64_t v = 0;
+
+	if (at + 8 <= im->stack.len)
+		memcpy(&v, im->stack.p + at, 8);
+	return v;
+}
+
+/* rsp: argc, argv[], NULL, envp[], NULL, auxv[] up to AT_NULL, strings. */
+static int
+read_stack(struct image *im, struct err *err)
+{
+	const struct vma *v = maps_find(&im->maps, im->regs.rsp);
+	size_t n, at;
+
+	if (v == NULL)
+		return err_set(err, EFAULT, "the new image has no stack");
+	n = (size_t)(v->end - im->regs.rsp);
+	if (mem_read_all(&im->space->mem, im->regs.rsp,
+			 buf_grow(&im->stack, n), n) < 0)
+		return err_set(err, EFAULT, "cannot read the new stack");
+	im->argc = (size_t)word(im, 0);
+	at = 8 + (im->argc + 1) * 8;
+	while (word(im, at + im->envc * 8) != 0)
+		im->envc++;
+	im->auxv = at + (im->envc + 1) * 8;
+	while (im->auxv + im->auxc * 16 < n &&
+	       word(im, im->auxv + im->auxc * 16) != AT_NULL)
+		im->auxc++;
+	return 0;
+}
+
+static uint64_t
+auxv_get(const struct image *im, uint64_t type)
+{
+	size_t i;
+
+	for (i = 0; i < im->auxc; i++)
+		if (word(im, im->auxv + i * 16) == type)
+			return word(im, im->auxv + i * 16 + 8);
+	return 0;
+}
+
+static int
+remote(const struct image *im, long nr, uint64_t a, uint64_t b, int64_t *ret,
+       struct err *err)
+{
+	const uint64_t args[6] = { a, b };
+
+	return remote_syscall(im->t->tid, nr, args, ret, err);
+}
+
+/* Clocks must come through system calls: without AT_SYSINFO_EHDR libc makes
+ * them, and without the mapping nobody finds it elsewhere. */
+static int
+hide_vdso(struct image *im, struct err *err)
+{
+	static const char *const names[] = { "[vdso]", "[vvar]",
+					     "[vvar_vclock]" };
+	const uint64_t ignore = AT_IGNORE;
+	size_t i, k;
+	int ret;
+
+	for (i = 0; i < im->auxc; i++) {
+		size_t at = im->auxv + i * 16;
+
+		if (word(im, at) != AT_SYSINFO_EHDR)
+			continue;
+		memcpy(im->stack.p + at, &ignore, 8);
+		if (mem_write_all(&im->space->mem, im->regs.rsp + at, &ignore,
+				  8) < 0)
+			return err_set(err, EFAULT,
+				       "cannot write the new stack");
+	}
+	for (i = 0; i < im->maps.len; i++) {
+		const struct vma *v = &im->maps.v[i];
+		int64_t done = 0;
+
+		for (k = 0; k < ARRAY_LEN(names); k++)
+			if (strcmp(v->name, names[k]) == 0)
+				break;
+		if (k == ARRAY_LEN(names))
+			continue;
+		/* Sealed from Linux 6.15 on, where so configured: EPERM. */
+		ret = remote(im, SYS_munmap, v->start, v->end - v->start,
+			     &done, err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* 32-bit code runs under another cs; x32 programs are 64-bit code. */
+static int
+check_class(struct image *im, struct err *err)
+{
+	unsigned char ident[EI_NIDENT] = { 0 };
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", im->t->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && fd_pread_full(fd, ident, sizeof(ident), 0) < 0)
+		ident[EI_CLASS] = 0;
+	fd_close(&fd);
+	if (im->regs.cs == CS_64 && ident[EI_CLASS] != ELFCLASS32)
+		return 0;
+	return err_set(err, E_UNSUPPORTED, "%s programs cannot be recorded",
+		       im->regs.cs == CS_64 ? "x32" : "32-bit");
+}
+
+/* What execve leaves behind here must be what replay makes. */
+static int
+prepare(struct image *im, struct err *err)
+{
+	int ret = ptrace_get_regs(im->t->tid, &im->regs);
+
+	if (ret < 0)
+		return err_set(err, E_GONE, "the new image is gone");
+	ret = check_class(im, err);
+	if (ret < 0)
+		return ret;
+	ret = inject_agent(im->t->tid, &im->space->mem, err);
+	if (ret == -EEXIST)
+		return err_set(err, E_UNSUPPORTED,
+			       "a program with mappings of its own at %#lx",
+			       AGENT_BASE);
+	if (ret == 0)
+		ret = maps_read(im->t->tid, &im->arena, &im->maps, err);
+	if (ret == 0)
+		ret = read_stack(im, err);
+	if (ret == 0)
+		ret = hide_vdso(im, err);
+	if (ret == 0)
+		ret = nondet_exec(im->r, im->t, err);
+	if (ret < 0)
+		return ret;
+	im->regs.rax = 0;
+	im->regs.rcx = im->regs.rip;
+	im->regs.r11 = im->regs.eflags;
+	im->regs.orig_rax = UINT64_MAX;
+	if (ptrace_set_regs(im->t->tid, &im->regs) < 0)
+		return err_set(err, E_GONE, "the new image is gone");
+	return 0;
+}
+
+/* Pastime's own pages and the kernel's. */
+static bool
+is_recorded(const struct vma *v)
+{
+	if (v->start == AGENT_BASE)
+		return false;
+	return strcmp(v->name, "[vsyscall]") != 0 &&
+	       strcmp(v->name, "[vdso]") != 0 &&
+	       strncmp(v->name, "[vvar", 5) != 0 &&
+	       strcmp(v->name, "[uprobes]") != 0;
+}
+
+/* The file numbers, before any item: capturing puts events. */
+static int
+capture_files(struct image *im, struct err *err)
+{
+	size_t i;
+	int ret;
+
+	im->files = arena_alloc(&im->arena, im->maps.len * sizeof(uint64_t));
+	for (i = 0; i < im->maps.len; i++) {
+		const struct vma *v = &im->maps.v[i];
+		const struct vma *w = i > 0 ? v - 1 : NULL;
+
+		if (v->ino == 0 || !is_recorded(v))
+			continue;
+		if (w != NULL && w->ino == v->ino && w->dev == v->dev &&
+		    im->files[i - 1] != 0) {
+			im->files[i] = im->files[i - 1];
+			continue;
+		}
+		ret = files_capture(im->r, im->t, v->start, v->end - v->start,
+				    v->offset, v->prot | PROT_EXEC, v->shared,
+				    &im->files[i], err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static void
+put_maps(const struct image *im, struct buf *items)
+{
+	size_t i;
+
+	for (i = 0; i < im->maps.len; i++) {
+		const struct vma *v = &im->maps.v[i];
+		struct map_rec m = {
+			.start = v->start,
+			.len = v->end - v->start,
+			.prot = v->prot,
+			.flags = v->shared ? MAP_SHARED : MAP_PRIVATE,
+			.file = im->files[i],
+			.offset = v->offset,
+		};
+
+		if (!is_recorded(v))
+			continue;
+		if (m.file == 0) {
+			m.flags |= MAP_ANONYMOUS;
+			m.offset = 0;
+		}
+		if (strcmp(v->name, "[stack]") == 0)
+			m.flags |= MAP_GROWSDOWN;
+		item_put_map(items, &m);
+	}
+}
+
+static bool
+is_zero(const uint8_t *p, size_t n)
+{
+	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+/* Pages [start, end) are not the file's: their contents, without zeros that
+ * an anonymous mapping has anyhow. */
+static int
+put_pages(const struct image *im, uint64_t start, uint64_t end, bool anon,
+	  struct buf *items, struct err *err)
+{
+	uint8_t page[PAGE];
+	struct buf run = { 0 };
+	uint64_t at;
+	int ret = 0;
+
+	for (at = start; at < end; at += PAGE) {
+		if (mem_read_all(&im->space->mem, at, page, PAGE) < 0) {
+			ret = err_set(err, EFAULT, "cannot read page %#llx",
+				      (unsigned long long)at);
+			break;
+		}
+		if (!anon || !is_zero(page, PAGE)) {
+			buf_put(&run, page, PAGE);
+			continue;
+		}
+		if (run.len > 0)
+			item_put_mem(items, at - run.len, buf_span(&run));
+		buf_clear(&run);
+	}
+	if (ret == 0 && run.len > 0)
+		item_put_mem(items, at - run.len, buf_span(&run));
+	buf_free(&run);
+	return ret;
+}
+
+/* Runs of pages of v that are private and there. */
+static int
+put_contents_of(const struct image *im, int pagemap, const struct vma *v,
+		struct buf *items, struct err *err)
+{
+	uint64_t entries[PAGEMAP_BATCH];
+	uint64_t at = v->start, from = 0;
+	bool anon = v->ino == 0;
+	int ret = 0;
+
+	while (at < v->end && ret == 0) {
+		size_t n = (size_t)((v->end - at) / PAGE), i;
+
+		if (n > PAGEMAP_BATCH)
+			n = PAGEMAP_BATCH;
+		if (fd_pread_full(pagemap, entries, n * 8,
+				  (off_t)(at / PAGE * 8)) != (ssize_t)(n * 8))
+			return err_errno(err, "cannot read the page map");
+		for (i = 0; i < n && ret == 0; i++, at += PAGE) {
+			uint64_t e = entries[i];
+			bool there =
+				(e & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 &&
+				(e & PAGEMAP_FILE) == 0;
+
+			if (there && from == 0)
+				from = at;
+			if (!there && from != 0) {
+				ret = put_pages(im, from, at, anon, items, err);
+				from = 0;
+			}
+		}
+	}
+	if (ret == 0 && from != 0)
+		ret = put_pages(im, from, at, anon, items, err);
+	return ret;
+}
+
+static int
+put_contents(const struct image *im, struct buf *items, struct err *err)
+{
+	char path[64];
+	size_t i;
+	int fd, ret = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", im->t->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, "cannot open %s", path);
+	for (i = 0; i < im->maps.len && ret == 0; i++) {
+		const struct vma *v = &im->maps.v[i];
+
+		if (!v->shared && (v->prot & PROT_WRITE) != 0 &&
+		    is_recorded(v))
+			ret = put_contents_of(im, fd, v, items, err);
+	}
+	fd_close(&fd);
+	return ret;
+}
+
+static int
+put_registers(const struct image *im, struct buf *items, struct err *err)
+{
+	struct buf xstate = { 0 };
+	int ret = ptrace_get_xstate(im->t->tid, &xstate);
+
+	if (ret == 0) {
+		item_put_bytes(items, ITEM_REGS, 0,
+			       span_of(&im->regs, sizeof(im->regs)));
+		item_put_bytes(items, ITEM_XSTATE, 0, buf_span(&xstate));
+	} else {
+		ret = err_set(err, ret == -E_GONE ? E_GONE : -ret,
+			      "cannot read the registers of the new image");
+	}
+	buf_free(&xstate);
+	return ret;
+}
+
+/* Strings that n pointers at offset at of the stack name, each with its NUL. */
+static void
+put_strings(const struct image *im, const char *key, size_t at, size_t n,
+	    struct buf *items)
+{
+	struct buf text = { 0 };
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		uint64_t addr = word(im, at + i * 8);
+		uint64_t off = addr - im->regs.rsp;
+		const uint8_t *p, *end;
+
+		if (addr < im->regs.rsp || off >= im->stack.len)
+			break;
+		p = im->stack.p + off;
+		end = memchr(p, 0, im->stack.len - (size_t)off);
+		if (end == NULL)
+			break;
+		buf_put(&text, p, (size_t)(end - p) + 1);
+	}
+	item_put_kv(items, key, buf_span(&text));
+	buf_free(&text);
+}
+
+/* What a /proc file or link of the task says, without the newline at its end. */
+static void
+put_proc(pid_t tid, const char *name, bool link, struct buf *items)
+{
+	struct buf text = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
+	if (link) {
+		ssize_t n = readlink(path, (char *)buf_grow(&text, PATH_MAX),
+				     PATH_MAX);
+
+		text.len = n > 0 ? (size_t)n : 0;
+	} else if (fd_read_file(path, &text) < 0) {
+		buf_clear(&text);
+	}
+	if (text.len > 0 && text.p[text.len - 1] == '\n')
+		text.len--;
+	item_put_kv(items, name, buf_span(&text));
+	buf_free(&text);
+}
+
+static void
+put_facts(const struct image *im, struct buf *items)
+{
+	const struct vma *interp = maps_find(&im->maps,
+					     auxv_get(im, AT_BASE));
+	char cpu[16];
+
+	put_proc(im->t->tid, "exe", true, items);
+	put_proc(im->t->tid, "comm", false, items);
+	put_strings(im, "argv", 8, im->argc, items);
+	put_strings(im, "env", 8 + (im->argc + 1) * 8, im->envc, items);
+	item_put_kv(items, "auxv",
+		    span_of(im->stack.p + im->auxv, im->auxc * 16));
+	item_put_kv(items, "interp",
+		    span_str(interp != NULL ? interp->name : ""));
+	snprintf(cpu, sizeof(cpu), "%d", nondet_cpu(im->space));
+	item_put_kv(items, "pinned", span_str(cpu));
+}
+
+static int
+put_patches(const struct image *im, struct buf *items, struct err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < im->maps.len && ret == 0; i++) {
+		const struct vma *v = &im->maps.v[i];
+
+		if ((v->prot & PROT_EXEC) != 0 && v->ino != 0 && is_recorded(v))
+			ret = nondet_mapped(im->r, im->t, v->start,
+					    v->end - v->start, items, err);
+	}
+	return ret;
+}
+
+void
+exec_forget(struct space *s)
+{
+	nondet_unpin(s);
+}
+
+int
+exec_capture(struct recorder *r, struct task *t, struct buf *items,
+	     struct err *err)
+{
+	struct image im = { .r = r, .t = t, .space = t->proc->space };
+	int ret = prepare(&im, err);
+
+	if (ret == 0) {
+		/* Without the vdso. */
+		arena_clear(&im.arena);
+		ret = maps_read(t->tid, &im.arena, &im.maps, err);
+	}
+	if (ret == 0)
+		ret = capture_files(&im, err);
+	if (ret == 0) {
+		put_maps(&im, items);
+		ret = put_contents(&im, items, err);
+	}
+	if (ret == 0)
+		ret = put_registers(&im, items, err);
+	if (ret == 0) {
+		put_facts(&im, items);
+		ret = put_patches(&im, items, err);
+	}
+	buf_free(&im.stack);
+	arena_free(&im.arena);
+	return ret;
+}

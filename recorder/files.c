@@ -1,0 +1,383 @@
+/*
+ * Each version of a mapped file is captured once per recording. What names a
+ * version is the inode with its size and times; its contents are wanted
+ *
+ *   whole	executables, libraries: debuggers read all their sections
+ *   a range	data files: what mappings show, in pieces of BLOB_PIECE
+ *
+ * Times are as coarse as the kernel's tick before Linux 6.13, so a version that was
+ * captured within a moment of its last change is not trusted to be the same
+ * when it is seen again, nor is a file that a shared mapping writes to.
+ */
+#include "recorder/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "tracee/maps.h"
+
+/* Two ticks of the slowest kernel (HZ=100). */
+#define RACY_NS 20000000ull
+
+struct version {
+	struct version *next; /* of the same inode, newest first */
+	struct file_rec rec;
+	uint64_t to;	      /* captured up to here, a multiple of BLOB_PIECE
+			       * unless the file ends before */
+	bool racy;	      /* may have changed without a trace */
+};
+
+struct files {
+	struct map inodes; /* key_of -> struct version */
+	uint64_t last;	   /* number given out */
+	struct buf items;
+	struct buf ids;
+	uint8_t *piece;
+	struct arena arena;
+};
+
+int
+files_init(struct recorder *r, struct err *err)
+{
+	r->files = mem_zalloc(sizeof(*r->files));
+	r->files->piece = mem_alloc(BLOB_PIECE);
+	return 0;
+}
+
+void
+files_release(struct recorder *r)
+{
+	struct files *f = r->files;
+	uint64_t key;
+	void *value;
+	size_t it = 0;
+
+	if (f == NULL)
+		return;
+	while (map_next(&f->inodes, &it, &key, &value)) {
+		struct version *v = value;
+
+		while (v != NULL) {
+			struct version *next = v->next;
+
+			mem_free(v);
+			v = next;
+		}
+	}
+	map_free(&f->inodes);
+	buf_free(&f->items);
+	buf_free(&f->ids);
+	arena_free(&f->arena);
+	mem_free(f->piece);
+	mem_free(f);
+	r->files = NULL;
+}
+
+/* Versions are compared in full; this only chooses the list. */
+static uint64_t
+key_of(uint64_t dev, uint64_t ino)
+{
+	return ino * 0x9e3779b97f4a7c15ull ^ dev;
+}
+
+static uint64_t
+ns_of(const struct timespec *ts)
+{
+	return (uint64_t)ts->tv_sec * 1000000000u + (uint64_t)ts->tv_nsec;
+}
+
+/* Device numbers of /proc/PID/maps and of stat differ on btrfs and overlayfs;
+ * the inode number and the size of the mapping's file do not. */
+static bool
+is_the_file(int fd, const struct vma *v, struct stat *st)
+{
+	return fstat(fd, st) == 0 && st->st_ino == v->ino;
+}
+
+static int
+open_by_fd(pid_t pid, const struct vma *v, struct stat *st)
+{
+	char path[64], name[128];
+	struct dirent *de;
+	DIR *dir;
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	if (dir == NULL)
+		return -1;
+	while (fd < 0 && (de = readdir(dir)) != NULL) {
+		if (de->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "%s/%.16s", path, de->d_name);
+		/* Opening a FIFO or a terminal would have effects. */
+		if (stat(name, st) < 0 || !S_ISREG(st->st_mode) ||
+		    st->st_ino != v->ino)
+			continue;
+		fd = open(name, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && !is_the_file(fd, v, st))
+			fd_close(&fd);
+	}
+	closedir(dir);
+	return fd;
+}
+
+/*
+ * The file behind a mapping: map_files is exact but wants a capability; the
+ * path may name another file by now or nothing in our namespace.
+ */
+static int
+open_mapped(pid_t pid, const struct vma *v, struct arena *a, struct stat *st)
+{
+	char path[96];
+	char *rooted;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)v->start, (unsigned long long)v->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0 && fstat(fd, st) == 0)
+		return fd;
+	fd_close(&fd);
+	if (v->name[0] == '/') {
+		rooted = arena_alloc(a, strlen(v->name) + 32);
+		sprintf(rooted, "/proc/%d/root%s", pid, v->name);
+		if (stat(rooted, st) == 0 && S_ISREG(st->st_mode) &&
+		    st->st_ino == v->ino) {
+			fd = open(rooted, O_RDONLY | O_CLOEXEC);
+			if (fd >= 0 && is_the_file(fd, v, st))
+				return fd;
+			fd_close(&fd);
+		}
+	}
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && is_the_file(fd, v, st))
+		return fd;
+	fd_close(&fd);
+	return open_by_fd(pid, v, st);
+}
+
+static bool
+is_elf(int fd)
+{
+	char magic[4];
+
+	return fd_pread_full(fd, magic, sizeof(magic), 0) == 4 &&
+	       memcmp(magic, "\177ELF", 4) == 0;
+}
+
+/* Store [from, to) of the file in pieces; ids go to f->ids. */
+static int
+store_pieces(struct recorder *r, int fd, uint64_t from, uint64_t to,
+	     struct err *err)
+{
+	struct files *f = r->files;
+
+	buf_clear(&f->ids);
+	while (from < to) {
+		size_t want = to - from < BLOB_PIECE ? (size_t)(to - from) :
+						       BLOB_PIECE;
+		ssize_t n = fd_pread_full(fd, f->piece, want, (off_t)from);
+		int ret;
+
+		if (n < 0) {
+			errno = (int)-n;
+			return err_errno(err, "cannot read a mapped file");
+		}
+		if (n == 0)
+			break; /* shorter than it was when we looked */
+		ret = sink_blobs(r->sink, span_of(f->piece, (size_t)n),
+				 &f->ids, err);
+		if (ret < 0)
+			return ret;
+		from += (uint64_t)n;
+	}
+	return 0;
+}
+
+static struct version *
+known(const struct files *f, const struct stat *st, uint64_t from, uint64_t to)
+{
+	struct version *v = map_get(&f->inodes,
+				    key_of(st->st_dev, st->st_ino));
+
+	for (; v != NULL; v = v->next) {
+		if (v->rec.dev != st->st_dev || v->rec.ino != st->st_ino)
+			continue;
+		if (v->racy || v->rec.size != (uint64_t)st->st_size ||
+		    v->rec.mtime_ns != ns_of(&st->st_mtim) ||
+		    v->rec.ctime_ns != ns_of(&st->st_ctim))
+			continue;
+		if (v->rec.from <= from && to <= v->to)
+			return v;
+	}
+	return NULL;
+}
+
+static int
+put_file_event(struct recorder *r, struct task *t, const struct version *v,
+	       const char *path, struct err *err)
+{
+	struct files *f = r->files;
+	struct buf saved = r->items;
+	struct event ev;
+	int ret;
+
+	/* The caller may be in the middle of an event of its own. */
+	r->items = f->items;
+	event_begin(r, t, EV_file, &ev);
+	ev.args[0] = v->rec.number;
+	item_put_file(&r->items, &v->rec, path,
+		      (const struct blob_id *)f->ids.p,
+		      f->ids.len / sizeof(struct blob_id));
+	ret = event_put(r, &ev, err);
+	f->items = r->items;
+	r->items = saved;
+	return ret;
+}
+
+/* The name without what the kernel adds to it. */
+static const char *
+clean_name(struct arena *a, const char *name)
+{
+	static const char gone[] = " (deleted)";
+	size_t n = strlen(name), k = sizeof(gone) - 1;
+	char *copy;
+
+	if (n <= k || strcmp(name + n - k, gone) != 0)
+		return name;
+	copy = arena_strdup(a, name);
+	copy[n - k] = '\0';
+	return copy;
+}
+
+static int
+capture(struct recorder *r, struct task *t, const struct vma *vma, int fd,
+	const struct stat *st, uint64_t from, uint64_t to, bool whole,
+	struct version **out, struct err *err)
+{
+	struct files *f = r->files;
+	uint64_t key = key_of(st->st_dev, st->st_ino);
+	uint64_t now = clock_real_ns();
+	struct version *v;
+	int ret = store_pieces(r, fd, from, to, err);
+
+	if (ret < 0)
+		return ret;
+	v = mem_zalloc(sizeof(*v));
+	v->rec = (struct file_rec){
+		.number = ++f->last,
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_ns = ns_of(&st->st_mtim),
+		.ctime_ns = ns_of(&st->st_ctim),
+		.mode = st->st_mode,
+		.whole = whole,
+		.from = from,
+	};
+	v->to = to;
+	v->racy = now < v->rec.ctime_ns + RACY_NS ||
+		  now < v->rec.mtime_ns + RACY_NS;
+	v->next = map_get(&f->inodes, key);
+	map_set(&f->inodes, key, v);
+	*out = v;
+	return put_file_event(r, t, v, clean_name(&f->arena, vma->name), err);
+}
+
+/* A mapping that may be written to, and its file, at [from, to). */
+static int
+capture_fd(struct recorder *r, struct task *t, const struct vma *vma, int fd,
+	   const struct stat *st, struct version **out, struct err *err)
+{
+	struct files *f = r->files;
+	uint64_t size = (uint64_t)st->st_size;
+	uint64_t from = vma->offset & ~(uint64_t)(BLOB_PIECE - 1);
+	uint64_t to = vma->offset + (vma->end - vma->start);
+	bool writes = vma->shared && (vma->prot & PROT_WRITE) != 0;
+	bool whole;
+	int ret;
+
+	to = (to + BLOB_PIECE - 1) & ~(uint64_t)(BLOB_PIECE - 1);
+	if (to > size)
+		to = size;
+	if (from > to)
+		from = to & ~(uint64_t)(BLOB_PIECE - 1);
+	*out = writes ? NULL : known(f, st, from, to);
+	if (*out != NULL)
+		return 0;
+	whole = (vma->prot & PROT_EXEC) != 0 || is_elf(fd);
+	if (whole) {
+		from = 0;
+		to = size;
+	}
+	ret = capture(r, t, vma, fd, st, from, to, whole, out, err);
+	if (ret == 0 && writes)
+		(*out)->racy = true;
+	return ret;
+}
+
+int
+files_open(struct recorder *r, struct task *t, uint64_t addr, struct err *err)
+{
+	struct files *f = r->files;
+	struct vma vma;
+	struct stat st;
+	int ret;
+
+	arena_clear(&f->arena);
+	ret = maps_query(t->tid, addr, &f->arena, &vma, err);
+	if (ret < 0)
+		return ret;
+	ret = vma.ino == 0 ? -1 : open_mapped(t->tid, &vma, &f->arena, &st);
+	return ret >= 0 ? ret :
+			  err_set(err, ENOENT, "no file to open at %#llx",
+				  (unsigned long long)addr);
+}
+
+int
+files_capture(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
+	      uint64_t offset, uint32_t prot, bool shared, uint64_t *out_file,
+	      struct err *err)
+{
+	struct files *f = r->files;
+	struct version *v = NULL;
+	struct vma vma;
+	struct stat st;
+	int fd, ret;
+
+	arena_clear(&f->arena);
+	ret = maps_query(t->tid, start, &f->arena, &vma, err);
+	if (ret < 0)
+		return ret;
+	if (vma.ino == 0) {
+		*out_file = 0;
+		return 0;
+	}
+	fd = open_mapped(t->tid, &vma, &f->arena, &st);
+	if (fd < 0)
+		return err_set(err, ENOENT,
+			       "cannot open the mapped file %s to keep its contents",
+			       vma.name);
+	/* The kernel may have merged it with its neighbours. */
+	vma.start = start;
+	vma.end = start + len;
+	vma.offset = offset;
+	vma.prot = prot;
+	vma.shared = shared;
+	if (S_ISREG(st.st_mode))
+		ret = capture_fd(r, t, &vma, fd, &st, &v, err);
+	fd_close(&fd);
+	if (ret < 0)
+		return err_wrap(err, "%s", vma.name);
+	*out_file = v != NULL ? v->rec.number : 0;
+	return 0;
+}

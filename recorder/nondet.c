@@ -1,0 +1,706 @@
+/*
+ * RDTSC and RDTSCP fault by prctl(PR_SET_TSC). CPUID faults where the CPU can
+ * (arch_prctl(ARCH_SET_CPUID), cleared by every execve); elsewhere, and for
+ * RDRAND, RDSEED and RDPID everywhere, an int3 stands in files' code
+ * (tracee/patch.h). What escapes both (generated code) gives what the CPU gives;
+ * a program stays on one CPU, so that it is at least always the same.
+ *
+ * The kernel forces the signal of a trap: when the program blocked or ignored
+ * it, its disposition is reset and it is unblocked before we hear of it. So both
+ * are kept here as the program set them, for SIGSEGV and SIGTRAP alone.
+ */
+#include "recorder/nondet.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "agent/abi.h"
+#include "base/fd.h"
+#include "recorder/files.h"
+#include "tracee/cpuid.h"
+#include "tracee/maps.h"
+#include "tracee/patch.h"
+#include "tracee/probe.h"
+#include "tracee/remote.h"
+
+#define ARCH_SET_CPUID 0x1012
+#define VSYSCALL_PAGE 0xffffffffff600000ull
+#define INSN_VSYSCALL 7u
+#define INSN_MAX 15u
+#define FLAGS_STATUS 0x8d5ull /* OF SF ZF AF PF CF */
+#define FLAG_CF 1ull
+#define FLAG_RF 0x10000ull
+/* Where an rt_sigaction's argument is put: the unused end of the agent page. */
+#define SCRATCH (AGENT_BASE + 0x800)
+#define KSIGACTION_SIZE 32u
+
+struct nondet {
+	struct cpuid_table cpuid;
+	bool faulting;
+	uint64_t last_tsc;
+	struct map files; /* file number -> struct patch_list */
+	int *cpus;	  /* that we may use */
+	unsigned *load;	  /* images on each */
+	int ncpus;
+	struct arena arena;
+};
+
+/* What the tasks of a process share: the two dispositions. */
+struct hand {
+	unsigned refs;
+	uint8_t segv[KSIGACTION_SIZE];
+	uint8_t trap[KSIGACTION_SIZE];
+};
+
+/* task.nondet */
+struct own {
+	struct hand *hand;
+	uint64_t mask;	 /* as far as SIGSEGV and SIGTRAP go */
+	/* The mapping of the last patched site, good while nothing else has
+	 * happened since. */
+	uint64_t seq;
+	struct vma vma;
+	const struct patch_list *sites;
+};
+
+/* space.exec */
+struct pin {
+	int cpu;
+	unsigned *load;
+};
+
+int
+nondet_init(struct recorder *r, struct err *err)
+{
+	struct nondet *n = mem_zalloc(sizeof(*n));
+	cpu_set_t set;
+	int i;
+
+	r->nondet = n;
+	cpuid_capture(&n->cpuid);
+	n->faulting = probe_ok(PROBE_CPUID);
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return err_errno(err, "cannot tell which CPUs may be used");
+	n->cpus = mem_calloc(CPU_SETSIZE, sizeof(n->cpus[0]));
+	n->load = mem_calloc(CPU_SETSIZE, sizeof(n->load[0]));
+	for (i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET((size_t)i, &set))
+			n->cpus[n->ncpus++] = i;
+	return 0;
+}
+
+void
+nondet_release(struct recorder *r)
+{
+	struct nondet *n = r->nondet;
+	uint64_t key;
+	void *value;
+	size_t it = 0;
+
+	if (n == NULL)
+		return;
+	while (map_next(&n->files, &it, &key, &value)) {
+		patch_free(value);
+		mem_free(value);
+	}
+	map_free(&n->files);
+	cpuid_free(&n->cpuid);
+	arena_free(&n->arena);
+	mem_free(n->cpus);
+	mem_free(n->load);
+	mem_free(n);
+	r->nondet = NULL;
+}
+
+void
+nondet_cpuid(const struct recorder *r, struct buf *out)
+{
+	cpuid_save(&r->nondet->cpuid, out);
+}
+
+/* ---- tasks */
+
+static struct own *
+own_of(struct task *t)
+{
+	struct own *o = t->nondet;
+
+	if (o == NULL) {
+		o = mem_zalloc(sizeof(*o));
+		o->hand = mem_zalloc(sizeof(*o->hand));
+		o->hand->refs = 1;
+		t->nondet = o;
+	}
+	return o;
+}
+
+void
+nondet_birth(struct task *t, const struct task *parent)
+{
+	const struct own *from = parent != NULL ? parent->nondet : NULL;
+	struct own *o;
+
+	if (from == NULL || t->nondet != NULL)
+		return;
+	o = mem_zalloc(sizeof(*o));
+	if (t->proc == parent->proc) {
+		o->hand = from->hand;
+		o->hand->refs++;
+	} else {
+		o->hand = mem_dup(from->hand, sizeof(*from->hand));
+		o->hand->refs = 1;
+	}
+	o->mask = from->mask;
+	t->nondet = o;
+}
+
+void
+nondet_forget(struct task *t)
+{
+	struct own *o = t->nondet;
+
+	if (o == NULL)
+		return;
+	if (--o->hand->refs == 0)
+		mem_free(o->hand);
+	mem_free(o);
+	t->nondet = NULL;
+}
+
+static uint8_t *
+action(struct own *o, int signo)
+{
+	if (signo == SIGSEGV)
+		return o->hand->segv;
+	return signo == SIGTRAP ? o->hand->trap : NULL;
+}
+
+static uint64_t
+handler(const uint8_t *act)
+{
+	uint64_t v;
+
+	memcpy(&v, act, sizeof(v));
+	return v;
+}
+
+void
+nondet_sigaction(struct task *t, int signo, const uint8_t act[32])
+{
+	uint8_t *to = action(own_of(t), signo);
+
+	if (to != NULL)
+		memcpy(to, act, KSIGACTION_SIZE);
+}
+
+void
+nondet_sigmask(struct task *t)
+{
+	struct own *o = own_of(t);
+	uint64_t mask;
+
+	if (ptrace_get_sigmask(t->tid, &mask) == 0)
+		o->mask = mask;
+}
+
+/* ---- a fresh image */
+
+/* The line of /proc/PID/status that begins with name, as a hexadecimal number. */
+static uint64_t
+status_mask(pid_t tid, const char *name)
+{
+	struct buf text = { 0 };
+	char path[64];
+	const char *p;
+	unsigned long long v = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	if (fd_read_file(path, &text) == 0) {
+		p = strstr(buf_cstr(&text), name);
+		if (p != NULL)
+			v = strtoull(p + strlen(name), NULL, 16);
+	}
+	buf_free(&text);
+	return v;
+}
+
+/* Handlers are gone after an execve, what was ignored stays so. */
+static void
+reset_signals(struct task *t)
+{
+	uint64_t ignored = status_mask(t->tid, "\nSigIgn:");
+	struct own *o = own_of(t);
+	uint64_t v;
+
+	if (o->hand->refs > 1) {
+		o->hand->refs--;
+		o->hand = mem_alloc(sizeof(*o->hand));
+		o->hand->refs = 1;
+	}
+	memset(o->hand->segv, 0, KSIGACTION_SIZE);
+	memset(o->hand->trap, 0, KSIGACTION_SIZE);
+	v = ignored >> (SIGSEGV - 1) & 1;
+	memcpy(o->hand->segv, &v, sizeof(v));
+	v = ignored >> (SIGTRAP - 1) & 1;
+	memcpy(o->hand->trap, &v, sizeof(v));
+	nondet_sigmask(t);
+}
+
+/* The CPU with the fewest images; of equals the one where the tracer is now, as
+ * a stop is several times cheaper there than across idle CPUs. */
+static int
+choose_cpu(const struct nondet *n)
+{
+	int here = sched_getcpu(), best = 0, i;
+
+	for (i = 1; i < n->ncpus; i++)
+		if (n->load[i] < n->load[best] ||
+		    (n->load[i] == n->load[best] && n->cpus[i] == here))
+			best = i;
+	return best;
+}
+
+static void
+pin(struct nondet *n, struct task *t)
+{
+	struct space *s = t->proc->space;
+	struct pin *p;
+	cpu_set_t set;
+	int i = choose_cpu(n);
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)n->cpus[i], &set);
+	/* Where it is refused (a cpuset changed) only CPUID in generated code
+	 * can differ. */
+	if (sched_setaffinity(t->tid, sizeof(set), &set) < 0)
+		return;
+	p = mem_alloc(sizeof(*p));
+	p->cpu = n->cpus[i];
+	p->load = &n->load[i];
+	n->load[i]++;
+	s->exec = p;
+}
+
+int
+nondet_cpu(const struct space *s)
+{
+	const struct pin *p = s->exec;
+
+	return p != NULL ? p->cpu : -1;
+}
+
+void
+nondet_unpin(struct space *s)
+{
+	struct pin *p = s->exec;
+
+	if (p == NULL)
+		return;
+	(*p->load)--;
+	mem_free(p);
+	s->exec = NULL;
+}
+
+int
+nondet_exec(struct recorder *r, struct task *t, struct err *err)
+{
+	const uint64_t args[6] = { ARCH_SET_CPUID, 0 };
+	struct space *s = t->proc->space;
+	int64_t done = 0;
+	int ret = 0;
+
+	reset_signals(t);
+	if (s->exec == NULL)
+		pin(r->nondet, t);
+	if (r->nondet->faulting)
+		ret = remote_syscall(t->tid, SYS_arch_prctl, args, &done, err);
+	return ret;
+}
+
+/* ---- sites in files */
+
+/* The list of a file's sites, which its number names. */
+static int
+sites_of(struct recorder *r, struct task *t, uint64_t addr, uint64_t file,
+	 const struct patch_list **out, struct err *err)
+{
+	struct nondet *n = r->nondet;
+	struct patch_list *l = map_get(&n->files, file);
+	int fd, ret;
+
+	if (l == NULL) {
+		fd = files_open(r, t, addr, err);
+		if (fd < 0)
+			return fd;
+		l = mem_zalloc(sizeof(*l));
+		ret = patch_scan(fd, l, err);
+		fd_close(&fd);
+		if (ret < 0) {
+			mem_free(l);
+			return ret;
+		}
+		map_set(&n->files, file, l);
+	}
+	*out = l;
+	return 0;
+}
+
+/* The mapping at addr and its sites; *out NULL when it is not a file's. */
+static int
+lookup(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
+       const struct patch_list **out, struct err *err)
+{
+	uint64_t file = 0;
+	int ret;
+
+	*out = NULL;
+	arena_clear(&r->nondet->arena);
+	ret = maps_query(t->tid, addr, &r->nondet->arena, vma, err);
+	if (ret < 0 || vma->ino == 0 || vma->shared ||
+	    (vma->prot & PROT_EXEC) == 0)
+		return ret == -ENOENT ? 0 : ret;
+	ret = files_capture(r, t, vma->start, vma->end - vma->start,
+			    vma->offset, vma->prot, vma->shared, &file, err);
+	if (ret < 0 || file == 0)
+		return ret;
+	return sites_of(r, t, addr, file, out, err);
+}
+
+static bool
+must_patch(const struct nondet *n, const struct patch_site *s)
+{
+	return s->cls != PATCH_CPUID || !n->faulting;
+}
+
+/* Replace the sites of one mapping within [start, end). */
+static int
+patch_mapping(struct recorder *r, struct task *t, const struct vma *vma,
+	      const struct patch_list *l, uint64_t start, uint64_t end,
+	      struct buf *items)
+{
+	const struct mem *m = &t->proc->space->mem;
+	const uint8_t int3 = PATCH_INT3;
+	const struct patch_site *s;
+
+	s = patch_from(l, vma->offset + (start - vma->start));
+	for (; s != NULL && s < l->v + l->len; s++) {
+		uint64_t addr = vma->start + (s->offset - vma->offset);
+		uint8_t now;
+
+		if (addr >= end)
+			break;
+		/* In place already, or code that the program changed. */
+		if (!must_patch(r->nondet, s) ||
+		    mem_read_all(m, addr, &now, 1) < 0 || now != s->first ||
+		    mem_write_all(m, addr, &int3, 1) < 0)
+			continue;
+		item_put_bytes(items, ITEM_PATCH, addr, span_of(&int3, 1));
+	}
+	return 0;
+}
+
+int
+nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
+	      struct buf *items, struct err *err)
+{
+	uint64_t end = start + len, at = start;
+
+	while (at < end) {
+		const struct patch_list *l;
+		struct vma vma = { 0 };
+		uint64_t to;
+		int ret = lookup(r, t, at, &vma, &l, err);
+
+		if (ret < 0)
+			return ret;
+		if (vma.end == 0)
+			break; /* unmapped again */
+		to = vma.end < end ? vma.end : end;
+		if (l != NULL)
+			ret = patch_mapping(r, t, &vma, l, at, to, items);
+		if (ret < 0)
+			return ret;
+		at = to;
+	}
+	return 0;
+}
+
+/* ---- traps */
+
+/* The patched instruction at addr: 1 and *out, 0 when it is the program's. */
+static int
+find_site(struct recorder *r, struct task *t, uint64_t addr,
+	  struct patch_site *out, struct err *err)
+{
+	struct own *o = own_of(t);
+	const struct patch_site *s;
+	uint64_t offset;
+	int ret;
+
+	if (o->sites == NULL || o->seq + 1 != r->seq || addr < o->vma.start ||
+	    addr >= o->vma.end) {
+		ret = lookup(r, t, addr, &o->vma, &o->sites, err);
+		if (ret < 0 || o->sites == NULL)
+			return ret;
+	}
+	o->seq = r->seq;
+	offset = o->vma.offset + (addr - o->vma.start);
+	s = patch_from(o->sites, offset);
+	if (s == NULL || s->offset != offset || !must_patch(r->nondet, s))
+		return 0;
+	*out = *s;
+	return 1;
+}
+
+/* The instruction that faulted, when it is one that we made fault. */
+static bool
+faulted(const struct recorder *r, const struct task *t,
+	const struct regs *regs, struct patch_site *out)
+{
+	uint8_t code[INSN_MAX];
+	ssize_t n = mem_read(&t->proc->space->mem, regs->rip, code,
+			     sizeof(code));
+
+	if (n <= 0 || !patch_decode(span_of(code, (size_t)n), out))
+		return false;
+	if (out->cls == PATCH_CPUID)
+		return r->nondet->faulting;
+	return out->cls == PATCH_RDTSC || out->cls == PATCH_RDTSCP;
+}
+
+static uint64_t
+next_tsc(struct nondet *n)
+{
+	uint64_t now = __rdtsc();
+
+	if (now <= n->last_tsc)
+		now = n->last_tsc + 1;
+	n->last_tsc = now;
+	return now;
+}
+
+/* Register number as in instruction encodings. */
+static uint64_t *
+reg_of(struct regs *r, unsigned number)
+{
+	uint64_t *const table[16] = {
+		&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
+		&r->rsi, &r->rdi, &r->r8,  &r->r9,  &r->r10, &r->r11,
+		&r->r12, &r->r13, &r->r14, &r->r15,
+	};
+
+	return table[number & 15];
+}
+
+static uint64_t
+put_reg(struct regs *r, unsigned number, unsigned bits, uint64_t v)
+{
+	uint64_t *to = reg_of(r, number);
+
+	if (bits == 16)
+		v = (*to & ~0xffffull) | (v & 0xffff);
+	else if (bits == 32)
+		v &= 0xffffffffu;
+	*to = v;
+	return v;
+}
+
+/* What the instruction does to regs; its result for the event. */
+static uint64_t
+emulate(struct nondet *n, const struct patch_site *s, struct regs *regs)
+{
+	uint32_t v[4];
+	uint64_t value = 0;
+
+	switch ((enum patch_class)s->cls) {
+	case PATCH_RDTSCP:
+		regs->rcx = 0; /* TSC_AUX: CPU 0 of node 0 */
+		/* fall through */
+	case PATCH_RDTSC:
+		value = next_tsc(n);
+		regs->rax = value & 0xffffffffu;
+		regs->rdx = value >> 32;
+		return value;
+	case PATCH_CPUID:
+		cpuid_answer(&n->cpuid, (uint32_t)regs->rax,
+			     (uint32_t)regs->rcx, v);
+		regs->rax = v[0];
+		regs->rbx = v[1];
+		regs->rcx = v[2];
+		regs->rdx = v[3];
+		return v[0] | (uint64_t)v[1] << 32;
+	case PATCH_RDRAND:
+	case PATCH_RDSEED:
+		while (getrandom(&value, sizeof(value), 0) !=
+		       (ssize_t)sizeof(value))
+			continue;
+		regs->eflags = (regs->eflags & ~FLAGS_STATUS) | FLAG_CF;
+		break;
+	case PATCH_RDPID:
+		break; /* CPU 0 of node 0 */
+	}
+	return put_reg(regs, s->reg, s->bits, value);
+}
+
+static int
+set_action(struct task *t, int signo, const uint8_t *act, struct err *err)
+{
+	static const uint8_t zeros[KSIGACTION_SIZE];
+	const struct mem *m = &t->proc->space->mem;
+	const uint64_t args[6] = { (uint64_t)signo, SCRATCH, 0, 8 };
+	int64_t done = 0;
+	int ret;
+
+	if (mem_write_all(m, SCRATCH, act, KSIGACTION_SIZE) < 0)
+		return err_set(err, EFAULT, "pastime's page is gone");
+	ret = remote_syscall(t->tid, SYS_rt_sigaction, args, &done, err);
+	/* Of a task that died meanwhile nothing is left to be put back. */
+	if (mem_write_all(m, SCRATCH, zeros, sizeof(zeros)) < 0 && ret == 0)
+		ret = err_set(err, EFAULT, "pastime's page is gone");
+	return ret;
+}
+
+/* Undo what the kernel did to a signal that was blocked or ignored. */
+static int
+repair(struct task *t, int signo, struct err *err)
+{
+	struct own *o = own_of(t);
+	const uint8_t *act = action(o, signo);
+	uint64_t bit = 1ull << (signo - 1), mask;
+	int ret = 0;
+
+	if ((o->mask & bit) == 0 && handler(act) != 1)
+		return 0;
+	if (handler(act) != 0)
+		ret = set_action(t, signo, act, err);
+	if (ret == 0 && (o->mask & bit) != 0 &&
+	    (ptrace_get_sigmask(t->tid, &mask) < 0 ||
+	     ptrace_set_sigmask(t->tid, mask | bit) < 0))
+		ret = err_set(err, E_GONE, "task %d is gone", t->tid);
+	return ret;
+}
+
+static void
+describe(struct event *ev, const struct regs *at, unsigned cls, unsigned len)
+{
+	ev->flags |= EVF_RUNS;
+	ev->pc = at->rip;
+	ev->sp = at->rsp;
+	ev->reghash = regs_hash(at);
+	ev->args[0] = cls;
+	ev->args[1] = len;
+	if (cls == PATCH_CPUID) {
+		ev->args[2] = at->rax & 0xffffffffu;
+		ev->args[3] = at->rcx & 0xffffffffu;
+	}
+}
+
+int
+nondet_trap(struct recorder *r, struct task *t, const uint8_t info[128],
+	    struct event *ev, struct buf *items, struct err *err)
+{
+	struct patch_site site;
+	struct regs regs;
+	siginfo_t si;
+	int ret;
+
+	memcpy(&si, info, sizeof(si));
+	if (si.si_code != SI_KERNEL ||
+	    (si.si_signo != SIGSEGV && si.si_signo != SIGTRAP))
+		return 0;
+	if (ptrace_get_regs(t->tid, &regs) < 0)
+		return err_set(err, E_GONE, "task %d is gone", t->tid);
+	if (si.si_signo == SIGTRAP) {
+		regs.rip--;
+		ret = find_site(r, t, regs.rip, &site, err);
+	} else {
+		ret = faulted(r, t, &regs, &site);
+	}
+	if (ret <= 0)
+		return ret;
+	regs.eflags &= ~FLAG_RF;
+	describe(ev, &regs, site.cls, site.len);
+	ev->ret = (int64_t)emulate(r->nondet, &site, &regs);
+	regs.rip += site.len;
+	regs.orig_rax = UINT64_MAX;
+	if (ptrace_set_regs(t->tid, &regs) < 0)
+		return err_set(err, E_GONE, "task %d is gone", t->tid);
+	ret = repair(t, si.si_signo, err);
+	if (ret < 0)
+		return ret;
+	item_put_bytes(items, ITEM_REGS, 0, span_of(&regs, sizeof(regs)));
+	return 1;
+}
+
+/* ---- the vsyscall page */
+
+static bool
+store(const struct task *t, uint64_t addr, const void *p, size_t n,
+      struct buf *items)
+{
+	if (addr == 0)
+		return true;
+	if (mem_write_all(&t->proc->space->mem, addr, p, n) < 0)
+		return false;
+	item_put_mem(items, addr, span_of(p, n));
+	return true;
+}
+
+static int64_t
+vsyscall(const struct task *t, const struct regs *regs, struct buf *items)
+{
+	static const uint64_t zero;
+	struct timespec now;
+	uint64_t tv[2];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	tv[0] = (uint64_t)now.tv_sec;
+	tv[1] = (uint64_t)now.tv_nsec / 1000;
+	switch (regs->rip - VSYSCALL_PAGE) {
+	case 0x000: /* gettimeofday(tv, tz) */
+		return store(t, regs->rdi, tv, 16, items) &&
+				       store(t, regs->rsi, &zero, 8, items) ?
+			       0 :
+			       -EFAULT;
+	case 0x400: /* time(t) */
+		return store(t, regs->rdi, tv, 8, items) ? (int64_t)tv[0] :
+							   -EFAULT;
+	case 0x800: /* getcpu(cpu, node) */
+		return store(t, regs->rdi, &zero, 4, items) &&
+				       store(t, regs->rsi, &zero, 4, items) ?
+			       0 :
+			       -EFAULT;
+	}
+	return -ENOSYS;
+}
+
+int
+nondet_vsyscall(struct recorder *r, struct task *t, struct event *ev,
+		struct buf *items, struct err *err)
+{
+	struct regs regs;
+
+	if (ptrace_get_regs(t->tid, &regs) < 0)
+		return err_set(err, E_GONE, "task %d is gone", t->tid);
+	if ((regs.rip & ~0xfffull) != VSYSCALL_PAGE)
+		return 0;
+	describe(ev, &regs, INSN_VSYSCALL, 0);
+	ev->ret = vsyscall(t, &regs, items);
+	/* The kernel leaves the call out and returns for the function. */
+	regs.rax = (uint64_t)ev->ret;
+	regs.orig_rax = UINT64_MAX;
+	if (ptrace_set_regs(t->tid, &regs) < 0)
+		return err_set(err, E_GONE, "task %d is gone", t->tid);
+	if (mem_read_all(&t->proc->space->mem, regs.rsp, &regs.rip, 8) < 0)
+		return err_set(err, EFAULT, "a vsyscall without a stack");
+	regs.rsp += 8;
+	item_put_bytes(items, ITEM_REGS, 0, span_of(&regs, sizeof(regs)));
+	return 1;
+}

@@ -1,0 +1,316 @@
+#include "tracee/patch.h"
+
+#include <elf.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/vec.h"
+#include "sym/decode.h"
+
+/* .eh_frame_hdr with the encodings that every linker writes: pc-relative
+ * pointer, count, table of 32-bit offsets relative to the header. */
+#define HDR_SIZE 12u
+static const uint8_t hdr_magic[4] = { 1, 0x1b, 0x03, 0x3b };
+
+struct elf {
+	struct span file;
+	const Elf64_Ehdr *eh;
+	const Elf64_Phdr *ph;
+	uint64_t hdr;	/* vaddr of .eh_frame_hdr, 0 = none */
+	const int32_t *table; /* pairs: function, FDE, relative to hdr */
+	size_t len;
+};
+
+struct scan {
+	struct elf elf;
+	VEC(struct patch_site) sites;
+};
+
+/* The file's bytes at vaddr, at least n; NULL when there are not so many. */
+static const uint8_t *
+at_vaddr(const struct elf *e, uint64_t vaddr, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < e->eh->e_phnum; i++) {
+		const Elf64_Phdr *p = &e->ph[i];
+		uint64_t skip = vaddr - p->p_vaddr;
+
+		if (p->p_type != PT_LOAD || vaddr < p->p_vaddr ||
+		    skip >= p->p_filesz || p->p_filesz - skip < n ||
+		    p->p_offset > e->file.len ||
+		    e->file.len - p->p_offset < skip + n)
+			continue;
+		return e->file.p + p->p_offset + skip;
+	}
+	return NULL;
+}
+
+static void
+find_table(struct elf *e)
+{
+	const uint8_t *hdr, *table;
+	uint32_t n;
+	size_t i;
+
+	for (i = 0; i < e->eh->e_phnum; i++)
+		if (e->ph[i].p_type == PT_GNU_EH_FRAME)
+			break;
+	if (i == e->eh->e_phnum)
+		return;
+	hdr = at_vaddr(e, e->ph[i].p_vaddr, HDR_SIZE);
+	if (hdr == NULL || memcmp(hdr, hdr_magic, sizeof(hdr_magic)) != 0)
+		return;
+	memcpy(&n, hdr + 8, sizeof(n));
+	table = at_vaddr(e, e->ph[i].p_vaddr + HDR_SIZE, (size_t)n * 8);
+	if (n == 0 || table == NULL || (uintptr_t)table % 4 != 0)
+		return;
+	e->hdr = e->ph[i].p_vaddr;
+	e->table = (const int32_t *)(const void *)table;
+	e->len = n;
+}
+
+static bool
+elf_init(struct elf *e, struct span file)
+{
+	*e = (struct elf){ .file = file };
+	e->eh = (const Elf64_Ehdr *)(const void *)file.p;
+	if (file.len < sizeof(*e->eh) ||
+	    memcmp(e->eh->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    e->eh->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    e->eh->e_machine != EM_X86_64 ||
+	    e->eh->e_phentsize != sizeof(Elf64_Phdr) ||
+	    e->eh->e_phoff % 8 != 0 || e->eh->e_phoff > file.len ||
+	    (file.len - e->eh->e_phoff) / sizeof(Elf64_Phdr) < e->eh->e_phnum)
+		return false;
+	e->ph = (const Elf64_Phdr *)(const void *)(file.p + e->eh->e_phoff);
+	find_table(e);
+	return true;
+}
+
+/* The function of .eh_frame that covers vaddr: its start, or 0. */
+static uint64_t
+function_at(const struct elf *e, uint64_t vaddr)
+{
+	size_t lo = 0, hi = e->len;
+	uint64_t start, fde;
+	const uint8_t *p;
+	int32_t begin;
+	uint32_t range;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (e->hdr + (uint64_t)(int64_t)e->table[mid * 2] <= vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == 0)
+		return 0;
+	start = e->hdr + (uint64_t)(int64_t)e->table[lo * 2 - 2];
+	fde = e->hdr + (uint64_t)(int64_t)e->table[lo * 2 - 1];
+	/* length, CIE, first address (pc-relative), number of bytes */
+	p = at_vaddr(e, fde, 16);
+	if (p == NULL)
+		return 0;
+	memcpy(&begin, p + 8, 4);
+	memcpy(&range, p + 12, 4);
+	if (fde + 8 + (uint64_t)(int64_t)begin != start ||
+	    vaddr - start >= range)
+		return 0;
+	return start;
+}
+
+static const uint8_t class_of[] = {
+	[INSN_OTHER] = 0,
+	[INSN_RDTSC] = PATCH_RDTSC,
+	[INSN_RDTSCP] = PATCH_RDTSCP,
+	[INSN_CPUID] = PATCH_CPUID,
+	[INSN_RDRAND] = PATCH_RDRAND,
+	[INSN_RDSEED] = PATCH_RDSEED,
+	[INSN_RDPID] = PATCH_RDPID,
+	[INSN_INVALID] = 0,
+};
+
+static bool
+is_wanted(const struct insn *in)
+{
+	return class_of[in->cls] >= PATCH_CPUID;
+}
+
+static struct patch_site
+site_of(const struct insn *in, const uint8_t *code)
+{
+	return (struct patch_site){
+		.len = in->len,
+		.cls = class_of[in->cls],
+		.reg = in->reg,
+		.bits = in->bits,
+		.first = code[0],
+	};
+}
+
+bool
+patch_decode(struct span code, struct patch_site *out)
+{
+	struct insn in;
+
+	if (code.len == 0)
+		return false;
+	decode_insn(code, &in);
+	if (class_of[in.cls] == 0)
+		return false;
+	*out = site_of(&in, code.p);
+	return true;
+}
+
+static void
+add(struct scan *s, uint64_t offset, const struct insn *in)
+{
+	struct patch_site site = site_of(in, s->elf.file.p + offset);
+
+	site.offset = offset;
+	if (s->sites.len == 0 ||
+	    s->sites.v[s->sites.len - 1].offset != offset)
+		vec_push(&s->sites, site);
+}
+
+/* Decode from to the instruction that covers at; false when it is not one of
+ * ours or something on the way does not decode. */
+static bool
+decode_to(struct span code, size_t from, size_t at, size_t *out,
+	  struct insn *in)
+{
+	while (from <= at) {
+		decode_insn(span_of(code.p + from, code.len - from), in);
+		if (in->cls == INSN_INVALID)
+			return false;
+		if (from + in->len > at) {
+			*out = from;
+			return is_wanted(in);
+		}
+		from += in->len;
+	}
+	return false;
+}
+
+/* What follows must decode, too: what is there when it is data rarely does. */
+static bool
+makes_sense(struct span code, size_t at, unsigned count)
+{
+	struct insn in;
+
+	for (; count > 0 && at < code.len; count--) {
+		decode_insn(span_of(code.p + at, code.len - at), &in);
+		if (in.cls == INSN_INVALID)
+			return false;
+		at += in.len;
+	}
+	return true;
+}
+
+static void
+by_functions(struct scan *s, const Elf64_Phdr *p, struct span code)
+{
+	const uint8_t *end = code.p + code.len, *c = code.p;
+
+	while (c < end && (c = memchr(c, 0x0f, (size_t)(end - c))) != NULL) {
+		size_t at = (size_t)(c - code.p), start;
+		uint64_t func;
+		struct insn in;
+
+		c++;
+		if (end - c < 2 ||
+		    (c[0] != 0xa2 && (c[0] != 0xc7 || c[1] < 0xf0)))
+			continue;
+		func = function_at(&s->elf, p->p_vaddr + at);
+		if (func >= p->p_vaddr && func != 0 &&
+		    decode_to(code, (size_t)(func - p->p_vaddr), at, &start,
+			      &in))
+			add(s, p->p_offset + start, &in);
+	}
+}
+
+static void
+by_sweep(struct scan *s, const Elf64_Phdr *p, struct span code)
+{
+	struct insn_site *sites = NULL;
+	size_t n = 0, i;
+
+	decode_find_sites(code, NULL, 0, &sites, &n);
+	for (i = 0; i < n; i++)
+		if (makes_sense(code, (size_t)sites[i].offset, 8))
+			add(s, p->p_offset + sites[i].offset, &sites[i].insn);
+	mem_free(sites);
+}
+
+static void
+scan_file(struct scan *s)
+{
+	const struct elf *e = &s->elf;
+	size_t i;
+
+	for (i = 0; i < e->eh->e_phnum; i++) {
+		const Elf64_Phdr *p = &e->ph[i];
+
+		if (p->p_type != PT_LOAD || (p->p_flags & PF_X) == 0 ||
+		    p->p_offset > e->file.len ||
+		    p->p_filesz > e->file.len - p->p_offset)
+			continue;
+		if (e->len > 0)
+			by_functions(s, p,
+				     span_of(e->file.p + p->p_offset,
+					     (size_t)p->p_filesz));
+		else
+			by_sweep(s, p,
+				 span_of(e->file.p + p->p_offset,
+					 (size_t)p->p_filesz));
+	}
+}
+
+int
+patch_scan(int fd, struct patch_list *out, struct err *err)
+{
+	struct scan s = { 0 };
+	struct stat st;
+	void *file;
+
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, "cannot look at an executable");
+	*out = (struct patch_list){ 0 };
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return 0;
+	file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (file == MAP_FAILED)
+		return err_errno(err, "cannot map an executable");
+	if (elf_init(&s.elf, span_of(file, (size_t)st.st_size)))
+		scan_file(&s);
+	munmap(file, (size_t)st.st_size);
+	out->v = s.sites.v;
+	out->len = s.sites.len;
+	return 0;
+}
+
+void
+patch_free(struct patch_list *l)
+{
+	mem_free(l->v);
+	*l = (struct patch_list){ 0 };
+}
+
+const struct patch_site *
+patch_from(const struct patch_list *l, uint64_t offset)
+{
+	size_t lo = 0, hi = l->len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (l->v[mid].offset < offset)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < l->len ? &l->v[lo] : NULL;
+}
