@@ -414,6 +414,22 @@ sharedmem_fit(struct shared *s, uint64_t end, bool anonymous, struct err *err)
 	return 0;
 }
 
+int
+sharedmem_resize(struct replayer *r, uint64_t id, uint64_t size,
+		 struct err *err)
+{
+	struct shared *s = world_shared(r->now, id);
+
+	if (!s)
+		return err_set(err, E_FORMAT,
+			       "shared memory %lu gets a size before it exists",
+			       id);
+	if (ftruncate(s->fd, (off_t)size) < 0)
+		return err_errno(err, "cannot resize shared memory");
+	s->size = size;
+	return 0;
+}
+
 /* Copy what is there, leaving holes as holes. */
 static int
 copy_data(int from, int to, uint64_t size, struct buf *tmp)

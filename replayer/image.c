@@ -332,6 +332,8 @@ image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
 	uint64_t args[6] = { m->start, m->len, m->prot, 0, 0, m->offset };
 	int fd, type, ret;
 
+	if (m->start == 0 && m->len == 0 && m->shared_id)
+		return sharedmem_resize(r, m->shared_id, m->offset, err);
 	if (m->start < AGENT_BASE + AGENT_SIZE &&
 	    AGENT_BASE < m->start + m->len)
 		return 0; /* the agent page is there, in recording and replay */

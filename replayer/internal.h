@@ -120,6 +120,8 @@ int sharedmem_make(struct replayer *r, const struct map_rec *m,
 /* A mapping of anonymous shared memory reaches to end: make it that large. */
 int sharedmem_fit(struct shared *s, uint64_t end, bool anonymous,
 		  struct err *err);
+int sharedmem_resize(struct replayer *r, uint64_t id, uint64_t size,
+		     struct err *err);
 int sharedmem_copy(struct replayer *r, const struct shared *from,
 		   struct shared **out, struct err *err);
 int sharedmem_remote(struct replayer *r, struct shared *s, int *out,

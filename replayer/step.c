@@ -14,9 +14,10 @@
 #include <sys/syscall.h>
 
 #define CANONICAL_R11 0x246u
-#define LIMIT_MIN_NS 20000000000u /* a puppet gets so long for any interval,   \
-				   */
-#define LIMIT_FACTOR 50u	  /* and so many times what was recorded */
+#define LIMIT_MIN_NS                                                           \
+	20000000000u	 /* a puppet gets so long for any interval,            \
+			  */
+#define LIMIT_FACTOR 50u /* and so many times what was recorded */
 
 struct puppet *
 step_puppet(struct replayer *r, const struct event *ev, struct err *err)
@@ -504,8 +505,12 @@ int
 replay_memory(struct replayer *r, const struct event *ev, struct err *err)
 {
 	struct puppet *p = step_puppet(r, ev, err);
+	int ret;
 
-	return p ? step_items(r, p, ev, err) : -E_FORMAT;
+	if (!p)
+		return -E_FORMAT;
+	ret = step_maps(r, p, ev, err); /* sizes of shared memory */
+	return ret < 0 ? ret : step_items(r, p, ev, err);
 }
 
 int
