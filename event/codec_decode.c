@@ -54,7 +54,8 @@ header_read(struct span s, struct header *out, struct err *err)
 	if (p[AT_CODEC] != CHUNK_CODEC)
 		return err_set(err, E_FORMAT,
 			       "a chunk of events was written by another "
-			       "version (codec %u)", p[AT_CODEC]);
+			       "version (codec %u)",
+			       p[AT_CODEC]);
 	if (get_u32(p + AT_CHECK) !=
 	    (uint32_t)XXH3_64bits(p + AT_CODEC, s.len - AT_CODEC))
 		return damaged(err, "its checksum is wrong");
@@ -260,8 +261,8 @@ decode(struct span s, struct event *ev, size_t n, void *scratch,
 	if (n != h.info.n || scratch_len < scratch_size(&h))
 		return err_set(err, E_FORMAT,
 			       "a chunk of %u events and %zu bytes of scratch "
-			       "does not fit into %zu and %zu", h.info.n,
-			       scratch_size(&h), n, scratch_len);
+			       "does not fit into %zu and %zu",
+			       h.info.n, scratch_size(&h), n, scratch_len);
 	at = (at + alignof(struct predict) - 1) &
 	     ~(uintptr_t)(alignof(struct predict) - 1);
 	predict = (struct predict *)at;

@@ -74,8 +74,7 @@ put_event(struct encoder *e, const struct event *ev)
 	struct predict *p = &e->predict;
 	struct predict_row *row = &p->rows[predict_index(ev->kind, ev->call)];
 	struct predict_row *entered = &p->entered[ev->task % PREDICT_TASKS];
-	struct predict_row now = { .flags = ev->flags,
-				   .reghash = ev->reghash };
+	struct predict_row now = { .flags = ev->flags, .reghash = ev->reghash };
 	const uint64_t *base = row->v;
 	uint32_t x = ev->reghash ^ row->reghash;
 

@@ -113,8 +113,9 @@ item_put_file(struct buf *b, const struct file_rec *f, const char *path,
 {
 	size_t path_len = strlen(path) + 1;
 
-	put_head(b, ITEM_FILE, varint_len(FILE_REC_LEN) + FILE_REC_LEN +
-				       path_len + n * sizeof(*ids));
+	put_head(b, ITEM_FILE,
+		 varint_len(FILE_REC_LEN) + FILE_REC_LEN + path_len +
+			 n * sizeof(*ids));
 	buf_varint(b, FILE_REC_LEN);
 	buf_u64(b, f->number);
 	buf_u64(b, f->dev);
@@ -229,7 +230,8 @@ item_next(struct item_reader *ir, struct item *out, struct err *err)
 	uint64_t kind, len;
 
 	if (ir->r.bad)
-		return err_set(err, E_FORMAT, "an item of the event is cut off");
+		return err_set(err, E_FORMAT,
+			       "an item of the event is cut off");
 	if (reader_done(&ir->r))
 		return 0;
 	kind = reader_varint(&ir->r);
@@ -238,7 +240,8 @@ item_next(struct item_reader *ir, struct item *out, struct err *err)
 		ir->r.bad = true;
 	reader_init(&body, reader_bytes(&ir->r, (size_t)len));
 	if (ir->r.bad)
-		return err_set(err, E_FORMAT, "an item of the event is cut off");
+		return err_set(err, E_FORMAT,
+			       "an item of the event is cut off");
 	it.kind = (unsigned)kind;
 	if (!read_body(&body, &it) || body.bad) {
 		ir->r.bad = true;

@@ -195,7 +195,8 @@ memlog_next(struct source *s, struct event *out, struct err *err)
 	size_t i;
 	int r;
 
-	if (!m->loaded || !chunk_has(&m->chunks.v[m->loaded - 1], m->read_seq)) {
+	if (!m->loaded ||
+	    !chunk_has(&m->chunks.v[m->loaded - 1], m->read_seq)) {
 		i = chunk_of(m, m->read_seq);
 		if (i == m->chunks.len)
 			return 0;

@@ -126,7 +126,8 @@ pos_parse(const char *text, struct pos_spec *out, struct err *err)
 		return err_set(err, E_POSITION,
 			       "\"%s\" is not a position: use e1234, "
 			       "e1234+0x401136#17, start, end, 37%%, 12.5s "
-			       "or @bookmark", text);
+			       "or @bookmark",
+			       text);
 	}
 	*out = spec;
 	return 0;

@@ -5,6 +5,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* clang-format off */
 #define REG(name) { #name, offsetof(struct regs, name) }
 
 const struct reg_desc reg_table[] = {
@@ -15,6 +16,7 @@ const struct reg_desc reg_table[] = {
 	REG(ds),     REG(es),	   REG(fs),  REG(gs),  REG(fs_base),
 	REG(gs_base), REG(orig_rax), { NULL, 0 },
 };
+/* clang-format on */
 
 /* CF, PF, AF, ZF, SF, DF and OF: what a program computes with. */
 #define EFLAGS_COMPARED 0xcd5u
@@ -33,12 +35,14 @@ regs_canonical(struct regs *r)
 uint32_t
 regs_hash(const struct regs *r)
 {
+	/* clang-format off */
 	const uint64_t v[] = {
 		r->rbx, r->rdx, r->rsi, r->rdi, r->rbp,
 		r->r8,	r->r9,	r->r10, r->r12, r->r13,
 		r->r14, r->r15, r->eflags & EFLAGS_COMPARED,
 		r->fs_base, r->gs_base,
 	};
+	/* clang-format on */
 	uint64_t h = XXH3_64bits(v, sizeof(v));
 	uint32_t h32 = (uint32_t)(h ^ (h >> 32));
 

@@ -158,19 +158,22 @@ ioctl_nested(const struct sys_call *c, const struct sys_mem *m,
 		break;
 	case FIEMAP_:
 		ranges_add(r, 2, p,
-			   32 + 56 * min64(w[0], all ? w[0] :
-					   sys_mem_u32(m, p + 20)), 0);
+			   32 + 56 * min64(w[0],
+					   all ? w[0] : sys_mem_u32(m, p + 20)),
+			   0);
 		break;
 	case SIOCGIFCONF_:
 		ranges_add(r, 2, p, 16, 0);
-		ranges_add(r, 2, w[1], min64(w[0], all ? w[0] :
-					     sys_mem_u32(m, p)), p + 8);
+		ranges_add(r, 2, w[1],
+			   min64(w[0], all ? w[0] : sys_mem_u32(m, p)), p + 8);
 		break;
 	case SIOCETHTOOL_:
 		ranges_add(r, 2, p, 40, 0);
-		ranges_add(r, 2, w[0],
-			   min64(m ? ethtool_len(m, w[0], (uint32_t)w[1]) : 4096,
-				 IN_BYTES_MAX), p + 16);
+		ranges_add(
+			r, 2, w[0],
+			min64(m ? ethtool_len(m, w[0], (uint32_t)w[1]) : 4096,
+			      IN_BYTES_MAX),
+			p + 16);
 		break;
 	case SG_IO_:
 		ranges_add(r, 2, p, 88, 0);
@@ -182,14 +185,17 @@ ioctl_nested(const struct sys_call *c, const struct sys_mem *m,
 		ranges_add(r, 2, p, 96, 0);
 		ranges_add(r, 2, w[0],
 			   24 * min64(min64(w[1], 1u << 24),
-				      all ? w[1] : (uint64_t)c->ret), p + 40);
+				      all ? w[1] : (uint64_t)c->ret),
+			   p + 40);
 		break;
 	case PROCMAP_QUERY_:
 		ranges_add(r, 2, p, 104, 0);
-		ranges_add(r, 2, w[2], min64(w[0], all ? w[0] :
-					     sys_mem_u32(m, p + 80)), p + 88);
-		ranges_add(r, 2, w[3], min64(w[1], all ? w[1] :
-					     sys_mem_u32(m, p + 84)), p + 96);
+		ranges_add(r, 2, w[2],
+			   min64(w[0], all ? w[0] : sys_mem_u32(m, p + 80)),
+			   p + 88);
+		ranges_add(r, 2, w[3],
+			   min64(w[1], all ? w[1] : sys_mem_u32(m, p + 84)),
+			   p + 96);
 		break;
 	case BTRFS_TREE_SEARCH_V2_:
 		ranges_add(r, 2, p, 112 + min64(w[0], 16u << 20), 0);
@@ -260,7 +266,8 @@ subop_outputs(const struct sys_call *c, const struct sys_subop *op,
 		ranges_add(r, i, c->args[i],
 			   extent == EXTENT_ALL
 				   ? min64(c->args[op->size], RW_BYTES_MAX)
-				   : min64(ret, c->args[op->size]), 0);
+				   : min64(ret, c->args[op->size]),
+			   0);
 		break;
 	case OP_ARG:
 		ranges_add(r, i, c->args[i],
@@ -309,9 +316,10 @@ custom_outputs(const struct sys_call *c, const struct sys_mem *m, int i,
 				   m ? sys_mem_strlen(m, p, 255) + 1 : 256, 0);
 		break;
 	case SYS_name_to_handle_at: /* handle_bytes goes in and out */
-		ranges_add(r, i, p,
-			   8 + (ok ? min64(w[0], m ? sys_mem_u32(m, p) : 128)
-				   : 0), 0);
+		ranges_add(
+			r, i, p,
+			8 + (ok ? min64(w[0], m ? sys_mem_u32(m, p) : 128) : 0),
+			0);
 		break;
 	case SYS_sched_setattr: /* E2BIG says how large it may be */
 		if (!ok || !m)
@@ -322,7 +330,8 @@ custom_outputs(const struct sys_call *c, const struct sys_mem *m, int i,
 			ranges_add(r, i, w[0],
 				   extent == EXTENT_ALL
 					   ? w[1]
-					   : min64((uint64_t)c->ret, w[1]), p);
+					   : min64((uint64_t)c->ret, w[1]),
+				   p);
 		break;
 	default:
 		break;

@@ -7,7 +7,7 @@
  */
 #include "event/sys.h"
 
-#define IOV_COUNT_MAX 1024u   /* UIO_MAXIOV: the kernel refuses more */
+#define IOV_COUNT_MAX 1024u	 /* UIO_MAXIOV: the kernel refuses more */
 #define RW_BYTES_MAX 0x7ffff000u /* MAX_RW_COUNT: no call moves more */
 #define IN_BYTES_MAX (1u << 20)	 /* of a structure shown to people */
 #define IN_STR_MAX 4096u	 /* PATH_MAX */
@@ -75,8 +75,8 @@ enum subop_out {
 struct sys_subop {
 	uint64_t value;
 	const char *name;
-	uint8_t out;	  /* enum subop_out */
-	uint8_t arg;	  /* index of the argument that points to the output */
+	uint8_t out; /* enum subop_out */
+	uint8_t arg; /* index of the argument that points to the output */
 	uint16_t size;
 	uint8_t blocking; /* enum sys_blocking */
 	uint8_t any;	  /* also when the call failed */

@@ -11,8 +11,8 @@
 
 #include "event/sys_entry.h"
 
-#define FDS_MAX (1u << 20)    /* descriptors in a set */
-#define NODES_MAX (1u << 15)  /* the kernel refuses masks beyond a page */
+#define FDS_MAX (1u << 20)   /* descriptors in a set */
+#define NODES_MAX (1u << 15) /* the kernel refuses masks beyond a page */
 #define ERRNO_MAX 4095
 
 void
@@ -329,9 +329,8 @@ plain_len(const struct sys_call *c, const struct sys_arg *a, unsigned i,
 			     sys_mem_u32(m, c->args[a->len_arg]));
 	case LEN_FDSET:
 	case LEN_BITS:
-		return bits_to_bytes(min64(n, a->len_from == LEN_FDSET
-						      ? FDS_MAX
-						      : NODES_MAX));
+		return bits_to_bytes(min64(
+			n, a->len_from == LEN_FDSET ? FDS_MAX : NODES_MAX));
 	case LEN_PAGES:
 		return min64(n / 4096 + (n % 4096 != 0), RW_BYTES_MAX);
 	case LEN_NONE:
@@ -381,8 +380,8 @@ output_add(const struct sys_call *c, unsigned i, const struct sys_mem *m,
 	case LEN_FDSET:
 	case LEN_PAGES:
 	case LEN_BITS:
-		ranges_add(r, (int)i, c->args[i],
-			   plain_len(c, a, i, m, extent), 0);
+		ranges_add(r, (int)i, c->args[i], plain_len(c, a, i, m, extent),
+			   0);
 	}
 }
 
@@ -486,8 +485,8 @@ input_add(const struct sys_call *c, unsigned i, const struct sys_mem *m,
 		if (len > 0)
 			ranges_add(r, (int)i, c->args[i], len, 0);
 		else if (r->n++ < r->max)
-			r->out[r->n - 1] = (struct sys_range){ c->args[i], 0,
-							       (int)i, 0 };
+			r->out[r->n - 1] =
+				(struct sys_range){ c->args[i], 0, (int)i, 0 };
 		return;
 	case LEN_IOV:
 		iov_add(r, (int)i, e->iov, e->n_iov, c->args[i], ret);

@@ -624,8 +624,10 @@ static const struct {
 	uint16_t n;
 	const struct sys_subop *ops;
 } calls[] = {
-#define CALL(nr, arg, shift, mask, unknown, ops) \
-	{ nr, arg, shift, mask, unknown, ARRAY_LEN(ops), ops }
+#define CALL(nr, arg, shift, mask, unknown, ops)                               \
+	{                                                                      \
+		nr, arg, shift, mask, unknown, ARRAY_LEN(ops), ops             \
+	}
 	CALL(SYS_ioctl, 1, 0, UINT32_MAX, ENOTTY, ops_ioctl),
 	CALL(SYS_fcntl, 1, 0, UINT32_MAX, EINVAL, ops_fcntl),
 	CALL(SYS_prctl, 0, 0, UINT32_MAX, EINVAL, ops_prctl),

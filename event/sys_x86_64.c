@@ -203,7 +203,7 @@ static const struct sys_desc table[SYS_MAX] = {
 	ROW(56, clone, "process", SPECIAL, MAYBE, REPLAY(TASK), F(SYSF_FD),
 	    ARGS(FLAGS(flags, clone), V(stack, HEX),
 		 CUSTOM(parent_tid, INTS, OUT), PTR(child_tid), V(tls, HEX))),
-	ROW(57, fork, "process", SPECIAL, MAYBE, REPLAY(TASK)),
+	ROW(57, fork, "process", SPECIAL, NEVER, REPLAY(TASK)),
 	ROW(58, vfork, "process", SPECIAL, ALWAYS, REPLAY(TASK)),
 	ROW(59, execve, "process", SPECIAL, MAYBE, REPLAY(TASK), F(SYSF_FD),
 	    ARGS(PATH(pathname), V(argv, STRV), V(envp, STRV))),
@@ -922,9 +922,12 @@ static const struct sys_desc unknown = { .decision = SYS_UNKNOWN,
 					 .blocking = SYS_MAYBE,
 					 .nargs = 6,
 					 .args = {
-						 V(arg1, HEX), V(arg2, HEX),
-						 V(arg3, HEX), V(arg4, HEX),
-						 V(arg5, HEX), V(arg6, HEX),
+						 V(arg1, HEX),
+						 V(arg2, HEX),
+						 V(arg3, HEX),
+						 V(arg4, HEX),
+						 V(arg5, HEX),
+						 V(arg6, HEX),
 					 } };
 
 const struct sys_desc *

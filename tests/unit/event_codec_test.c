@@ -112,9 +112,11 @@ Test(event_codec, exit_is_predicted_from_the_enter_of_its_task)
 
 Test(event_codec, info_counts_errors_and_times)
 {
-	struct event ev[3] = { { .seq = 5, .time_ns = 70 },
-			       { .seq = 6, .time_ns = 50, .flags = EVF_ERROR },
-			       { .seq = 7, .time_ns = 90, .flags = EVF_ERROR } };
+	struct event ev[3] = {
+		{ .seq = 5, .time_ns = 70 },
+		{ .seq = 6, .time_ns = 50, .flags = EVF_ERROR },
+		{ .seq = 7, .time_ns = 90, .flags = EVF_ERROR }
+	};
 	struct encoder *e = encoder_new();
 	struct buf out = { 0 };
 	struct chunk_info a, b;
@@ -150,7 +152,8 @@ Test(event_codec, fields_can_be_read_without_payloads)
 	cr_assert_eq(chunk_peek(buf_span(&out), NULL, &need, NULL), 0);
 	scratch = mem_alloc(need);
 	cr_assert_eq(chunk_decode_fields(buf_span(&out), got, 2, scratch, need,
-					 NULL), 0);
+					 NULL),
+		     0);
 	cr_assert_eq(got[0].payload.len, 0);
 	cr_assert_eq(got[1].ret, 4);
 	mem_free(scratch);
@@ -167,7 +170,8 @@ Test(event_codec, gaps_and_too_many_events_are_refused)
 
 	for (size_t i = 0; i <= CHUNK_EVENTS; i++)
 		ev[i].seq = i + 1;
-	cr_assert_lt(encoder_chunk(e, ev, CHUNK_EVENTS + 1, &out, &info, NULL), 0);
+	cr_assert_lt(encoder_chunk(e, ev, CHUNK_EVENTS + 1, &out, &info, NULL),
+		     0);
 	cr_assert_lt(encoder_chunk(e, ev, 0, &out, &info, NULL), 0);
 	ev[2].seq = 9;
 	cr_assert_lt(encoder_chunk(e, ev, 5, &out, &info, NULL), 0);

@@ -9,11 +9,12 @@
 Test(event_event, stored_kind_ids_do_not_change)
 {
 	static const char *const golden[] = {
-		[1] = "header", [2] = "birth", [3] = "enter", [4] = "exit",
-		[5] = "syscall", [6] = "insn", [7] = "signal", [8] = "exec",
-		[9] = "death", [10] = "file", [11] = "memory",
-		[12] = "warning", [13] = "sched", [14] = "checksum",
-		[15] = "stop", [16] = "end", [17] = "lost",
+		[1] = "header", [2] = "birth",	   [3] = "enter",
+		[4] = "exit",	[5] = "syscall",   [6] = "insn",
+		[7] = "signal", [8] = "exec",	   [9] = "death",
+		[10] = "file",	[11] = "memory",   [12] = "warning",
+		[13] = "sched", [14] = "checksum", [15] = "stop",
+		[16] = "end",	[17] = "lost",
 	};
 
 	for (unsigned i = 1; i < ARRAY_LEN(golden); i++) {
@@ -50,11 +51,11 @@ Test(event_event, equal_looks_at_every_field)
 	const struct event a = { .seq = 1 };
 	struct event b;
 
-#define DIFFERS(field)                        \
-	do {                                  \
-		b = a;                        \
-		b.field++;                    \
-		cr_assert_not(event_equal(&a, &b), #field); \
+#define DIFFERS(field)                                                         \
+	do {                                                                   \
+		b = a;                                                         \
+		b.field++;                                                     \
+		cr_assert_not(event_equal(&a, &b), #field);                    \
 	} while (0)
 	DIFFERS(seq);
 	DIFFERS(time_ns);

@@ -170,7 +170,8 @@ Test(event_item, hostile_payloads_end)
 		int r, n = 0;
 
 		for (size_t i = 0; i < len; i++)
-			bytes[i] = (uint8_t)(random_u64(&s) % (i % 2 ? 64 : 20));
+			bytes[i] =
+				(uint8_t)(random_u64(&s) % (i % 2 ? 64 : 20));
 		item_reader_init(&ir, span_of(bytes, len));
 		while ((r = item_next(&ir, &it, NULL)) > 0) {
 			struct map_rec m;

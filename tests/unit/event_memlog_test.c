@@ -68,11 +68,13 @@ Test(event_memlog, large_contents_go_through_blobs)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)random_u64(&s);
 	cr_assert_eq(sink_blobs(memlog_sink(m), span_of(bytes, sizeof(bytes)),
-				&ids, &err), 0, "%s", err.text);
+				&ids, &err),
+		     0, "%s", err.text);
 	cr_assert_eq(ids.len, 3 * sizeof(struct blob_id));
 	item_put_blobs(&payload, ITEM_MEM_BLOB, 0x1000, sizeof(bytes),
 		       (const struct blob_id *)ids.p, 3);
-	cr_assert(item_find(buf_span(&payload), ITEM_MEM_BLOB, UINT64_MAX, &it));
+	cr_assert(
+		item_find(buf_span(&payload), ITEM_MEM_BLOB, UINT64_MAX, &it));
 	cr_assert_eq(source_item_bytes(memlog_source(m), &it, &tmp, &got, &err),
 		     0, "%s", err.text);
 	cr_assert(span_eq(got, span_of(bytes, sizeof(bytes))));

@@ -55,10 +55,15 @@ Test(event_pos, the_other_forms)
 Test(event_pos, anything_else_is_refused)
 {
 	static const char *const bad[] = {
-		"", "e", "1234", "e-1", "e+1", "e1 ", " e1", "e1+", "e1+0x",
-		"e1+0x0", "e1+0x5#0", "e1+0x5#", "e1+0x5##1", "e1+0x5#1+",
-		"e18446744073709551616", "101%", "%", "1e3s", "-1s", "s", ".s",
-		"@", "START", "e1+0x10000000000000000", "nan%",
+		"",	     "e",	  "1234",
+		"e-1",	     "e+1",	  "e1 ",
+		" e1",	     "e1+",	  "e1+0x",
+		"e1+0x0",    "e1+0x5#0",  "e1+0x5#",
+		"e1+0x5##1", "e1+0x5#1+", "e18446744073709551616",
+		"101%",	     "%",	  "1e3s",
+		"-1s",	     "s",	  ".s",
+		"@",	     "START",	  "e1+0x10000000000000000",
+		"nan%",
 	};
 	struct pos_spec spec;
 	struct err err;
