@@ -48,9 +48,14 @@ struct db_arg {
 	const void *p; /* text, bytes, elements: borrowed */
 	size_t n;      /* bytes, or elements of an array */
 };
+static inline struct db_arg
+db_text(const char *s)
+{
+	return (struct db_arg){ s ? DB_T_TEXT : DB_T_NULL, 0, s, 0 };
+}
 #define DB_INT(v) { DB_T_INT8, (int64_t)(v), NULL, 0 }
 #define DB_BOOL(v) { DB_T_BOOL, (v), NULL, 0 }
-#define DB_TEXT(s) { (s) != NULL ? DB_T_TEXT : DB_T_NULL, 0, (s), 0 }
+#define DB_TEXT(s) db_text(s)
 #define DB_BYTEA(s) { DB_T_BYTEA, 0, (s).p, (s).len }
 #define DB_UUID(b) { DB_T_UUID, 0, (b), 16 }
 #define DB_UUIDS(v, n) { DB_T_UUID_ARRAY, 0, (v), (n) }

@@ -65,7 +65,7 @@ int store_sink_open(const struct store_sink_opts *o, struct sink **out, struct e
 /*
  * No more events: wait until all is on the server, or it is clear that it stays in
  * the spool; close then only releases. What follows is final after it. A
- * recording without any event leaves nothing behind.
+ * recording without any event leaves nothing behind. -E_SPOOL: it is cut off.
  */
 int store_sink_finish(struct sink *s, struct err *err);
 /* Its number (0: not yet shipped) and its UUID text; borrowed until close. */

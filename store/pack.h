@@ -1,0 +1,33 @@
+#ifndef STORE_PACK_H
+#define STORE_PACK_H
+
+/*
+ * Storing blobs: small ones together in packs of up to BLOB_PIECE bytes,
+ * compressed, each blob once for all recordings.
+ */
+#include "event/item.h"
+#include "store/blobset.h"
+
+struct db;
+
+#define PACK_STORED 0u /* codec, stored */
+#define PACK_ZSTD 1u
+
+struct packer;
+
+struct packer *packer_new(void);
+void packer_free(struct packer *p);
+/* A blob that must be in the database at the next packer_store. Copied. */
+void packer_add(struct packer *p, const struct blob_id *id, struct span bytes);
+size_t packer_bytes(const struct packer *p);
+/*
+ * In the caller's transaction: store those that the database does not have, and
+ * note that recording needs all of them. *out_bytes grows by what was stored.
+ * What was added stays until packer_clear, for another try.
+ */
+int packer_store(struct packer *p, struct db *db, uint64_t recording,
+		 uint64_t *out_bytes, struct err *err);
+/* After the commit. */
+void packer_clear(struct packer *p);
+
+#endif

@@ -1,0 +1,409 @@
+#include "store/reader.h"
+
+#include <xxhash.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "event/source.h"
+#include "store/blob.h"
+#include "store/db.h"
+#include "store/store.h"
+
+#define HELD 8	 /* decoded chunks */
+#define AHEAD 8 /* chunks that one request brings */
+
+struct held {
+	struct chunk chunk;
+	struct event *ev;
+	uint8_t *scratch;
+	uint64_t used;
+};
+
+/* A chunk as the server gave it. */
+struct raw {
+	uint64_t first_seq, n;
+	struct span data;
+	uint64_t crc;
+	uint32_t codec;
+};
+
+struct chunk_reader {
+	struct db *db;
+	uint64_t recording;
+	struct held held[HELD];
+	uint64_t clock;
+	/* What was fetched and not decoded yet, in order; from next_raw on. */
+	struct arena arena;
+	VEC(struct raw) raws;
+	size_t next_raw;
+	bool asked;	     /* a request is under way */
+	uint64_t asked_from; /* its first_seq */
+};
+
+struct chunk_reader *
+chunk_reader_new(struct db *db, uint64_t recording)
+{
+	struct chunk_reader *r = mem_zalloc(sizeof(*r));
+
+	r->db = db;
+	r->recording = recording;
+	return r;
+}
+
+void
+chunk_reader_free(struct chunk_reader *r)
+{
+	if (!r)
+		return;
+	chunk_reader_idle(r, NULL);
+	for (size_t i = 0; i < HELD; i++) {
+		mem_free(r->held[i].ev);
+		mem_free(r->held[i].scratch);
+	}
+	arena_free(&r->arena);
+	vec_free(&r->raws);
+	mem_free(r);
+}
+
+static const char next_chunks[] =
+	"select first_seq, n, codec, crc, data from pastime.chunk "
+	"where recording = $1 and first_seq >= $2 "
+	"order by first_seq limit $3";
+
+static int
+ask(struct chunk_reader *r, uint64_t from, uint64_t n, struct err *err)
+{
+	int rc = db_query_send(r->db, next_chunks,
+			       DB_ARGS(DB_INT(r->recording), DB_INT(from),
+				       DB_INT(n)),
+			       err);
+
+	r->asked = rc == 0;
+	r->asked_from = from;
+	return rc;
+}
+
+/* Wait for what was asked for; it replaces what was fetched before. */
+static int
+take(struct chunk_reader *r, struct err *err)
+{
+	struct db_rows rows;
+	int rc;
+
+	r->asked = false;
+	arena_clear(&r->arena);
+	vec_clear(&r->raws);
+	r->next_raw = 0;
+	rc = db_query_wait(r->db, &r->arena, &rows, err);
+	for (size_t i = 0; rc == 0 && i < rows.n; i++) {
+		struct raw raw = {
+			.first_seq = (uint64_t)db_get_int(&rows, i, 0),
+			.n = (uint64_t)db_get_int(&rows, i, 1),
+			.codec = (uint32_t)db_get_int(&rows, i, 2),
+			.crc = (uint64_t)db_get_int(&rows, i, 3),
+			.data = db_get_bytes(&rows, i, 4),
+		};
+
+		vec_push(&r->raws, raw);
+	}
+	return rc;
+}
+
+int
+chunk_reader_idle(struct chunk_reader *r, struct err *err)
+{
+	return r->asked ? take(r, err) : 0;
+}
+
+static bool
+has(uint64_t first, uint64_t n, uint64_t seq)
+{
+	return seq >= first && seq - first < n;
+}
+
+static struct held *
+find_held(struct chunk_reader *r, uint64_t seq)
+{
+	for (size_t i = 0; i < HELD; i++) {
+		struct held *h = &r->held[i];
+
+		if (h->ev && has(h->chunk.first_seq, h->chunk.n, seq))
+			return h;
+	}
+	return NULL;
+}
+
+static int
+damaged(struct chunk_reader *r, const struct raw *raw, const char *how,
+	struct err *err)
+{
+	err_set(err, E_FORMAT,
+		"recording %lu is damaged in the database: events %lu to %lu "
+		"%s",
+		(unsigned long)r->recording, (unsigned long)raw->first_seq,
+		(unsigned long)(raw->first_seq + raw->n - 1), how);
+	err_hint(err, "everything before e%lu is usable",
+		 (unsigned long)raw->first_seq);
+	return -E_FORMAT;
+}
+
+static int
+decode(struct chunk_reader *r, const struct raw *raw, struct held **out,
+       struct err *err)
+{
+	struct held *h = &r->held[0];
+	struct chunk_info info;
+	struct err why = { 0 };
+	size_t scratch;
+	int rc;
+
+	if (raw->codec != CHUNK_CODEC)
+		return damaged(r, raw, "have a form that a newer pastime wrote",
+			       err);
+	if (XXH3_64bits(raw->data.p, raw->data.len) != raw->crc)
+		return damaged(r, raw, "have a wrong checksum", err);
+	rc = chunk_peek(raw->data, &info, &scratch, &why);
+	if (rc < 0 || info.first_seq != raw->first_seq || info.n != raw->n)
+		return damaged(r, raw, why.text[0] ? why.text :
+						     "contradict their index",
+			       err);
+	for (size_t i = 1; i < HELD; i++) {
+		if (r->held[i].used < h->used)
+			h = &r->held[i];
+	}
+	mem_free(h->ev);
+	mem_free(h->scratch);
+	h->ev = mem_calloc(info.n, sizeof(*h->ev));
+	h->scratch = mem_alloc(scratch + 1);
+	rc = chunk_decode(raw->data, h->ev, info.n, h->scratch, scratch, &why);
+	if (rc < 0) {
+		mem_free(h->ev);
+		mem_free(h->scratch);
+		*h = (struct held){ 0 };
+		return damaged(r, raw, why.text, err);
+	}
+	h->chunk.first_seq = info.first_seq;
+	h->chunk.n = info.n;
+	h->chunk.ev = h->ev;
+	*out = h;
+	return 0;
+}
+
+/* The fetched chunk that has seq, or NULL. */
+static const struct raw *
+find_raw(struct chunk_reader *r, uint64_t seq)
+{
+	for (size_t i = r->next_raw; i < r->raws.len; i++) {
+		if (has(r->raws.v[i].first_seq, r->raws.v[i].n, seq)) {
+			r->next_raw = i + 1;
+			return &r->raws.v[i];
+		}
+	}
+	return NULL;
+}
+
+/* Where the chunk begins that has seq; 0 = there is none. */
+static int
+locate(struct chunk_reader *r, uint64_t seq, uint64_t *out, struct err *err)
+{
+	struct arena a = { 0 };
+	struct db_rows rows;
+	int rc;
+
+	rc = db_query(r->db,
+		      "select first_seq from pastime.chunk where "
+		      "recording = $1 and first_seq <= $2 "
+		      "order by first_seq desc limit 1",
+		      DB_ARGS(DB_INT(r->recording), DB_INT(seq)), &a, &rows,
+		      err);
+	if (rc == 0)
+		*out = rows.n ? (uint64_t)db_get_int(&rows, 0, 0) : 0;
+	arena_free(&a);
+	return rc;
+}
+
+static int
+fetch(struct chunk_reader *r, uint64_t seq, bool sequential,
+      const struct raw **out, struct err *err)
+{
+	uint64_t first = 0;
+	int rc = 0;
+
+	*out = find_raw(r, seq);
+	if (!*out && r->asked) {
+		rc = take(r, err);
+		if (rc == 0)
+			*out = find_raw(r, seq);
+	}
+	if (rc < 0 || *out)
+		return rc;
+	rc = locate(r, seq, &first, err);
+	if (rc == 0 && first)
+		rc = ask(r, first, sequential ? 2 : 1, err);
+	if (rc == 0 && first)
+		rc = take(r, err);
+	if (rc == 0 && first)
+		*out = find_raw(r, seq);
+	return rc;
+}
+
+int
+chunk_reader_get(struct chunk_reader *r, uint64_t seq, bool sequential,
+		 struct chunk *out, struct err *err)
+{
+	struct held *h = find_held(r, seq);
+	const struct raw *raw = NULL;
+	int rc;
+
+	if (!h) {
+		uint64_t behind;
+
+		rc = fetch(r, seq, sequential, &raw, err);
+		if (rc < 0 || !raw)
+			return rc;
+		rc = decode(r, raw, &h, err);
+		if (rc < 0)
+			return rc;
+		behind = raw->first_seq + raw->n;
+		/* The last one that is here: have the server work on the
+		 * following ones while this one is used. */
+		if (sequential && !r->asked && r->next_raw == r->raws.len) {
+			rc = ask(r, behind, AHEAD, err);
+			if (rc < 0)
+				return rc;
+		}
+	}
+	h->used = ++r->clock;
+	*out = h->chunk;
+	return 1;
+}
+
+/* ---- struct source over it */
+
+struct store_source {
+	struct source source;
+	struct db *db;
+	struct chunk_reader *reader;
+	struct blob_cache *blobs;
+	uint64_t recording;
+	uint64_t next; /* seq */
+	struct chunk chunk;
+	uint64_t last; /* what last_seq said */
+	bool ended;
+};
+
+static struct store_source *
+of_source(struct source *s)
+{
+	return (struct store_source *)((char *)s -
+				       offsetof(struct store_source, source));
+}
+
+static uint64_t
+source_last(struct source *source)
+{
+	struct store_source *s = of_source(source);
+	struct arena a = { 0 };
+	struct db_rows r;
+
+	if (s->ended || chunk_reader_idle(s->reader, NULL) < 0)
+		return s->last;
+	if (db_query(s->db,
+		     "select events, ended <> 0 from pastime.recording "
+		     "where recording = $1",
+		     DB_ARGS(DB_INT(s->recording)), &a, &r, NULL) == 0 &&
+	    r.n) {
+		s->last = (uint64_t)db_get_int(&r, 0, 0);
+		s->ended = db_get_int(&r, 0, 1);
+	}
+	arena_free(&a);
+	return s->last;
+}
+
+static int
+source_get(struct source *source, struct event *out, struct err *err)
+{
+	struct store_source *s = of_source(source);
+	int rc;
+
+	if (!has(s->chunk.first_seq, s->chunk.n, s->next)) {
+		if (s->ended && s->next > s->last)
+			return 0;
+		rc = chunk_reader_get(s->reader, s->next, true, &s->chunk,
+				      err);
+		if (rc < 0)
+			return rc;
+		if (rc == 0) {
+			if (source_last(source) <= s->next)
+				return 0;
+			return err_set(err, E_FORMAT,
+				       "recording %lu lacks event %lu in the "
+				       "database",
+				       (unsigned long)s->recording,
+				       (unsigned long)s->next);
+		}
+	}
+	*out = s->chunk.ev[s->next - s->chunk.first_seq];
+	s->next++;
+	return 1;
+}
+
+static int
+source_goto(struct source *source, uint64_t seq, struct err *err)
+{
+	(void)err;
+	of_source(source)->next = seq ? seq : 1;
+	return 0;
+}
+
+static int
+source_get_blob(struct source *source, const struct blob_id *id,
+		struct buf *out, struct err *err)
+{
+	struct store_source *s = of_source(source);
+	int rc = chunk_reader_idle(s->reader, err);
+
+	return rc < 0 ? rc : blob_cache_get(s->blobs, id, out, err);
+}
+
+static void
+source_close(struct source *source)
+{
+	struct store_source *s = of_source(source);
+
+	chunk_reader_free(s->reader);
+	blob_cache_free(s->blobs);
+	db_close(s->db);
+	mem_free(s);
+}
+
+static const struct source_ops source_ops = {
+	.next = source_get,
+	.seek = source_goto,
+	.blob = source_get_blob,
+	.last_seq = source_last,
+	.close = source_close,
+};
+
+int
+store_source_open(struct db *db, uint64_t recording, struct source **out,
+		  struct err *err)
+{
+	struct store_source *s = mem_zalloc(sizeof(*s));
+	int rc;
+
+	s->source.ops = &source_ops;
+	s->recording = recording;
+	s->next = 1;
+	rc = db_connect(db_conninfo(db), &s->db, err);
+	if (rc < 0) {
+		mem_free(s);
+		return rc;
+	}
+	s->reader = chunk_reader_new(s->db, recording);
+	s->blobs = blob_cache_new(s->db);
+	source_last(&s->source);
+	*out = &s->source;
+	return 0;
+}

@@ -1,0 +1,41 @@
+#ifndef STORE_SHIP_H
+#define STORE_SHIP_H
+
+/*
+ * From the spool to the server: whole frames, in order, several to a
+ * transaction; repeated from the last committed one after any failure. What the
+ * server has is dropped from the spool only when it is on its disk.
+ */
+#include "base/err.h"
+#include "store/spool.h"
+
+struct db;
+struct shipper;
+
+/*
+ * Find or make the recording that sp belongs to. live: its recorder is us; the
+ * session holds KEY_LIVE, by which others see that it runs. db and sp are
+ * borrowed.
+ */
+int ship_open(struct db *db, struct spool *sp, bool live,
+	      struct shipper **out, struct err *err);
+void ship_close(struct shipper *s);
+uint64_t ship_recording(const struct shipper *s);
+
+/*
+ * One transaction with frames before offset upto. durable: wait until the
+ * server has it on its disk (else that happens once a second). 1 = there is
+ * more before upto, 0 = all of it is stored. After an error ship_step may be
+ * called again, unless the connection broke.
+ */
+int ship_step(struct shipper *s, uint64_t upto, bool durable, struct err *err);
+/* All of a spool whose recorder is gone; without an end frame the recording is
+ * marked as cut off. The spool may be removed after it. */
+int ship_rest(struct shipper *s, struct err *err);
+
+/* Ship what killed recorders left in dir for this server (spool_where). What
+ * cannot be shipped stays; what is no spool is renamed. Returns how many. */
+int ship_leftovers(struct db *db, const char *dir, const char *where,
+		   struct err *err);
+
+#endif
