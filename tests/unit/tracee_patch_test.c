@@ -1,0 +1,192 @@
+#include <criterion/criterion.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "tracee/maps.h"
+#include "tracee/patch.h"
+
+void patch_guest(void);
+extern const char patch_guest_cpuid[], patch_guest_rdrand[],
+	patch_guest_table[];
+
+/* A function with CFI, and bytes that look like CPUID between functions. */
+__asm__(".text\n"
+	".globl patch_guest\n"
+	".type patch_guest, @function\n"
+	"patch_guest:\n"
+	".cfi_startproc\n"
+	"	xorl %eax, %eax\n"
+	"	xorl %ecx, %ecx\n"
+	".globl patch_guest_cpuid\n"
+	"patch_guest_cpuid:\n"
+	"	cpuid\n"
+	"	movl $0x00a20f00, %eax\n" /* in an operand */
+	".globl patch_guest_rdrand\n"
+	"patch_guest_rdrand:\n"
+	"	rdrand %r10\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size patch_guest, . - patch_guest\n"
+	".globl patch_guest_table\n"
+	"patch_guest_table:\n"
+	"	.byte 0x90, 0x0f, 0xa2, 0x90, 0x90\n"
+	"	.byte 0x0f, 0xc7, 0xf0, 0x90, 0x90\n");
+
+static uint64_t
+offset_of(const char *p)
+{
+	struct arena a = { 0 };
+	struct vma v;
+	uint64_t at = (uint64_t)(uintptr_t)p;
+
+	cr_assert_eq(maps_query(getpid(), at, &a, &v, NULL), 0);
+	arena_free(&a);
+	return v.offset + (at - v.start);
+}
+
+static void
+scan(const char *path, struct patch_list *l)
+{
+	struct err err = { 0 };
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	cr_assert_geq(fd, 0, "%s", path);
+	cr_assert_eq(patch_scan(fd, l, &err), 0, "%s", err.text);
+	fd_close(&fd);
+}
+
+static const struct patch_site *
+at(const struct patch_list *l, uint64_t offset)
+{
+	const struct patch_site *s = patch_from(l, offset);
+
+	return s != NULL && s->offset == offset ? s : NULL;
+}
+
+Test(tracee_patch, sites_in_functions_are_found)
+{
+	const struct patch_site *s;
+	struct patch_list l;
+
+	scan("/proc/self/exe", &l);
+	s = at(&l, offset_of(patch_guest_cpuid));
+	cr_assert_not_null(s);
+	cr_assert_eq(s->cls, PATCH_CPUID);
+	cr_assert_eq(s->len, 2);
+	cr_assert_eq(s->first, 0x0f);
+	s = at(&l, offset_of(patch_guest_rdrand));
+	cr_assert_not_null(s);
+	cr_assert_eq(s->cls, PATCH_RDRAND);
+	cr_assert_eq(s->reg, 10);
+	cr_assert_eq(s->bits, 64);
+	cr_assert_eq(s->len, 4);
+	cr_assert_eq(s->first, 0x49);
+	patch_free(&l);
+}
+
+Test(tracee_patch, operands_and_tables_are_left_alone)
+{
+	struct patch_list l;
+	uint64_t from, to;
+	size_t i;
+
+	scan("/proc/self/exe", &l);
+	from = offset_of(patch_guest_table);
+	to = from + 10;
+	for (i = 0; i < l.len; i++)
+		cr_assert(l.v[i].offset < from || l.v[i].offset >= to);
+	from = offset_of(patch_guest_cpuid) + 2;
+	to = offset_of(patch_guest_rdrand);
+	for (i = 0; i < l.len; i++)
+		cr_assert(l.v[i].offset < from || l.v[i].offset >= to);
+	patch_free(&l);
+}
+
+Test(tracee_patch, the_loader_has_many)
+{
+	struct patch_list l;
+	size_t i;
+
+	scan("/lib64/ld-linux-x86-64.so.2", &l);
+	cr_assert_gt(l.len, 10u);
+	for (i = 1; i < l.len; i++)
+		cr_assert_lt(l.v[i - 1].offset, l.v[i].offset);
+	cr_assert_null(patch_from(&l, l.v[l.len - 1].offset + 1));
+	cr_assert_eq(patch_from(&l, 0), &l.v[0]);
+	patch_free(&l);
+}
+
+Test(tracee_patch, what_is_not_elf_has_none)
+{
+	struct patch_list l;
+
+	scan("/etc/passwd", &l);
+	cr_assert_eq(l.len, 0u);
+	scan("/dev/null", &l);
+	cr_assert_eq(l.len, 0u);
+}
+
+/* A memfd with n bytes of our own executable, some of them overwritten. */
+static int
+damaged(const struct buf *exe, size_t n, size_t at_byte, uint8_t value)
+{
+	int fd = memfd_create("damaged", MFD_CLOEXEC);
+
+	cr_assert_eq(fd_write_all(fd, exe->p, n), 0);
+	if (at_byte < n)
+		cr_assert_eq(fd_pwrite_all(fd, &value, 1, (off_t)at_byte), 0);
+	return fd;
+}
+
+Test(tracee_patch, damaged_files_do_no_harm)
+{
+	struct buf exe = { 0 };
+	struct patch_list l;
+	size_t i;
+	int fd;
+
+	cr_assert_eq(fd_read_file("/proc/self/exe", &exe), 0);
+	/* Every byte of the ELF and program headers, set to two values. */
+	for (i = 0; i < sizeof(Elf64_Ehdr) + 13 * sizeof(Elf64_Phdr); i++) {
+		fd = damaged(&exe, exe.len < 300000 ? exe.len : 300000, i,
+			     i % 2 != 0 ? 0xff : 0x40);
+		if (patch_scan(fd, &l, NULL) == 0)
+			patch_free(&l);
+		fd_close(&fd);
+	}
+	for (i = 1; i < 5000; i += 61) {
+		fd = damaged(&exe, i, exe.len, 0);
+		cr_assert_eq(patch_scan(fd, &l, NULL), 0);
+		patch_free(&l);
+		fd_close(&fd);
+	}
+	buf_free(&exe);
+}
+
+Test(tracee_patch, single_instructions_decode)
+{
+	static const uint8_t rdtsc[] = { 0x0f, 0x31 };
+	static const uint8_t rdtscp[] = { 0x0f, 0x01, 0xf9 };
+	static const uint8_t rdpid[] = { 0xf3, 0x0f, 0xc7, 0xf8 };
+	static const uint8_t hlt[] = { 0xf4 };
+	struct patch_site s;
+
+	cr_assert(patch_decode(span_of(rdtsc, 2), &s));
+	cr_assert_eq(s.cls, PATCH_RDTSC);
+	cr_assert_eq(s.len, 2);
+	cr_assert(patch_decode(span_of(rdtscp, 3), &s));
+	cr_assert_eq(s.cls, PATCH_RDTSCP);
+	cr_assert_eq(s.len, 3);
+	cr_assert(patch_decode(span_of(rdpid, 4), &s));
+	cr_assert_eq(s.cls, PATCH_RDPID);
+	cr_assert_not(patch_decode(span_of(hlt, 1), &s));
+	cr_assert_not(patch_decode(span_of(rdtscp, 2), &s));
+	cr_assert_not(patch_decode(span_of(hlt, 0), &s));
+}
