@@ -181,6 +181,7 @@ copy_space(struct copying *c, struct space *s, struct err *err)
 	new->brk = s->brk;
 	new->brk_start = s->brk_start;
 	new->stack = s->stack;
+	new->cpu = s->cpu;
 	new->exe = s->exe ? mem_strdup(s->exe) : NULL;
 	buf_put(&new->auxv, s->auxv.p, s->auxv.len);
 	for (size_t i = 0; i < s->unforked.len; i++)

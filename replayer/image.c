@@ -27,6 +27,8 @@
 #define SPACE_END 0x7ffffffff000u
 #define PAGE 4096u
 
+#define ARCH_SET_CPUID 0x1012
+
 /* Offsets in the xsave area (Intel SDM volume 1, 13.4). */
 #define XSTATE_MXCSR 24u
 #define XSTATE_SOFTWARE 464u
@@ -181,7 +183,9 @@ mold_furnish(struct replayer *r, struct err *err)
 			     0 };
 	uint64_t own[6] = { IMAGE_MOLD_PAGE, PAGE, MADV_DONTFORK };
 	uint64_t tsc[6] = { PR_SET_TSC, PR_TSC_SIGSEGV };
+	uint64_t cpuid[6] = { ARCH_SET_CPUID, 0 };
 	struct puppet *m = &r->mold;
+	int64_t res; /* without CPUID faulting: the log's int3s do it */
 	int ret;
 
 	ret = mem_open(&r->mold_mem, m->pid, err);
@@ -201,6 +205,8 @@ mold_furnish(struct replayer *r, struct err *err)
 		ret = puppet_must(m, "madvise", SYS_madvise, own, err);
 	if (ret == 0)
 		ret = puppet_must(m, "prctl(PR_SET_TSC)", SYS_prctl, tsc, err);
+	if (ret == 0)
+		ret = puppet_call(m, SYS_arch_prctl, cpuid, &res, err);
 	return ret;
 }
 

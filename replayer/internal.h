@@ -7,6 +7,7 @@
 #include "replayer/replayer.h"
 #include "replayer/target.h"
 #include "replayer/world.h"
+#include <sched.h>
 
 struct watchdog;
 struct target_maps;
@@ -51,6 +52,10 @@ struct replayer {
 	uint64_t work_ns;      /* replay time from the start to now */
 	uint64_t work_mark;    /* clock when work_ns was right */
 	uint64_t last_cost_ns; /* of the last checkpoint */
+
+	cpu_set_t allowed; /* CPUs of the replaying thread */
+	int home_cpu;
+	int cpu; /* where it is kept, -1 = nowhere yet */
 
 	struct divergence div;
 	bool diverged;
@@ -169,6 +174,14 @@ void target_forget(struct replayer *r); /* the moment is another now */
 /* replayer.c */
 /* Make now exact again after a step that failed. */
 int replayer_refresh(struct replayer *r, struct err *err);
+
+/* place.c */
+void place_init(struct replayer *r);
+void place_release(struct replayer *r);
+/* The CPU for an image that was recorded on this one (text, may be empty). */
+int place_choose(const struct replayer *r, struct span recorded);
+void place_puppet(const struct puppet *p);
+void place_follow(struct replayer *r, const struct puppet *p);
 
 /* watchdog.c: stops a process that runs for too long, from another thread. */
 struct watchdog *watchdog_new(struct err *err);

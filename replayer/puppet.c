@@ -148,6 +148,7 @@ puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 	ret = puppet_flush(p, err);
 	if (ret < 0)
 		return ret;
+	place_follow(r, p);
 	watchdog_arm(r->watchdog, p->pid, limit_ns);
 	for (;;) {
 		ret = ptrace_cont(p->pid);

@@ -21,6 +21,7 @@ replayer_open(struct replayer **out, struct source *src,
 	r->sock = -1;
 	r->mold_mem.fd = -1;
 	r->stack_limit = 8u << 20;
+	place_init(r);
 	r->reseek = true;
 	r->watchdog = watchdog_new(err);
 	if (!r->watchdog) {
@@ -44,6 +45,7 @@ replayer_close(struct replayer *r)
 	fd_close(&r->sock);
 	file_free_all(r);
 	watchdog_free(r->watchdog);
+	place_release(r);
 	target_forget(r);
 	for (int i = 0; i < 3; i++)
 		mem_free(r->out_name[i]);

@@ -3,7 +3,8 @@
 
 /*
  * Replays a recording from a source, checking everything on the way, and
- * stands still at any event. One thread owns a replayer and all its ptrace calls.
+ * stands still at any event. One thread owns a replayer and all its ptrace
+ * calls; it is kept on one CPU, that of the task it replays, until the close.
  */
 #include "base/err.h"
 #include "event/pos.h"

@@ -275,6 +275,7 @@ fork_space(struct replayer *r, struct puppet *p, struct puppet *parent,
 		s->brk = from->brk;
 		s->brk_start = from->brk_start;
 		s->stack = from->stack;
+		s->cpu = from->cpu;
 		s->exe = from->exe ? mem_strdup(from->exe) : NULL;
 		buf_put(&s->auxv, from->auxv.p, from->auxv.len);
 		for (size_t i = 0; i < from->unforked.len; i++) {
@@ -355,6 +356,7 @@ int
 replay_exec(struct replayer *r, const struct event *ev, struct err *err)
 {
 	struct puppet *p = step_puppet(r, ev, err);
+	struct span cpu = { 0 };
 	int ret;
 
 	if (!p)
@@ -365,6 +367,9 @@ replay_exec(struct replayer *r, const struct event *ev, struct err *err)
 	if (ret < 0)
 		return ret;
 	world_enter_space(p, world_add_space(r->now, (uint32_t)ev->args[0]));
+	find_kv(ev, "pinned", &cpu);
+	p->space->cpu = place_choose(r, cpu);
+	place_puppet(p);
 	ret = mem_open(&p->space->mem, p->pid, err);
 	if (ret == 0)
 		ret = step_maps(r, p, ev, err);

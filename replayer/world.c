@@ -44,6 +44,7 @@ world_add_space(struct world *w, uint32_t num)
 
 	s->num = num;
 	s->mem.fd = -1;
+	s->cpu = -1;
 	map_set(&w->spaces, num, s);
 	return s;
 }

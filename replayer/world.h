@@ -44,6 +44,7 @@ struct space {
 	struct mem mem;
 	uint64_t brk; /* end of the heap, 0 = not known yet */
 	uint64_t brk_start;
+	int cpu;	/* its puppets run there, -1 = anywhere */
 	uint64_t stack; /* the stack pointer at exec, names [stack] */
 	struct buf auxv;
 	char *exe;
