@@ -22,9 +22,10 @@
 #include "tracee/mem.h"
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
+#include <sys/ptrace.h>
 
 struct scratch;
-struct seccomp_prog;
+struct bpf_chain;
 struct note;
 
 /* A task's life; the scheduler (sched.c) moves it between these. */
@@ -43,7 +44,6 @@ enum task_next {
 	NEXT_ENTRY,	/* it stands at a call's entry that was put off */
 	NEXT_EXIT,	/* its call has returned: finish it, then resume */
 	NEXT_SIGNAL,	/* it stands at a signal's delivery */
-	NEXT_DEATH,	/* it stands at its exit stop */
 };
 
 /*
@@ -58,7 +58,8 @@ struct call {
 	bool refused;	  /* ... which is not what a kernel would say */
 	bool restarting;  /* left the kernel with -ERESTART*, may come back */
 	bool again;	  /* issued anew on our account: the next entry is the same call */
-	bool no_baton;	  /* may run long, but nothing can be done meanwhile */
+	bool waiting;	  /* at its entry, until shared_enter lets it go */
+	bool execed;	  /* execve has replaced the image */
 	struct sys_call sc; /* nr, args, ret as the program sees them */
 	const struct sys_desc *desc;
 	struct regs regs; /* at the entry stop */
@@ -75,7 +76,8 @@ struct stash {
 	uint8_t info[128];
 	uint64_t since_ns;
 	uint64_t mask;	     /* the program's; asynchronous signals are blocked meanwhile */
-	bool sent;	     /* on its way again, by rt_tgsigqueueinfo */
+	bool sent;	     /* on its way again */
+	bool rewound;	     /* the task stands before a call that did not start */
 };
 
 struct task {
@@ -89,17 +91,21 @@ struct task {
 	struct call call;
 	struct regs last;    /* as of its last event: it has not moved if they are so */
 	struct stash stash;
-	struct task *newborn; /* at a fork stop: the child whose first stop must come */
+	struct task *mate;   /* at a fork stop: the child that has not stopped yet;
+			      * of a new task: the parent, once it announced it */
 	bool in_vfork;	     /* waits for its child's exec or death */
 	bool interrupted;    /* PTRACE_INTERRUPT is under way */
-	bool leaving;	     /* in exit(2): the baton goes on when it is reaped */
+	bool dead;	     /* its death event is out */
 	uint64_t cleartid;   /* set_tid_address, CLONE_CHILD_CLEARTID; 0 = none */
 	uint64_t turn_ns;    /* when it got the baton */
 	uint64_t event_ns;   /* time of its last event */
 	struct regs sample;  /* spin detection, sched.c */
+	uint64_t sample_ns;
 	unsigned samples;
+	bool yielded;	     /* its turn ends at the next event */
 	unsigned slot;	     /* scratch slot + 1; 0 = none */
 	int status;	     /* message of its exit stop */
+	struct bpf_chain *filters; /* the program's own seccomp filters */
 	void *nondet;	     /* nondet.c's own */
 };
 
@@ -108,10 +114,10 @@ struct process {
 	pid_t tgid;
 	struct space *space;
 	VEC(struct task *) tasks;
-	bool exiting;	     /* exit_group or a fatal signal was seen */
+	bool exiting;	     /* exit_group or a fatal signal: status is its */
+	int status;	     /* wait status of the process, else of its leader */
 	bool stopped;	     /* by job control */
 	int no_new_privs, dumpable; /* as the program sees them */
-	struct seccomp_prog *seccomp; /* the program's own filters */
 };
 
 /* A mapping whose bytes other spaces or file writes can change. */
@@ -120,6 +126,7 @@ struct shmap {
 	uint64_t dev, ino;
 	uint32_t prot;
 	bool shared;	     /* else private, and linked to its file until written */
+	bool may_write;	     /* somebody can store into it */
 	uint64_t shared_id;
 	uint64_t file;
 };
@@ -130,6 +137,7 @@ struct space {
 	struct group *group;
 	struct mem mem;
 	VEC(struct shmap) shmaps;
+	uint64_t brk;	     /* as the last brk said, 0 = nobody asked */
 	uint64_t events;     /* since the last checksum */
 	uint64_t slots[16];  /* scratch slots in use */
 	uint64_t mapped[16]; /* scratch slots that are mapped */
@@ -160,9 +168,12 @@ struct recorder {
 	bool first_done;
 	int first_status;
 	bool failed;	     /* the sink refused: the program runs on unrecorded */
-	bool ticking;	     /* sched.c's timer */
+	void *timer;	     /* timer_t of sched.c */
+	bool has_timer;
+	uint64_t tick_ns;    /* its period now, 0 = off */
 	struct buf items;    /* payload of the event under construction */
 	struct arena arena;  /* cleared at every stop */
+	struct sys_range *ranges; /* SYS_RANGES_MAX of them, for syscall.c */
 	VEC(struct note) notes;
 	struct files *files;   /* files.c */
 	struct nondet *nondet; /* nondet.c */

@@ -1,0 +1,128 @@
+/*
+ * From a stop to its handler. A handler that finds its task dead returns
+ * -E_GONE, which ends here: the exit stop or the end will be reported by wait, because
+ * whoever waits for one task only looks at its death (stop_peek).
+ */
+#include <sys/ptrace.h>
+
+#define LOG_DOMAIN "recorder"
+#include "base/log.h"
+#include "recorder/engine.h"
+#include "recorder/sched.h"
+#include "recorder/task.h"
+
+static int
+on_syscall_stop(struct recorder *r, struct task *t, struct err *err)
+{
+	int op = ptrace_syscall_op(t->tid);
+
+	if (op < 0)
+		return op;
+	/* An entry stop precedes the seccomp stop when a restarted call was
+	 * resumed with PTRACE_SYSCALL. */
+	if (op != PTRACE_SYSCALL_INFO_EXIT)
+		return task_resume(t, PTRACE_CONT, 0);
+	if (t->call.active && t->call.execed)
+		return life_exec_done(r, t, err);
+	if (!t->call.active)
+		return task_resume(t, PTRACE_CONT, 0);
+	return syscall_exit(r, t, err);
+}
+
+static int
+on_event_stop(struct recorder *r, struct task *t, struct err *err)
+{
+	if (t->state == TASK_HELD)
+		return signal_continued(r, t, err);
+	return sched_interrupted(r, t, err);
+}
+
+static int
+handle(struct recorder *r, struct task *t, struct err *err)
+{
+	switch (t->stop.kind) {
+	case STOP_SECCOMP:
+		return syscall_entry(r, t, err);
+	case STOP_SYSCALL:
+		return on_syscall_stop(r, t, err);
+	case STOP_SIGNAL:
+		return signal_stop(r, t, err);
+	case STOP_GROUP:
+		return signal_group_stop(r, t, err);
+	case STOP_EVENT_STOP:
+		return on_event_stop(r, t, err);
+	case STOP_FORK:
+	case STOP_VFORK:
+	case STOP_CLONE:
+		return life_fork(r, t, err);
+	case STOP_VFORK_DONE:
+		return life_vfork_done(r, t, err);
+	case STOP_EXEC:
+		return life_exec(r, t, err);
+	case STOP_EXIT:
+		return life_exit_stop(r, t, err);
+	case STOP_NONE:
+	case STOP_EXITED:
+	case STOP_KILLED:
+		break;
+	}
+	return 0;
+}
+
+/* The task that a stop is about; an exec by another thread comes under the
+ * leader's tid. */
+static struct task *
+find_task(struct recorder *r, const struct stop *stop)
+{
+	struct task *t = task_get(r, stop->tid);
+
+	if (stop->kind == STOP_EXITED || stop->kind == STOP_KILLED)
+		return t;
+	if (t == NULL)
+		t = task_add(r, stop->tid);
+	return t;
+}
+
+int
+dispatch(struct recorder *r, const struct stop *stop, struct err *err)
+{
+	struct task *t = find_task(r, stop);
+	int ret;
+
+	if (t == NULL)
+		return 0; /* a child of ours that is no part of the recording */
+	log_debug("%d (task %u): %s signo %d status %x", stop->tid, t->number,
+		  stop_name(stop->kind), stop->signo, (unsigned)stop->status);
+	t->stop = *stop;
+	arena_clear(&r->arena);
+	if (stop->kind == STOP_EXITED || stop->kind == STOP_KILLED)
+		ret = life_reaped(r, t, err);
+	else if (t->state == TASK_NEW)
+		ret = life_first_stop(r, t, err);
+	else
+		ret = handle(r, t, err);
+	return ret == -E_GONE ? 0 : ret;
+}
+
+int
+dispatch_turn(struct recorder *r, struct task *t, struct err *err)
+{
+	int ret = 0;
+
+	arena_clear(&r->arena);
+	switch (t->next) {
+	case NEXT_RESUME:
+		ret = task_resume(t, PTRACE_CONT, 0);
+		break;
+	case NEXT_ENTRY:
+		ret = syscall_entry(r, t, err);
+		break;
+	case NEXT_EXIT:
+		ret = syscall_finish(r, t, err);
+		break;
+	case NEXT_SIGNAL:
+		ret = signal_turn(r, t, err);
+		break;
+	}
+	return ret == -E_GONE ? 0 : ret;
+}

@@ -1,0 +1,139 @@
+#ifndef RECORDER_ENGINE_H
+#define RECORDER_ENGINE_H
+
+/* The handlers of stops, by file. All may return -E_GONE. */
+#include "recorder/internal.h"
+
+/* dispatch.c: handle one stop. */
+int dispatch(struct recorder *r, const struct stop *stop, struct err *err);
+/* sched.c calls it: t has got the baton, t->next says what for. */
+int dispatch_turn(struct recorder *r, struct task *t, struct err *err);
+
+/* --- syscall.c: ordinary calls from entry to exit --- */
+
+/* At a seccomp stop. */
+int syscall_entry(struct recorder *r, struct task *t, struct err *err);
+/* At an exit stop; without the baton the rest is put off. */
+int syscall_exit(struct recorder *r, struct task *t, struct err *err);
+/* With the baton: outputs, event, resume. */
+int syscall_finish(struct recorder *r, struct task *t, struct err *err);
+/* The two halves of its event: begin it and gather what the call left behind
+ * (the program's memory is complete then); put it. No resume. */
+int syscall_collect(struct recorder *r, struct task *t, struct event *ev,
+		    struct err *err);
+int syscall_emit(struct recorder *r, struct task *t, struct event *ev,
+		 struct err *err);
+/* Put the enter event of the active call, unless it is out. */
+int syscall_log_enter(struct recorder *r, struct task *t, struct err *err);
+/* The program's argument registers back in regs, in place of scratch ones. */
+void syscall_own_args(const struct task *t, struct regs *regs);
+/* The call is over without an event (its task dies, it is re-issued). */
+void syscall_forget(struct task *t);
+/* Memory of t as the program sees it during its call, for event/sys.h. */
+struct sys_mem syscall_mem(struct task *t);
+/* Answer the call at its entry in the kernel's place. */
+void syscall_answer(struct task *t, int64_t ret, bool refused);
+
+/* --- scratch.c: buffers that stand in while a call blocks --- */
+
+/* At the entry. 1: the call has to be issued again (resumed already). */
+int scratch_begin(struct recorder *r, struct task *t, struct err *err);
+/* The outputs of the call to the program's memory, in place of [addr, len). */
+int scratch_copy_out(struct task *t, const struct sys_range *out, int n);
+/* Read through the stand-ins: what the kernel sees at addr. */
+int64_t scratch_read(const struct task *t, uint64_t addr, void *buf, size_t n);
+void scratch_end(struct task *t);
+void scratch_forget(struct task *t);
+
+/* --- special*.c: calls that need more than their row --- */
+
+enum special {
+	SPECIAL_RUN,	/* go on as an ordinary call */
+	SPECIAL_DONE,	/* everything is done, also the resuming */
+};
+
+struct special_ops {
+	/* At the entry, call set up, nothing logged. May change registers or
+	 * answer (syscall_answer). Returns enum special or an error. */
+	int (*enter)(struct recorder *r, struct task *t, struct err *err);
+	/* After the return, with the baton, before outputs are collected:
+	 * appends items. */
+	int (*leave)(struct recorder *r, struct task *t, struct err *err);
+};
+
+const struct special_ops *special_find(int nr); /* never NULL */
+/* --- life.c: birth, exec, death --- */
+
+int life_first(struct recorder *r, struct task *t, struct err *err);
+int life_fork(struct recorder *r, struct task *t, struct err *err);
+/* First stop of a task that its parent has not announced, or has. */
+int life_first_stop(struct recorder *r, struct task *t, struct err *err);
+int life_exec(struct recorder *r, struct task *t, struct err *err);
+/* The exit stop of a successful execve. */
+int life_exec_done(struct recorder *r, struct task *t, struct err *err);
+int life_vfork_done(struct recorder *r, struct task *t, struct err *err);
+int life_exit_stop(struct recorder *r, struct task *t, struct err *err);
+/* Wait reported its end: forget it. */
+int life_reaped(struct recorder *r, struct task *t, struct err *err);
+
+/* --- signal.c --- */
+
+int signal_stop(struct recorder *r, struct task *t, struct err *err);
+/* With the baton (NEXT_SIGNAL). */
+int signal_turn(struct recorder *r, struct task *t, struct err *err);
+/* At a call's entry with a stash: rewind and give it. 1: done, resumed. */
+int signal_at_entry(struct recorder *r, struct task *t, struct err *err);
+/* The stash where the task stands, in computation (time is up). */
+int signal_now(struct recorder *r, struct task *t, struct err *err);
+int signal_group_stop(struct recorder *r, struct task *t, struct err *err);
+int signal_continued(struct recorder *r, struct task *t, struct err *err);
+/* The answered call at whose entry t stands raises a signal (RET_TRAP), or
+ * kills its process: SPECIAL_DONE. */
+int signal_force(struct recorder *r, struct task *t, const void *info,
+		 struct err *err);
+int signal_kill(struct recorder *r, struct task *t, struct err *err);
+/* A -EINTR that no handler answers for: the call is to be issued again. */
+bool signal_spurious_eintr(const struct task *t);
+
+/* --- shared.c: memory that several spaces or a file see --- */
+
+/* At the entry of a mapping or writing call: 1 = t must wait (put off). */
+int shared_enter(struct recorder *r, struct task *t, struct err *err);
+/* A mapping was made (or, after mremap, moved): bookkeeping; fills m->shared_id.
+ * 1: of an object that is mapped already, whose contents are known. */
+int shared_mapped(struct recorder *r, struct task *t, struct map_rec *m,
+		  struct err *err);
+void shared_unmapped(struct recorder *r, struct space *s, uint64_t start,
+		     uint64_t len);
+void shared_protect(struct space *s, uint64_t start, uint64_t len, uint32_t prot);
+/* True when a fork of this space must stay in its group. */
+bool shared_is_writable(const struct space *s);
+void shared_fork(struct space *child, const struct space *parent);
+/* After a write to a file, while its event is built: items with what mappings
+ * show now. */
+int shared_written(struct recorder *r, struct task *t, struct err *err);
+
+/* --- sum.c: checksum events --- */
+
+int sum_event(struct recorder *r, struct task *t, struct err *err);
+int sum_due(struct recorder *r, struct task *t, struct err *err);
+
+/* --- warn.c --- */
+
+enum warn_code { /* stored: append-only */
+	WARN_UNKNOWN_CALL = 1,	/* no row: ENOSYS */
+	WARN_REFUSED = 2,	/* a call or sub-operation that pastime refuses */
+	WARN_FOREIGN = 3,	/* int 0x80, x32 */
+	WARN_UNTIMED = 4,	/* a time-bounded switch or signal */
+	WARN_LOST = 5,		/* something that the recording does not contain */
+};
+
+/* A warning event and a line for the end, once per code and call (and text). */
+int warn(struct recorder *r, const struct task *t, enum warn_code code, int call,
+	 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void warn_notes(const struct recorder *r, struct buf *out);
+/* The TEXT items of the end event. */
+void warn_items(const struct recorder *r, struct buf *items);
+void warn_release(struct recorder *r);
+
+#endif

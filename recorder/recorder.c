@@ -1,0 +1,273 @@
+/*
+ * The public face: start, one step per stop, finish. Until the command's own
+ * image is there its process is ours (tracee/spawn.h): those stops pass unseen.
+ */
+#include "recorder/recorder.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "recorder/engine.h"
+#include "recorder/files.h"
+#include "recorder/nondet.h"
+#include "recorder/sched.h"
+#include "recorder/task.h"
+#include "tracee/spawn.h"
+
+#define FLUSH_MS 200u
+
+/* --- events --------------------------------------------------------------- */
+
+void
+event_begin(struct recorder *r, const struct task *t, enum event_kind kind,
+	    struct event *out)
+{
+	*out = (struct event){ .kind = (uint16_t)kind, .call = -1 };
+	out->task = t != NULL ? t->number : TASK_NONE;
+	buf_clear(&r->items);
+}
+
+/* The task's last event, for the scheduler. */
+static void
+note_time(struct recorder *r, uint32_t number)
+{
+	for (size_t i = 0; i < r->groups.len; i++) {
+		struct task *t = r->groups.v[i]->runner;
+
+		if (t != NULL && t->number == number) {
+			t->event_ns = r->now_ns;
+			t->samples = 0;
+		}
+	}
+}
+
+int
+event_put(struct recorder *r, struct event *ev, struct err *err)
+{
+	struct err why = { 0 };
+
+	ev->seq = ++r->seq;
+	ev->time_ns = clock_now_ns() - r->start_ns;
+	ev->payload = buf_span(&r->items);
+	note_time(r, ev->task);
+	if (r->failed)
+		return 0;
+	if (r->flush_ns == 0)
+		r->flush_ns = ev->time_ns;
+	if (r->sink->ops->put(r->sink, ev, &why) < 0) {
+		r->failed = true; /* the program comes first: it goes on */
+		warn(r, NULL, WARN_LOST, -1,
+		     "the recording ends at event %llu: %s",
+		     (unsigned long long)ev->seq - 1, why.text);
+	}
+	return 0;
+}
+
+/* --- start ------------------------------------------------------------------ */
+
+/* Let the stops before the image pass, up to the exit stop of its execve. */
+static int
+reach_image(pid_t pid, struct spawned *s, struct err *err)
+{
+	bool execed = false;
+	struct stop stop;
+	int ret;
+
+	for (;;) {
+		do
+			ret = stop_wait(pid, true, &stop);
+		while (ret == -EINTR);
+		if (ret < 0) {
+			errno = -ret;
+			return err_errno(err, "wait for the command");
+		}
+		if (stop.kind == STOP_EXITED || stop.kind == STOP_KILLED) {
+			ret = spawn_exec_failure(s, err);
+			return ret < 0 ? ret :
+					 err_set(err, E_EXEC,
+						 "the command died before it "
+						 "was executed");
+		}
+		if (execed && stop.kind == STOP_SYSCALL)
+			return 0;
+		execed |= stop.kind == STOP_EXEC;
+		ret = ptrace_resume(pid,
+				    execed ? PTRACE_SYSCALL : PTRACE_CONT,
+				    stop.kind == STOP_SIGNAL ? stop.signo : 0);
+		if (ret < 0 && ret != -E_GONE)
+			return err_set(err, -ret, "resuming the command");
+	}
+}
+
+static int
+spawn(struct recorder *r, struct spawned *own, struct err *err)
+{
+	const struct spawn_opts so = {
+		.keep_privs = r->opts.keep_privs,
+		.trap_tsc = true,
+		.cpu = -1,
+	};
+	struct spawned *s = r->opts.spawned;
+	int ret;
+
+	if (s == NULL) {
+		ret = spawn_stopped((char **)(uintptr_t)r->opts.argv,
+				    (char **)(uintptr_t)r->opts.envp, &so, own,
+				    err);
+		if (ret < 0)
+			return ret;
+		s = own;
+	}
+	r->first = s->pid;
+	ret = spawn_seize(s, err);
+	if (ret == 0)
+		ret = spawn_go(s, err);
+	if (ret == 0)
+		ret = reach_image(s->pid, s, err);
+	return ret;
+}
+
+static struct recorder *
+recorder_new(const struct record_opts *o, struct sink *sink)
+{
+	struct recorder *r = mem_zalloc(sizeof(*r));
+
+	r->opts = *o;
+	if (r->opts.cpus == 0)
+		r->opts.cpus = 1;
+	if (r->opts.flush_ms == 0)
+		r->opts.flush_ms = FLUSH_MS;
+	r->sink = sink;
+	r->start_ns = clock_now_ns();
+	r->ranges = mem_calloc(SYS_RANGES_MAX, sizeof(*r->ranges));
+	return r;
+}
+
+static void
+recorder_free(struct recorder *r)
+{
+	sched_release_timer(r);
+	files_release(r);
+	nondet_release(r);
+	warn_release(r);
+	map_free(&r->tasks);
+	vec_free(&r->groups);
+	vec_free(&r->spaces);
+	buf_free(&r->items);
+	arena_free(&r->arena);
+	mem_free(r->ranges);
+	mem_free(r);
+}
+
+int
+recorder_start(struct recorder **out, const struct record_opts *o,
+	       struct sink *sink, struct err *err)
+{
+	struct recorder *r = recorder_new(o, sink);
+	struct spawned own = { .pid = -1, .ctl = -1, .status = -1 };
+	struct task *t;
+	int ret = files_init(r, err);
+
+	if (ret == 0)
+		ret = nondet_init(r, err);
+	if (ret == 0)
+		ret = sched_init(r, err);
+	if (ret == 0)
+		ret = spawn(r, &own, err);
+	if (ret == 0) {
+		t = task_add(r, r->first);
+		ret = life_first(r, t, err);
+	}
+	spawn_release(&own);
+	if (ret < 0) {
+		if (r->first > 0)
+			kill(r->first, SIGKILL);
+		recorder_free(r);
+		return ret;
+	}
+	*out = r;
+	return 0;
+}
+
+/* --- run ---------------------------------------------------------------------- */
+
+pid_t
+recorder_pid(const struct recorder *r)
+{
+	return r->first;
+}
+
+size_t
+recorder_live(const struct recorder *r)
+{
+	return r->tasks.len;
+}
+
+int
+recorder_step(struct recorder *r, struct err *err)
+{
+	struct stop stop;
+	int ret;
+
+	if (r->tasks.len == 0)
+		return 0;
+	ret = sched_wait(r, &stop, err);
+	if (ret == -ECHILD)
+		return 0;
+	if (ret < 0)
+		return ret;
+	ret = stop.kind == STOP_NONE ? sched_tick(r, err) :
+				       dispatch(r, &stop, err);
+	if (ret >= 0)
+		ret = sched_pump(r, err);
+	if (ret < 0)
+		return ret;
+	return r->tasks.len > 0 ? 1 : 0;
+}
+
+bool
+recorder_command_done(const struct recorder *r, int *out_status)
+{
+	if (r->first_done && out_status != NULL)
+		*out_status = r->first_status;
+	return r->first_done;
+}
+
+void
+recorder_kill(struct recorder *r)
+{
+	size_t it = 0;
+	uint64_t tid;
+	void *t;
+
+	while (map_next(&r->tasks, &it, &tid, &t))
+		kill((pid_t)tid, SIGKILL);
+}
+
+int
+recorder_finish(struct recorder *r, struct record_result *out, struct err *err)
+{
+	struct event ev;
+	int ret;
+
+	event_begin(r, NULL, EV_end, &ev);
+	ev.args[0] = (uint64_t)r->first_status;
+	ev.args[1] = r->seq + 1;
+	warn_items(r, &r->items);
+	ret = event_put(r, &ev, err);
+	if (ret == 0 && !r->failed)
+		ret = r->sink->ops->flush(r->sink, err);
+	if (out != NULL) {
+		out->status = r->first_status;
+		out->events = r->seq;
+		out->tasks = r->ntasks;
+		out->notes = (struct buf){ 0 };
+		warn_notes(r, &out->notes);
+	}
+	recorder_free(r);
+	return ret;
+}

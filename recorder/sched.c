@@ -1,0 +1,337 @@
+/*
+ * The baton. A group's runner is the one task that may run user code:
+ *
+ *   RUNNING --blocking call--> BLOCKED --exit stop--> READY --pump--> RUNNING
+ *      |                                               ^
+ *      +------------- turn over, at an event ----------+
+ *
+ * A runner that computes cannot be stopped at a place that replay finds again,
+ * so it keeps the baton until its next event. Only one that spins on memory
+ * (samples of its registers agree) or takes too long is stopped wherever it is: a
+ * time-bounded switch, at which a replay of the group must end.
+ */
+#include "recorder/sched.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "recorder/engine.h"
+#include "recorder/task.h"
+
+#define MS 1000000ull
+#define TURN_NS (10 * MS)     /* a turn ends at the first event after this */
+#define TICK_NS (5 * MS)
+#define SAMPLE_NS (20 * MS)   /* between two looks at a runner that computes */
+#define SPIN_SAMPLES 10	      /* so many agreeing ones mean a spin */
+#define SPIN_NEAR 256	      /* bytes of code that a spin may cover */
+#define COMPUTE_NS (5000 * MS)
+#define STASH_NS (100 * MS)   /* a signal waits so long for an event */
+
+#define TICK_SIGNAL (SIGRTMAX - 2)
+
+void
+sched_ready(struct task *t, enum task_next next)
+{
+	struct group *g = task_group(t);
+
+	ASSERT(g->runner != t);
+	t->state = TASK_READY;
+	t->next = next;
+	vec_push(&g->ready, t);
+}
+
+void
+sched_release(struct task *t)
+{
+	struct group *g = task_group(t);
+
+	if (g->runner == t)
+		g->runner = NULL;
+}
+
+void
+sched_forget(struct recorder *r, struct task *t)
+{
+	struct group *g = task_group(t);
+
+	sched_release(t);
+	for (size_t i = 0; i < g->ready.len; i++) {
+		if (g->ready.v[i] == t) {
+			vec_remove(&g->ready, i);
+			break;
+		}
+	}
+	for (size_t i = 0; i < r->groups.len; i++)
+		if (r->groups.v[i]->wanted == t)
+			r->groups.v[i]->wanted = NULL;
+}
+
+void
+sched_yield_turn(struct task *t)
+{
+	t->yielded = true;
+}
+
+bool
+sched_others(const struct task *t)
+{
+	return task_group(t)->live > 1;
+}
+
+static bool
+is_waited_for(const struct group *g)
+{
+	return g->ready.len > 0 || g->wanted != NULL;
+}
+
+int
+sched_continue(struct recorder *r, struct task *t)
+{
+	struct group *g = task_group(t);
+	bool over = t->yielded || g->wanted != NULL ||
+		    r->now_ns - t->turn_ns >= TURN_NS;
+
+	t->yielded = false;
+	if (!over || !is_waited_for(g))
+		return task_resume(t, PTRACE_CONT, 0);
+	sched_release(t);
+	sched_ready(t, NEXT_RESUME);
+	return 0;
+}
+
+static int
+give_baton(struct recorder *r, struct group *g, struct err *err)
+{
+	struct task *t;
+
+	if (g->wanted != NULL) {
+		t = g->wanted;
+		g->wanted = NULL;
+		t->next = NEXT_ENTRY;
+		return dispatch_turn(r, t, err);
+	}
+	t = g->ready.v[0];
+	vec_remove(&g->ready, 0);
+	g->runner = t;
+	t->state = TASK_RUNNING;
+	t->turn_ns = r->now_ns;
+	t->samples = 0;
+	return dispatch_turn(r, t, err);
+}
+
+int
+sched_pump(struct recorder *r, struct err *err)
+{
+	for (size_t i = 0; i < r->groups.len;) {
+		struct group *g = r->groups.v[i];
+		int ret;
+
+		if (g->runner != NULL || !is_waited_for(g)) {
+			i++;
+			continue;
+		}
+		ret = give_baton(r, g, err);
+		if (ret < 0)
+			return ret;
+		i = 0; /* groups may have come and gone */
+	}
+	return 0;
+}
+
+/* --- timers ------------------------------------------------------------- */
+
+static void
+on_tick(int signo)
+{
+	(void)signo; /* it ends waitpid with EINTR, no more */
+}
+
+int
+sched_init(struct recorder *r, struct err *err)
+{
+	struct sigaction sa = { .sa_handler = on_tick }; /* no SA_RESTART */
+	struct sigevent ev = {
+		.sigev_notify = SIGEV_THREAD_ID,
+		.sigev_signo = TICK_SIGNAL,
+	};
+	sigset_t set;
+	timer_t timer;
+
+	ev._sigev_un._tid = gettid();
+	if (sigaction(TICK_SIGNAL, &sa, NULL) < 0 ||
+	    timer_create(CLOCK_MONOTONIC, &ev, &timer) < 0)
+		return err_errno(err, "cannot set up a timer");
+	sigemptyset(&set);
+	sigaddset(&set, TICK_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	r->timer = timer;
+	r->has_timer = true;
+	return 0;
+}
+
+void
+sched_release_timer(struct recorder *r)
+{
+	if (r->has_timer)
+		timer_delete(r->timer);
+	r->has_timer = false;
+}
+
+static bool
+is_computing(const struct task *t)
+{
+	return t != NULL && t->state == TASK_RUNNING &&
+	       t->stop.kind == STOP_NONE && !t->call.active;
+}
+
+/* How often we must look, 0 = not at all. */
+static uint64_t
+tick_wanted(const struct recorder *r)
+{
+	for (size_t i = 0; i < r->groups.len; i++) {
+		const struct group *g = r->groups.v[i];
+
+		if (is_computing(g->runner) &&
+		    (is_waited_for(g) || g->runner->stash.signo != 0))
+			return TICK_NS;
+	}
+	return r->flush_ns != 0 ? r->opts.flush_ms * MS : 0;
+}
+
+/* A period rather than one shot: a tick that comes just before waitpid
+ * sleeps is made good by the next. */
+static void
+set_tick(struct recorder *r, uint64_t period_ns)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(period_ns / (1000 * MS)),
+		.tv_nsec = (long)(period_ns % (1000 * MS)),
+	};
+	struct itimerspec it = { .it_interval = ts, .it_value = ts };
+
+	if (r->tick_ns == period_ns)
+		return;
+	timer_settime(r->timer, 0, &it, NULL);
+	r->tick_ns = period_ns;
+}
+
+int
+sched_wait(struct recorder *r, struct stop *out, struct err *err)
+{
+	int ret = stop_wait(-1, false, out);
+
+	if (ret == 0 && out->kind == STOP_NONE) {
+		set_tick(r, tick_wanted(r));
+		ret = stop_wait(-1, true, out);
+	}
+	r->now_ns = clock_now_ns() - r->start_ns;
+	if (ret == -EINTR) {
+		*out = (struct stop){ .kind = STOP_NONE };
+		return 0;
+	}
+	if (ret < 0 && ret != -ECHILD) {
+		errno = -ret;
+		return err_errno(err, "wait");
+	}
+	return ret;
+}
+
+int
+sched_tick(struct recorder *r, struct err *err)
+{
+	for (size_t i = 0; i < r->groups.len; i++) {
+		struct group *g = r->groups.v[i];
+		struct task *t = g->runner;
+		bool late;
+
+		if (!is_computing(t) || t->interrupted)
+			continue;
+		late = t->stash.signo != 0 &&
+		       r->now_ns - t->stash.since_ns >= STASH_NS;
+		late |= is_waited_for(g) &&
+			r->now_ns - t->event_ns >= SAMPLE_NS &&
+			r->now_ns - t->sample_ns >= SAMPLE_NS;
+		if (!late)
+			continue;
+		t->sample_ns = r->now_ns;
+		t->interrupted = ptrace_interrupt(t->tid) == 0;
+	}
+	if (r->flush_ns != 0 &&
+	    r->now_ns - r->flush_ns >= r->opts.flush_ms * MS) {
+		r->flush_ns = 0;
+		if (!r->failed)
+			return r->sink->ops->flush(r->sink, err);
+	}
+	return 0;
+}
+
+/* Do two samples differ by no more than a spin's place in its loop? */
+static bool
+samples_agree(const struct regs *a, const struct regs *b)
+{
+	struct regs x = *a, y = *b;
+	uint64_t far = x.rip > y.rip ? x.rip - y.rip : y.rip - x.rip;
+
+	x.rip = y.rip = 0;
+	x.eflags = y.eflags = 0;
+	return far < SPIN_NEAR && memcmp(&x, &y, sizeof(x)) == 0;
+}
+
+static int
+switch_untimed(struct recorder *r, struct task *t, const struct regs *regs,
+	       struct err *err)
+{
+	struct event ev;
+	int ret;
+
+	event_begin(r, t, EV_sched, &ev);
+	ev.flags = EVF_RUNS | EVF_UNTIMED;
+	ev.args[0] = 1;
+	ev.pc = regs->rip;
+	ev.sp = regs->rsp;
+	item_put_bytes(&r->items, ITEM_REGS, 0, span_of(regs, sizeof(*regs)));
+	ret = event_put(r, &ev, err);
+	if (ret < 0)
+		return ret;
+	t->last = *regs;
+	warn(r, t, WARN_UNTIMED, -1,
+	     "a thread was stopped while it computed, because others of its "
+	     "process waited: replay ends there");
+	sched_release(t);
+	sched_ready(t, NEXT_RESUME);
+	return 0;
+}
+
+int
+sched_interrupted(struct recorder *r, struct task *t, struct err *err)
+{
+	bool ours = t->interrupted;
+	struct regs regs;
+	int ret;
+
+	t->interrupted = false;
+	if (!ours || t->state != TASK_RUNNING || t->call.active)
+		return task_resume(t, PTRACE_CONT, 0);
+	ret = ptrace_get_regs(t->tid, &regs);
+	if (ret < 0)
+		return ret;
+	if (t->stash.signo != 0 && !t->stash.sent &&
+	    r->now_ns - t->stash.since_ns >= STASH_NS)
+		return signal_now(r, t, err);
+	if (!is_waited_for(task_group(t)))
+		return task_resume(t, PTRACE_CONT, 0);
+	if (task_is_at(t, &regs)) {
+		t->yielded = true; /* it has not begun: as good as an event */
+		return sched_continue(r, t);
+	}
+	t->samples = samples_agree(&regs, &t->sample) ? t->samples + 1 : 0;
+	t->sample = regs;
+	if (t->samples < SPIN_SAMPLES &&
+	    r->now_ns - t->event_ns < COMPUTE_NS)
+		return task_resume(t, PTRACE_CONT, 0);
+	return switch_untimed(r, t, &regs, err);
+}

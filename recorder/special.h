@@ -1,0 +1,26 @@
+#ifndef RECORDER_SPECIAL_H
+#define RECORDER_SPECIAL_H
+
+/* Handlers of the table in special.c that live in other files. */
+#include "recorder/engine.h"
+
+/* special_mem.c: calls that change mappings */
+int memory_mmap(struct recorder *r, struct task *t, struct err *err);
+int memory_munmap(struct recorder *r, struct task *t, struct err *err);
+int memory_mprotect(struct recorder *r, struct task *t, struct err *err);
+int memory_mremap(struct recorder *r, struct task *t, struct err *err);
+int memory_brk(struct recorder *r, struct task *t, struct err *err);
+int memory_shmat(struct recorder *r, struct task *t, struct err *err);
+int memory_shmdt_enter(struct recorder *r, struct task *t, struct err *err);
+int memory_shmdt(struct recorder *r, struct task *t, struct err *err);
+
+/* sandbox.c: the program's own seccomp filters */
+int sandbox_enter(struct recorder *r, struct task *t, struct err *err);
+int sandbox_install(struct recorder *r, struct task *t, uint64_t flags,
+		    uint64_t fprog, struct err *err);
+int sandbox_refuse(struct recorder *r, struct task *t);
+/* At each entry of a task with filters. SPECIAL_RUN, perhaps answered, or
+ * SPECIAL_DONE. */
+int sandbox_check(struct recorder *r, struct task *t, struct err *err);
+
+#endif

@@ -1,0 +1,189 @@
+/*
+ * Calls that change mappings. Replay executes them again at the recorded
+ * addresses; what it cannot know (contents, protection in effect, who shares
+ * it) is in MAP items.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+
+#include "recorder/files.h"
+#include "recorder/nondet.h"
+#include "recorder/special.h"
+#include "recorder/task.h"
+#include "tracee/maps.h"
+
+#define PAGE 4096ull
+
+static uint64_t
+page_up(uint64_t n)
+{
+	return (n + PAGE - 1) & ~(PAGE - 1);
+}
+
+static bool
+failed(const struct task *t)
+{
+	return t->call.sc.ret < 0 && t->call.sc.ret >= -4095;
+}
+
+static bool
+is_shared_flag(uint64_t flags)
+{
+	unsigned type = flags & MAP_TYPE;
+
+	return type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
+}
+
+int
+memory_mmap(struct recorder *r, struct task *t, struct err *err)
+{
+	const uint64_t *a = t->call.sc.args;
+	struct map_rec m = { 0 };
+	int ret;
+
+	if (failed(t))
+		return 0;
+	m.start = (uint64_t)t->call.sc.ret;
+	m.len = page_up(a[1]);
+	m.prot = (uint32_t)a[2] & (PROT_READ | PROT_WRITE | PROT_EXEC);
+	m.flags = (uint32_t)a[3];
+	m.offset = (m.flags & MAP_ANONYMOUS) ? 0 : a[5];
+	ret = shared_mapped(r, t, &m, err);
+	if (ret < 0)
+		return ret;
+	/* 1: an object that is known already, with all its contents. */
+	if (ret == 0 && !(m.flags & MAP_ANONYMOUS)) {
+		ret = files_capture(r, t, m.start, m.len, m.offset, m.prot,
+				    is_shared_flag(m.flags), &m.file, err);
+		if (ret < 0)
+			return ret;
+	}
+	item_put_map(&r->items, &m);
+	if ((m.prot & PROT_EXEC) && !(m.flags & MAP_ANONYMOUS))
+		return nondet_mapped(r, t, m.start, m.len, &r->items, err);
+	return 0;
+}
+
+int
+memory_munmap(struct recorder *r, struct task *t, struct err *err)
+{
+	if (!failed(t))
+		shared_unmapped(r, task_space(t), t->call.sc.args[0],
+				page_up(t->call.sc.args[1]));
+	return 0;
+}
+
+int
+memory_mprotect(struct recorder *r, struct task *t, struct err *err)
+{
+	const uint64_t *a = t->call.sc.args;
+
+	if (failed(t))
+		return 0;
+	shared_protect(task_space(t), a[0], page_up(a[1]), (uint32_t)a[2]);
+	if (a[2] & PROT_EXEC)
+		return nondet_mapped(r, t, a[0], page_up(a[1]), &r->items, err);
+	return 0;
+}
+
+int
+memory_mremap(struct recorder *r, struct task *t, struct err *err)
+{
+	const uint64_t *a = t->call.sc.args;
+
+	struct map_rec m = { .start = (uint64_t)t->call.sc.ret,
+			     .len = page_up(a[2]) };
+
+	return failed(t) ? 0 : shared_mapped(r, t, &m, err);
+}
+
+/*
+ * Replay makes the difference between two answers read-write. When nobody asked
+ * before the first change, or with READ_IMPLIES_EXEC, it needs to be told.
+ */
+int
+memory_brk(struct recorder *r, struct task *t, struct err *err)
+{
+	struct space *s = task_space(t);
+	uint64_t was = s->brk, now = (uint64_t)t->call.sc.ret;
+	const struct vma *v;
+	struct maps maps;
+	int ret;
+
+	s->brk = now;
+	if (was != 0 ? now <= was : t->call.sc.args[0] == 0)
+		return 0;
+	ret = maps_read(t->tid, &r->arena, &maps, err);
+	if (ret < 0)
+		return ret;
+	v = maps_find(&maps, now - 1);
+	if (v == NULL || (was != 0 && v->prot == (PROT_READ | PROT_WRITE)))
+		return 0;
+	item_put_map(&r->items,
+		     &(struct map_rec){ .start = v->start,
+					.len = v->end - v->start,
+					.prot = v->prot,
+					.flags = MAP_PRIVATE | MAP_ANONYMOUS });
+	return 0;
+}
+
+int
+memory_shmat(struct recorder *r, struct task *t, struct err *err)
+{
+	struct map_rec m = { .flags = MAP_SHARED };
+	const struct vma *v;
+	struct maps maps;
+	uint8_t *p;
+	int ret;
+
+	if (failed(t))
+		return 0;
+	m.start = (uint64_t)t->call.sc.ret;
+	ret = maps_read(t->tid, &r->arena, &maps, err);
+	if (ret < 0)
+		return ret;
+	v = maps_find(&maps, m.start);
+	if (v == NULL)
+		return 0;
+	m.len = v->end - v->start;
+	m.prot = v->prot;
+	ret = shared_mapped(r, t, &m, err);
+	if (ret < 0)
+		return ret;
+	item_put_map(&r->items, &m);
+	if (ret > 0)
+		return 0;
+	/* Its contents may be older than the recording. */
+	p = arena_alloc(&r->arena, PAGE);
+	for (uint64_t at = 0; at < m.len; at += PAGE)
+		if (mem_read_all(&task_space(t)->mem, m.start + at, p, PAGE) ==
+			    0 &&
+		    (p[0] != 0 || memcmp(p, p + 1, PAGE - 1) != 0))
+			item_put_mem(&r->items, m.start + at, span_of(p, PAGE));
+	return 0;
+}
+
+/* How long the segment was is not known any more afterwards. */
+int
+memory_shmdt_enter(struct recorder *r, struct task *t, struct err *err)
+{
+	const struct vma *v;
+	struct maps maps;
+	int ret = maps_read(t->tid, &r->arena, &maps, err);
+
+	if (ret < 0)
+		return ret;
+	v = maps_find(&maps, t->call.sc.args[0]);
+	t->call.extra[0] = v != NULL ? v->end - v->start : 0;
+	return SPECIAL_RUN;
+}
+
+int
+memory_shmdt(struct recorder *r, struct task *t, struct err *err)
+{
+	if (!failed(t))
+		shared_unmapped(r, task_space(t), t->call.sc.args[0],
+				t->call.extra[0]);
+	return 0;
+}
