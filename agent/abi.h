@@ -16,6 +16,11 @@
 #define AGENT_GADGET 0x0ul
 #define AGENT_GADGET_AFTER (AGENT_BASE + AGENT_GADGET + 2)
 
+/* Room in the page for what arguments of injected calls point to: the tracer
+ * writes it, the program cannot. Zero between calls. */
+#define AGENT_ARG (AGENT_BASE + 0x800ul)
+#define AGENT_ARG_SIZE 0x800ul
+
 /* Per-task scratch memory for output buffers of blocking calls, mapped on
  * demand in spaces with several tasks: AGENT_SCRATCH + slot * AGENT_SCRATCH_STRIDE. */
 #define AGENT_SCRATCH 0x71000000ul

@@ -12,16 +12,15 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/abi.h"
 #include "base/fd.h"
 #include "recorder/files.h"
 #include "recorder/nondet.h"
+#include "recorder/vdso.h"
 #include "tracee/inject.h"
 #include "tracee/maps.h"
-#include "tracee/remote.h"
 
 #define PAGE 4096u
 #define CS_64 0x33u
@@ -90,55 +89,6 @@ auxv_get(const struct image *im, uint64_t type)
 	return 0;
 }
 
-static int
-remote(const struct image *im, long nr, uint64_t a, uint64_t b, int64_t *ret,
-       struct err *err)
-{
-	const uint64_t args[6] = { a, b };
-
-	return remote_syscall(im->t->tid, nr, args, ret, err);
-}
-
-/* Clocks must come through system calls: without AT_SYSINFO_EHDR libc makes
- * them, and without the mapping nobody finds it elsewhere. */
-static int
-hide_vdso(struct image *im, struct err *err)
-{
-	static const char *const names[] = { "[vdso]", "[vvar]",
-					     "[vvar_vclock]" };
-	const uint64_t ignore = AT_IGNORE;
-	size_t i, k;
-	int ret;
-
-	for (i = 0; i < im->auxc; i++) {
-		size_t at = im->auxv + i * 16;
-
-		if (word(im, at) != AT_SYSINFO_EHDR)
-			continue;
-		memcpy(im->stack.p + at, &ignore, 8);
-		if (mem_write_all(&im->space->mem, im->regs.rsp + at, &ignore,
-				  8) < 0)
-			return err_set(err, EFAULT,
-				       "cannot write the new stack");
-	}
-	for (i = 0; i < im->maps.len; i++) {
-		const struct vma *v = &im->maps.v[i];
-		int64_t done = 0;
-
-		for (k = 0; k < ARRAY_LEN(names); k++)
-			if (strcmp(v->name, names[k]) == 0)
-				break;
-		if (k == ARRAY_LEN(names))
-			continue;
-		/* Sealed from Linux 6.15 on, where so configured: EPERM. */
-		ret = remote(im, SYS_munmap, v->start, v->end - v->start,
-			     &done, err);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
-}
-
 /* 32-bit code runs under another cs; x32 programs are 64-bit code. */
 static int
 check_class(struct image *im, struct err *err)
@@ -179,7 +129,8 @@ prepare(struct image *im, struct err *err)
 	if (ret == 0)
 		ret = read_stack(im, err);
 	if (ret == 0)
-		ret = hide_vdso(im, err);
+		ret = vdso_hide(im->t, &im->maps, im->regs.rsp, &im->stack,
+				im->auxv, im->auxc, err);
 	if (ret == 0)
 		ret = nondet_exec(im->r, im->t, err);
 	if (ret < 0)

@@ -21,7 +21,6 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-#include "agent/abi.h"
 #include "base/fd.h"
 #include "recorder/files.h"
 #include "tracee/cpuid.h"
@@ -37,8 +36,6 @@
 #define FLAGS_STATUS 0x8d5ull /* OF SF ZF AF PF CF */
 #define FLAG_CF 1ull
 #define FLAG_RF 0x10000ull
-/* Where an rt_sigaction's argument is put: the unused end of the agent page. */
-#define SCRATCH (AGENT_BASE + 0x800)
 #define KSIGACTION_SIZE 32u
 
 struct nondet {
@@ -552,19 +549,12 @@ emulate(struct nondet *n, const struct patch_site *s, struct regs *regs)
 static int
 set_action(struct task *t, int signo, const uint8_t *act, struct err *err)
 {
-	static const uint8_t zeros[KSIGACTION_SIZE];
-	const struct mem *m = &t->proc->space->mem;
-	const uint64_t args[6] = { (uint64_t)signo, SCRATCH, 0, 8 };
+	const uint64_t args[6] = { (uint64_t)signo, 0, 0, 8 };
 	int64_t done = 0;
-	int ret;
 
-	if (mem_write_all(m, SCRATCH, act, KSIGACTION_SIZE) < 0)
-		return err_set(err, EFAULT, "pastime's page is gone");
-	ret = remote_syscall(t->tid, SYS_rt_sigaction, args, &done, err);
-	/* Of a task that died meanwhile nothing is left to be put back. */
-	if (mem_write_all(m, SCRATCH, zeros, sizeof(zeros)) < 0 && ret == 0)
-		ret = err_set(err, EFAULT, "pastime's page is gone");
-	return ret;
+	return remote_syscall_with(t->tid, &t->proc->space->mem,
+				   SYS_rt_sigaction, args, 1,
+				   span_of(act, KSIGACTION_SIZE), &done, err);
 }
 
 /* Undo what the kernel did to a signal that was blocked or ignored. */

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "agent/abi.h"
+#include "base/mem.h"
 #include "tracee/mem.h"
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
@@ -213,6 +214,27 @@ remote_syscall_poke(pid_t tid, const struct mem *m, long nr,
 	if (mem_write_all(m, back.rip, saved, sizeof(saved)) < 0 && ret == 0)
 		ret = err_set(err, EFAULT, "cannot write code at %#llx back",
 			      (unsigned long long)back.rip);
+	return ret;
+}
+
+int
+remote_syscall_with(pid_t tid, const struct mem *m, long nr,
+		    const uint64_t args[6], unsigned which, struct span data,
+		    int64_t *out_ret, struct err *err)
+{
+	static const uint8_t zeros[AGENT_ARG_SIZE];
+	uint64_t a[6];
+	int ret;
+
+	ASSERT(which < 6 && data.len <= AGENT_ARG_SIZE);
+	memcpy(a, args, sizeof(a));
+	a[which] = AGENT_ARG;
+	if (mem_write_all(m, AGENT_ARG, data.p, data.len) < 0)
+		return err_set(err, EFAULT, "pastime's page is gone");
+	ret = remote_syscall(tid, nr, a, out_ret, err);
+	/* Of a task that died meanwhile nothing is left to be put back. */
+	if (mem_write_all(m, AGENT_ARG, zeros, data.len) < 0 && ret == 0)
+		ret = err_set(err, EFAULT, "pastime's page is gone");
 	return ret;
 }
 

@@ -13,6 +13,7 @@
  * first (PITFALLS B2.9).
  */
 #include "base/err.h"
+#include "base/span.h"
 #include "event/regs.h"
 #include <sys/types.h>
 
@@ -28,6 +29,11 @@ int remote_syscall(pid_t tid, long nr, const uint64_t args[6], int64_t *out_ret,
  * instruction poked at the program counter and taken away again. */
 int remote_syscall_poke(pid_t tid, const struct mem *m, long nr,
 			const uint64_t args[6], int64_t *out_ret, struct err *err);
+/* As remote_syscall; args[which] points to a copy of data (at most
+ * AGENT_ARG_SIZE) in the agent page, which the call may read only. */
+int remote_syscall_with(pid_t tid, const struct mem *m, long nr,
+			const uint64_t args[6], unsigned which,
+			struct span data, int64_t *out_ret, struct err *err);
 /* At a seccomp or syscall-entry stop: run another call in its place; then the
  * task stands before its syscall instruction again and will issue it anew. */
 int remote_at_entry(pid_t tid, long nr, const uint64_t args[6], int64_t *out_ret,

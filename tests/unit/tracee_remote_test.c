@@ -1,8 +1,10 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -338,6 +340,34 @@ Test(tracee_remote, an_occupied_base_is_told)
 	mem_close(&m);
 	kill(pid, SIGKILL);
 	finish(pid, 0);
+}
+
+Test(tracee_remote, an_argument_travels_in_the_page)
+{
+	static const char name[] = "from outside";
+	pid_t pid = start(calls_getppid);
+	char comm[64] = "", path[64], page[16];
+	int64_t ret = -1;
+	struct mem m;
+	FILE *f;
+
+	cr_assert_eq(next(pid, PTRACE_SYSCALL, 0).kind, STOP_SYSCALL);
+	cr_assert_eq(mem_open(&m, pid, NULL), 0);
+	cr_assert_eq(remote_syscall_with(pid, &m, SYS_prctl,
+					 (uint64_t[6]){ PR_SET_NAME }, 1,
+					 span_of(name, sizeof(name)), &ret,
+					 NULL),
+		     0);
+	cr_assert_eq(ret, 0);
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "r");
+	cr_assert_not_null(fgets(comm, sizeof(comm), f));
+	fclose(f);
+	cr_assert_str_eq(comm, "from outside\n");
+	cr_assert_eq(mem_read_all(&m, AGENT_ARG, page, sizeof(page)), 0);
+	cr_assert_eq(page[0], 0);
+	mem_close(&m);
+	cr_assert_eq(WEXITSTATUS(finish(pid, 0)), 17);
 }
 
 /* A clone from outside: the new task belongs to the tracer, its number is the

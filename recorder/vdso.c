@@ -1,0 +1,152 @@
+#include "recorder/vdso.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "base/fd.h"
+#include "tracee/remote.h"
+
+/* linux/prctl.h, struct prctl_mm_map */
+struct mm_map {
+	uint64_t start_code, end_code, start_data, end_data;
+	uint64_t start_brk, brk, start_stack;
+	uint64_t arg_start, arg_end, env_start, env_end;
+	uint64_t auxv;
+	uint32_t auxv_size;
+	uint32_t exe_fd;
+};
+
+/* Fields of /proc/PID/stat, counted from 1. */
+#define STAT_START_CODE 26
+#define STAT_START_DATA 45
+#define STAT_END 52
+
+static int
+clear_vector(struct task *t, uint64_t rsp, struct buf *stack, size_t auxv,
+	     size_t auxc, struct err *err)
+{
+	const uint64_t ignore = AT_IGNORE;
+	size_t i;
+
+	for (i = 0; i < auxc; i++) {
+		size_t at = auxv + i * 16;
+		uint64_t type;
+
+		memcpy(&type, stack->p + at, sizeof(type));
+		if (type != AT_SYSINFO_EHDR)
+			continue;
+		memcpy(stack->p + at, &ignore, sizeof(ignore));
+		if (mem_write_all(&t->proc->space->mem, rsp + at, &ignore,
+				  sizeof(ignore)) < 0)
+			return err_set(err, EFAULT,
+				       "cannot write the new stack");
+	}
+	return 0;
+}
+
+/* The numbers after the command's name, which may hold anything. */
+static bool
+read_stat(pid_t tid, uint64_t out[STAT_END])
+{
+	struct buf text = { 0 };
+	char path[64];
+	const char *p = NULL;
+	unsigned i;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	if (fd_read_file(path, &text) == 0)
+		p = strrchr(buf_cstr(&text), ')');
+	if (p != NULL && p[1] != '\0') {
+		p += 3; /* past the state, which is field 3 */
+		for (i = 4; i < STAT_END && *p != '\0'; i++) {
+			char *end;
+
+			out[i] = strtoull(p, &end, 10);
+			p = end;
+		}
+		if (i != STAT_END)
+			p = NULL;
+	}
+	buf_free(&text);
+	return p != NULL;
+}
+
+/*
+ * /proc/self/auxv and PR_GET_AUXV show the kernel's copy. PR_SET_MM_MAP replaces
+ * it along with the numbers that describe the image, which stay as they
+ * are; it needs no privilege, but CONFIG_CHECKPOINT_RESTORE. Where it is
+ * refused a program that looks there finds an address with nothing at it.
+ */
+static int
+clear_kernel_copy(struct task *t, uint64_t auxv, size_t auxc, struct err *err)
+{
+	const uint64_t args[6] = { PR_SET_MM, PR_SET_MM_MAP, 0,
+				   sizeof(struct mm_map) };
+	uint64_t v[STAT_END] = { 0 };
+	struct mm_map m;
+	int64_t done = 0;
+
+	if (!read_stat(t->tid, v))
+		return 0;
+	m = (struct mm_map){
+		.start_code = v[STAT_START_CODE],
+		.end_code = v[STAT_START_CODE + 1],
+		.start_stack = v[STAT_START_CODE + 2],
+		.start_data = v[STAT_START_DATA],
+		.end_data = v[STAT_START_DATA + 1],
+		.start_brk = v[STAT_START_DATA + 2],
+		.brk = v[STAT_START_DATA + 2],
+		.arg_start = v[STAT_START_DATA + 3],
+		.arg_end = v[STAT_START_DATA + 4],
+		.env_start = v[STAT_START_DATA + 5],
+		.env_end = v[STAT_START_DATA + 6],
+		.auxv = auxv,
+		.auxv_size = (uint32_t)(auxc * 16),
+		.exe_fd = UINT32_MAX,
+	};
+	return remote_syscall_with(t->tid, &t->proc->space->mem, SYS_prctl,
+				   args, 2, span_of(&m, sizeof(m)), &done,
+				   err);
+}
+
+static int
+unmap(struct task *t, const struct maps *m, struct err *err)
+{
+	static const char *const names[] = { "[vdso]", "[vvar]",
+					     "[vvar_vclock]" };
+	size_t i, k;
+	int ret = 0;
+
+	for (i = 0; i < m->len && ret == 0; i++) {
+		const struct vma *v = &m->v[i];
+		const uint64_t args[6] = { v->start, v->end - v->start };
+		int64_t done = 0;
+
+		for (k = 0; k < ARRAY_LEN(names); k++)
+			if (strcmp(v->name, names[k]) == 0)
+				break;
+		/* Sealed from Linux 6.15 on, where so configured: EPERM. */
+		if (k < ARRAY_LEN(names))
+			ret = remote_syscall(t->tid, SYS_munmap, args, &done,
+					     err);
+	}
+	return ret;
+}
+
+int
+vdso_hide(struct task *t, const struct maps *m, uint64_t rsp,
+	  struct buf *stack, size_t auxv, size_t auxc, struct err *err)
+{
+	int ret = clear_vector(t, rsp, stack, auxv, auxc, err);
+
+	if (ret == 0)
+		ret = clear_kernel_copy(t, rsp + auxv, auxc, err);
+	if (ret == 0)
+		ret = unmap(t, m, err);
+	return ret;
+}

@@ -1,0 +1,16 @@
+#ifndef RECORDER_VDSO_H
+#define RECORDER_VDSO_H
+
+/* The vdso must be out of reach: it tells the time without a system call. */
+#include "recorder/internal.h"
+#include "tracee/maps.h"
+
+/*
+ * In a fresh image whose stack, from rsp on, is in stack, with the auxiliary
+ * vector of auxc entries at offset auxv: take the vdso out of the vector, of the
+ * kernel's copy of it, and of the address space. stack is changed likewise.
+ */
+int vdso_hide(struct task *t, const struct maps *m, uint64_t rsp,
+	      struct buf *stack, size_t auxv, size_t auxc, struct err *err);
+
+#endif
