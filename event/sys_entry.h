@@ -86,6 +86,8 @@ struct sys_subop {
 
 /* The row of a call's sub-operation; NULL when it has none or it is unknown. */
 const struct sys_subop *sys_subop(const struct sys_call *c);
+/* The argument that names the sub-operation, or -1. */
+int sys_subop_arg(int nr);
 /* An ioctl request without a row whose direction bits are to be trusted. */
 bool ioctl_trusted(uint32_t request);
 

@@ -683,6 +683,14 @@ sys_subop(const struct sys_call *c)
 	return find(calls[i].ops, calls[i].n, v);
 }
 
+int
+sys_subop_arg(int nr)
+{
+	int i = call_index(nr);
+
+	return i < 0 ? -1 : calls[i].arg;
+}
+
 /* Device families whose memory the device or kernel writes on its own. */
 static bool
 ioctl_family_refused(uint32_t request)
