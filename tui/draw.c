@@ -1,0 +1,274 @@
+/* ncursesw shows its wide functions only so. */
+#define NCURSES_WIDECHAR 1
+#include "tui/draw.h"
+
+#include <curses.h>
+#include <inttypes.h>
+#include <langinfo.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+static const struct {
+	attr_t attr;
+	short colour;
+} styles[STYLE_COUNT] = {
+	[STYLE_NORMAL] = { A_NORMAL, -1 },
+	[STYLE_DIM] = { A_DIM, -1 },
+	[STYLE_TITLE] = { A_NORMAL, COLOR_CYAN },
+	[STYLE_FOCUS] = { A_BOLD, COLOR_CYAN },
+	[STYLE_SELECT] = { A_REVERSE, -1 },
+	[STYLE_ERROR] = { A_BOLD, COLOR_RED },
+	[STYLE_CHANGED] = { A_BOLD, COLOR_YELLOW },
+	[STYLE_MARK] = { A_BOLD, COLOR_MAGENTA },
+	[STYLE_STATUS] = { A_BOLD, -1 },
+};
+
+static const char *const glyphs[GLYPH_COUNT][2] = {
+	[GLYPH_RULE] = { "─", "-" },	      [GLYPH_RULE_FOCUS] = { "━", "=" },
+	[GLYPH_BAR] = { "│", "|" },	      [GLYPH_TEE_DOWN] = { "┬", "+" },
+	[GLYPH_TEE_UP] = { "┴", "+" },	      [GLYPH_CROSS] = { "┼", "+" },
+	[GLYPH_SIGNAL] = { "⚡", "!" },	      [GLYPH_EXIT] = { "✖", "x" },
+	[GLYPH_HERE] = { "▲", "^" },	      [GLYPH_MORE] = { "…", ">" },
+	[GLYPH_CONTROL] = { "·", "." },	      [GLYPH_BRANCH] = { "├─", "|-" },
+	[GLYPH_BRANCH_LAST] = { "└─", "`-" }, [GLYPH_TRUNK] = { "│ ", "| " },
+};
+
+static const char *const levels[9][2] = {
+	{ " ", " " }, { "▁", "." }, { "▂", "." }, { "▃", ":" }, { "▄", ":" },
+	{ "▅", "+" }, { "▆", "+" }, { "▇", "#" }, { "█", "#" },
+};
+
+static const char *const spinner[4][2] = {
+	{ "⠙", "|" }, { "⠸", "/" }, { "⠴", "-" }, { "⠦", "\\" }
+};
+
+bool
+rect_has(const struct rect *r, int y, int x)
+{
+	return y >= r->y && y < r->y + r->h && x >= r->x && x < r->x + r->w;
+}
+
+void
+draw_init(bool plain)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (plain || (no_color && *no_color) || !has_colors())
+		return;
+	start_color();
+	use_default_colors();
+	for (short i = 0; i < STYLE_COUNT; i++)
+		if (styles[i].colour >= 0)
+			init_pair((short)(i + 1), styles[i].colour, -1);
+}
+
+static short
+style_pair(enum style s)
+{
+	/* No pairs before start_color: no colours. */
+	return COLOR_PAIRS > 0 && styles[s].colour >= 0 ? (short)(s + 1) : 0;
+}
+
+/* 1 = the locale has no UTF-8. */
+static int
+is_ascii(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+}
+
+const char *
+draw_glyph(enum glyph g)
+{
+	return glyphs[g][is_ascii()];
+}
+
+const char *
+draw_level(int level)
+{
+	return levels[level < 0 ? 0 : level > 8 ? 8 : level][is_ascii()];
+}
+
+const char *
+draw_spinner(unsigned frame)
+{
+	return spinner[frame % ARRAY_LEN(spinner)][is_ascii()];
+}
+
+/* One character of text as it is shown: what cannot be shown is replaced. */
+struct cell {
+	wchar_t ch[2];
+	int width;
+};
+
+/* The character at *text, which moves on; false at the end. column is where it
+ * would stand, for tabs. */
+static bool
+next_cell(const char **text, int column, struct cell *out)
+{
+	const unsigned char *p = (const unsigned char *)*text;
+	mbstate_t st = { 0 };
+	size_t n;
+
+	*out = (struct cell){ .width = 1 };
+	if (!*p)
+		return false;
+	if (*p == '\t') {
+		*text += 1;
+		out->ch[0] = L' ';
+		out->width = 8 - column % 8;
+		return true;
+	}
+	n = mbrtowc(&out->ch[0], *text, strlen(*text), &st);
+	if (n == (size_t)-1 || n == (size_t)-2) {
+		*text += 1;
+		out->ch[0] = L'?';
+		return true;
+	}
+	*text += n;
+	out->width = wcwidth(out->ch[0]);
+	if (out->width < 0) {
+		st = (mbstate_t){ 0 };
+		mbrtowc(&out->ch[0], draw_glyph(GLYPH_CONTROL), 8, &st);
+		out->width = 1;
+	}
+	return true;
+}
+
+int
+draw_width(const char *text)
+{
+	struct cell c;
+	int w = 0;
+
+	while (next_cell(&text, w, &c))
+		w += c.width;
+	return w;
+}
+
+static void
+put_cell(int y, int x, const struct cell *c, enum style s)
+{
+	cchar_t cc;
+
+	setcchar(&cc, c->ch, styles[s].attr, style_pair(s), NULL);
+	if (c->ch[0] == L' ')
+		for (int i = 0; i < c->width; i++)
+			mvadd_wch(y, x + i, &cc);
+	else if (c->width > 0)
+		mvadd_wch(y, x, &cc);
+}
+
+int
+draw_text(int y, int x, int w, int skip, enum style s, const char *text)
+{
+	struct cell c;
+	int column = 0, used = 0;
+
+	while (next_cell(&text, column, &c)) {
+		int at = column - skip;
+
+		column += c.width;
+		if (at < 0)
+			continue;
+		if (at + c.width > w) {
+			const char *more = draw_glyph(GLYPH_MORE);
+
+			if (w > 0 && next_cell(&more, 0, &c)) {
+				put_cell(y, x + w - 1, &c, s);
+				used = w;
+			}
+			break;
+		}
+		put_cell(y, x + at, &c, s);
+		used = at + c.width;
+	}
+	return used;
+}
+
+int
+draw_textf(int y, int x, int w, enum style s, const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	return draw_text(y, x, w, 0, s, line);
+}
+
+void
+draw_fill(int y, int x, int w, enum style s)
+{
+	struct cell c = { .ch = { L' ' }, .width = w };
+
+	if (w > 0)
+		put_cell(y, x, &c, s);
+}
+
+void
+draw_repeat(int y, int x, int w, enum glyph g, enum style s)
+{
+	for (int i = 0; i < w; i++)
+		draw_text(y, x + i, 2, 0, s, draw_glyph(g));
+}
+
+void
+draw_restyle(int y, int x, int w, enum style s)
+{
+	mvchgat(y, x, w, styles[s].attr, style_pair(s), NULL);
+}
+
+const char *
+draw_number(uint64_t v, char out[DRAW_NUMBER_MAX])
+{
+	char plain[24];
+	int n = snprintf(plain, sizeof(plain), "%" PRIu64, v);
+	int o = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (i && (n - i) % 3 == 0)
+			out[o++] = ' ';
+		out[o++] = plain[i];
+	}
+	out[o] = '\0';
+	return out;
+}
+
+const char *
+draw_time(uint64_t ns, char out[DRAW_NUMBER_MAX])
+{
+	uint64_t ms = ns / 1000000, s = ms / 1000;
+
+	if (s < 3600)
+		snprintf(out, DRAW_NUMBER_MAX,
+			 "%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64, s / 60,
+			 s % 60, ms % 1000);
+	else
+		snprintf(out, DRAW_NUMBER_MAX,
+			 "%" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64,
+			 s / 3600, s / 60 % 60, s % 60, ms % 1000);
+	return out;
+}
+
+const char *
+draw_duration(uint64_t ns, char out[DRAW_NUMBER_MAX])
+{
+	if (ns < 1000000)
+		snprintf(out, DRAW_NUMBER_MAX, "%" PRIu64 "us", ns / 1000);
+	else if (ns < 10000000)
+		snprintf(out, DRAW_NUMBER_MAX, "%.1fms", (double)ns / 1e6);
+	else if (ns < 1000000000)
+		snprintf(out, DRAW_NUMBER_MAX, "%" PRIu64 "ms", ns / 1000000);
+	else if (ns < 100000000000)
+		snprintf(out, DRAW_NUMBER_MAX, "%.1fs", (double)ns / 1e9);
+	else
+		snprintf(out, DRAW_NUMBER_MAX, "%" PRIu64 "s", ns / 1000000000);
+	return out;
+}

@@ -1,0 +1,137 @@
+#include "tui/fetch.h"
+
+#include "base/mem.h"
+#include "base/vec.h"
+#include "event/format.h"
+
+typedef VEC(struct row) row_vec;
+
+static bool
+should_end(const struct fetch *f)
+{
+	return atomic_load(&f->job->stop) || atomic_load(&f->job->replaced);
+}
+
+static void
+row_of(const struct event *ev, struct row *out)
+{
+	*out = (struct row){
+		.seq = ev->seq,
+		.time_ns = ev->time_ns,
+		.dur_ns = ev->dur_ns,
+		.task = ev->task,
+		.flags = ev->flags,
+		.kind = ev->kind,
+		.call = ev->call,
+	};
+}
+
+/*
+ * One question: events after seq until some were found or all were looked
+ * at. The store may give fewer than asked for after it looked at a bounded
+ * part; *seq moves to where it came, *all when that was the end.
+ */
+static int
+ask(const struct fetch *f, uint64_t *seq, bool back, size_t n, struct arena *a,
+    struct event **ev, size_t *got, bool *all, struct err *err)
+{
+	struct tui_events_req req = { *seq, back, n, f->filter, f->task };
+	uint64_t scanned = *seq;
+	int rc;
+
+	if (should_end(f))
+		return err_set(err, E_CANCELLED, "cancelled");
+	*got = 0;
+	rc = f->ops->events(f->data, &req, a, ev, got, &scanned, err);
+	if (rc < 0)
+		return rc;
+	if (*got == n)
+		scanned = (*ev)[n - 1].seq;
+	else if (*got && (back ? scanned > (*ev)[*got - 1].seq
+			       : scanned < (*ev)[*got - 1].seq))
+		scanned = (*ev)[*got - 1].seq;
+	else if (!*got && scanned == *seq)
+		*all = true;
+	if (back ? scanned <= 1 : scanned >= f->last)
+		*all = true;
+	*seq = scanned;
+	atomic_store(&f->job->at, scanned);
+	atomic_store(&f->job->to, back ? 1 : f->last);
+	return 0;
+}
+
+int
+fetch_page(const struct fetch *f, uint64_t seq, bool back, size_t n,
+	   struct page *out, bool *out_all, struct err *err)
+{
+	struct page page = { 0 };
+	struct arena tmp = { 0 };
+	struct buf text = { 0 };
+	row_vec rows = { 0 };
+	bool all = back ? seq <= 1 : seq >= f->last;
+	struct format_opts fo = { .max_string = f->max_string };
+	int rc = 0;
+
+	while (!all && rows.len < n) {
+		struct event *ev = NULL;
+		size_t got;
+
+		arena_clear(&tmp);
+		rc = ask(f, &seq, back, n - rows.len, &tmp, &ev, &got, &all,
+			 err);
+		if (rc < 0)
+			goto out;
+		for (size_t i = 0; i < got; i++) {
+			struct row row;
+
+			row_of(&ev[i], &row);
+			buf_clear(&text);
+			event_format(&ev[i], &fo, &text);
+			row.text = arena_strdup(&page.arena, buf_cstr(&text));
+			vec_push(&rows, row);
+		}
+	}
+	page.n = rows.len;
+	page.v = arena_alloc(&page.arena, sizeof(*page.v) * (rows.len + 1));
+	for (size_t i = 0; i < rows.len; i++)
+		page.v[back ? rows.len - 1 - i : i] = rows.v[i];
+	*out = page;
+	page = (struct page){ 0 };
+	*out_all = all;
+out:
+	arena_free(&page.arena);
+	arena_free(&tmp);
+	buf_free(&text);
+	vec_free(&rows);
+	return rc;
+}
+
+int
+fetch_nth(const struct fetch *f, uint64_t seq, bool back, uint64_t n,
+	  struct row *out, uint64_t *out_found, struct err *err)
+{
+	struct arena tmp = { 0 };
+	bool all = back ? seq <= 1 : seq >= f->last;
+	uint64_t found = 0;
+	int rc = 0;
+
+	while (!all && found < n) {
+		uint64_t left = n - found;
+		struct event *ev = NULL;
+		size_t got;
+
+		arena_clear(&tmp);
+		rc = ask(f, &seq, back, left < 1000 ? (size_t)left : 1000, &tmp,
+			 &ev, &got, &all, err);
+		if (rc < 0)
+			break;
+		found += got;
+		if (got)
+			row_of(&ev[got - 1], out);
+	}
+	arena_free(&tmp);
+	if (rc < 0)
+		return rc;
+	*out_found = found;
+	return 0;
+}

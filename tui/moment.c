@@ -1,0 +1,148 @@
+/* What the replay knows of the current event: asked for, awaited, shown. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "tui/ui.h"
+
+/* A seek that is no longer wanted goes on for a moment: while a key is held
+ * down the panes should still follow now and then. */
+#define PATIENCE_NS 100000000ull
+
+struct moment_job {
+	struct job job;
+	struct ui *ui;
+	struct tui_moment_req req;
+	char *mem_expr;
+	struct tui_moment m;
+};
+
+static bool
+moment_progress(void *ctx, uint64_t at, uint64_t to)
+{
+	struct job *job = ctx;
+
+	atomic_store(&job->at, at);
+	atomic_store(&job->to, to);
+	if (atomic_load(&job->stop))
+		return false;
+	return !atomic_load(&job->replaced) ||
+	       clock_now_ns() - job->started_ns < PATIENCE_NS;
+}
+
+static int
+moment_run(struct job *job, void *data)
+{
+	struct moment_job *j = (struct moment_job *)job;
+
+	return j->ui->o->replay->moment(data, &j->req, moment_progress, job,
+					&job->arena, &j->m, &job->err);
+}
+
+static void
+moment_free(struct ui_moment *m)
+{
+	arena_free(&m->arena);
+	*m = (struct ui_moment){ 0 };
+}
+
+/* Keep what stood here before, to mark what changed; another look at the
+ * same stop does not make it the last one. */
+static void
+take_moment(struct ui *ui, struct moment_job *j)
+{
+	const struct tui_moment *now = &ui->moment.m;
+
+	if (ui->moment.valid && (now->pos.seq != j->m.pos.seq)) {
+		moment_free(&ui->before);
+		ui->before = ui->moment;
+		ui->moment = (struct ui_moment){ 0 };
+	}
+	moment_free(&ui->moment);
+	ui->moment.arena = job_take_arena(&j->job);
+	ui->moment.m = j->m;
+	ui->moment.valid = true;
+}
+
+static void
+moment_done(struct job *job, void *owner)
+{
+	struct moment_job *j = (struct moment_job *)job;
+	struct ui *ui = owner;
+
+	mem_free(j->mem_expr);
+	ui->redraw = true;
+	if (job->rc >= 0) {
+		err_clear(&ui->replay_err);
+		take_moment(ui, j);
+		if (ui->code_auto)
+			ui->tab[SLOT_CODE] =
+				j->m.n_src ? VIEW_SOURCE : VIEW_CODE;
+		ui_invalidate(ui, DIRTY_MOMENT);
+		return;
+	}
+	if (job->rc == -E_CANCELLED) {
+		if (atomic_load(&job->replaced) || j->req.pos.seq != ui->seq)
+			return;
+		ui->replay_stopped = true;
+		ui_say(ui, "replay stopped; move to go on");
+		return;
+	}
+	ui->replay_err = job->err;
+	ui_complain_err(ui, &job->err);
+	ui_invalidate(ui, DIRTY_MOMENT);
+}
+
+void
+moment_want(struct ui *ui)
+{
+	struct moment_job *j;
+
+	if (!ui->seq)
+		return;
+	j = job_new(sizeof(*j), JOB_MOMENT, moment_run, moment_done, ui);
+	j->ui = ui;
+	j->mem_expr = ui->mem_expr ? mem_strdup(ui->mem_expr) : NULL;
+	j->req = (struct tui_moment_req){
+		.pos = { .seq = ui->seq },
+		.task = ui->pinned,
+		.frame = ui->frame,
+		.mem_expr = j->mem_expr,
+		.mem_shift = ui->mem_shift,
+	};
+	worker_submit(ui->rep, &j->job);
+}
+
+bool
+moment_stale(const struct ui *ui)
+{
+	return ui->moment.valid && ui->moment.m.pos.seq != ui->seq;
+}
+
+void
+moment_cancel(struct ui *ui)
+{
+	worker_cancel(ui->rep, WORKER_ALL);
+}
+
+void
+moment_status(struct ui *ui, struct buf *out)
+{
+	uint64_t since, at = 0, to = 0;
+	unsigned key;
+
+	if (worker_running(ui->rep, &key, &since, &at, &to)) {
+		buf_str(out, "replaying");
+		if (to && at <= to)
+			buf_printf(out, " %d %%",
+				   (int)((double)at * 100 / (double)to));
+	} else if (ui->replay_err.code == -E_DIVERGED) {
+		buf_str(out, "replay diverged");
+	} else if (ui->replay_err.code) {
+		buf_printf(out, "no replay: %s", err_name(ui->replay_err.code));
+	} else if (ui->replay_stopped) {
+		buf_str(out, "replay stopped");
+	} else {
+		buf_str(out, "replay ready");
+	}
+}

@@ -1,0 +1,169 @@
+#include "tui/tui.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "event/pos.h"
+#include "tui/script.h"
+#include "tui/tty.h"
+#include "tui/ui.h"
+
+/* How often the spinner turns, and a running recording is looked at. */
+#define SPIN_MS 120
+#define LOOK_MS 1000
+
+static void
+load_keys(struct ui *ui)
+{
+	const struct tui_opts *o = ui->o;
+	char *path =
+		o->keys_file ? mem_strdup(o->keys_file) : keymap_user_path();
+	struct err err = { 0 };
+
+	if (path && *path && keymap_load(&ui->keys, path, &err) < 0)
+		ui_complain_err(ui, &err);
+	mem_free(path);
+}
+
+static void
+handle_event(struct ui *ui, struct tty *t, const struct tty_event *ev)
+{
+	switch (ev->kind) {
+	case TTY_KEY:
+		if (!ev->pasted) {
+			ui_key(ui, ev->key);
+			break;
+		}
+		/* Pasted text goes into a prompt as one line, never to the
+		 * keys that command. */
+		if (ui->prompt.kind == PROMPT_NONE)
+			break;
+		ui_key(ui, ev->key < ' ' ? ' ' : ev->key);
+		break;
+	case TTY_MOUSE:
+		ui_mouse(ui, ev->y, ev->x, ev->twice);
+		break;
+	case TTY_WHEEL:
+		ui_wheel(ui, ev->y, ev->x, ev->lines);
+		break;
+	case TTY_RESIZED:
+		ui->redraw = true;
+		break;
+	case TTY_QUIT:
+		ui->quit = true;
+		break;
+	case TTY_NOTHING:
+		break;
+	}
+	(void)t;
+}
+
+/* What a key asked of the terminal itself. */
+static void
+serve_terminal(struct ui *ui, struct tty *t)
+{
+	if (ui->copy) {
+		tty_copy(t, ui->clip);
+		ui->copy = false;
+	}
+	if (ui->suspend) {
+		ui->suspend = false;
+		tty_suspend(t);
+		ui->redraw = true;
+	}
+	if (ui->repaint) {
+		tty_redraw(t);
+		ui->repaint = false;
+	}
+}
+
+static int
+wait_ms(struct ui *ui)
+{
+	if (ui_busy(ui))
+		return SPIN_MS;
+	return ui->rec_known && ui->rec.state &&
+			       !strcmp(ui->rec.state, "running")
+		       ? LOOK_MS
+		       : -1;
+}
+
+static void
+interact(struct ui *ui, struct tty *t)
+{
+	bool mouse = !ui->mouse;
+
+	while (!ui->quit) {
+		struct tty_event ev;
+		int wait;
+
+		ui_deliver(ui);
+		if (mouse != ui->mouse) {
+			mouse = ui->mouse;
+			tty_mouse(t, mouse);
+		}
+		if (ui->redraw)
+			ui_draw(ui);
+		/* Drawing may have taught something: draw again first. */
+		wait = ui->redraw ? 0 : wait_ms(ui);
+		tty_wait(t, ui->wake_fd, wait);
+		ev = tty_next(t);
+		if (ev.kind == TTY_NOTHING && wait > 0)
+			ui_tick(ui);
+		for (; ev.kind != TTY_NOTHING && !ui->quit; ev = tty_next(t))
+			handle_event(ui, t, &ev);
+		serve_terminal(ui, t);
+	}
+}
+
+static int
+check_opts(const struct tui_opts *o, struct err *err)
+{
+	struct pos_spec spec;
+
+	return o->at ? pos_parse(o->at, &spec, err) : 0;
+}
+
+static void
+close_data(const struct tui_opts *o)
+{
+	o->query->close(o->nav_data);
+	o->query->close(o->ask_data);
+	o->replay->close(o->replay_data);
+}
+
+int
+tui_run(const struct tui_opts *o, struct err *err)
+{
+	const char *script =
+		o->script ? o->script : getenv("PASTIME_TUI_SCRIPT");
+	struct tty *t = NULL;
+	struct ui *ui;
+	int rc = check_opts(o, err);
+
+	if (rc >= 0)
+		rc = script ? tty_open_headless(&t, 24, 80, err)
+			    : tty_open(&t, err);
+	if (rc < 0) {
+		close_data(o);
+		return rc;
+	}
+	ui = ui_new(o);
+	ui->headless = script != NULL;
+	load_keys(ui);
+	ui_start(ui);
+	if (script)
+		rc = script_run(script, ui, t,
+				o->script_out ? o->script_out : stdout, err);
+	else
+		interact(ui, t);
+	/* The terminal first: the workers may take a moment to end. */
+	tty_close(t);
+	if (rc >= 0 && ui->fatal.code) {
+		rc = ui->fatal.code;
+		if (err)
+			*err = ui->fatal;
+	}
+	ui_free(ui);
+	return rc < 0 ? rc : 0;
+}
