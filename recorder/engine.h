@@ -109,6 +109,9 @@ void shared_protect(struct space *s, uint64_t start, uint64_t len, uint32_t prot
 /* True when a fork of this space must stay in its group. */
 bool shared_is_writable(const struct space *s);
 void shared_fork(struct space *child, const struct space *parent);
+/* After MADV_DONTNEED: private pages show their file again. Items. */
+void shared_reverted(struct recorder *r, struct task *t, uint64_t start,
+		     uint64_t len);
 /* After a write to a file, while its event is built: items with what mappings
  * show now. */
 int shared_written(struct recorder *r, struct task *t, struct err *err);

@@ -463,12 +463,17 @@ put_written(struct recorder *r, const struct task *t, const struct space *s,
 		len = WRITTEN_MAX;
 	}
 	bytes = arena_alloc(&r->arena, len);
-	/* short where the file ends: nothing can be read there in replay either */
+	/* Short where the file ends. A shared object ends there in replay, too;
+	 * of a private mapping the pages that were cut off are gone. */
 	got = mem_read(&s->mem, m->start + from - m->offset, bytes, len);
-	if (got <= 0)
-		return;
-	item_put_mem_task(&r->items, task_of(r, s), m->start + from - m->offset,
-			  span_of(bytes, (size_t)got));
+	if (got < 0)
+		got = 0;
+	if (!m->shared)
+		got = (ssize_t)len;
+	if (got > 0)
+		item_put_mem_task(&r->items, task_of(r, s),
+				  m->start + from - m->offset,
+				  span_of(bytes, (size_t)got));
 }
 
 /* A mapped object has another size: MAP without a place, EVENTS.md. */
@@ -512,4 +517,23 @@ shared_written(struct recorder *r, struct task *t, struct err *err)
 		}
 	}
 	return 0;
+}
+
+void
+shared_reverted(struct recorder *r, struct task *t, uint64_t start,
+		uint64_t len)
+{
+	const struct space *s = task_space(t);
+
+	for (size_t i = 0; i < s->shmaps.len; i++) {
+		const struct shmap *m = &s->shmaps.v[i];
+		uint64_t from = start > m->start ? start : m->start;
+		uint64_t to = start + len < m->start + m->len ?
+				      start + len :
+				      m->start + m->len;
+
+		if (!m->shared && from < to)
+			put_written(r, t, s, m, m->offset + (from - m->start),
+				    m->offset + (to - m->start));
+	}
 }

@@ -285,6 +285,7 @@ static const struct special_ops table[SYS_MAX] = {
 	[SYS_mprotect] = { .leave = memory_mprotect },
 	[SYS_pkey_mprotect] = { .leave = memory_mprotect },
 	[SYS_mremap] = { .leave = memory_mremap },
+	[SYS_madvise] = { .leave = memory_madvise },
 	[SYS_brk] = { .leave = memory_brk },
 	[SYS_shmat] = { .leave = memory_shmat },
 	[SYS_shmdt] = { .enter = memory_shmdt_enter, .leave = memory_shmdt },

@@ -8,6 +8,7 @@
 int memory_mmap(struct recorder *r, struct task *t, struct err *err);
 int memory_munmap(struct recorder *r, struct task *t, struct err *err);
 int memory_mprotect(struct recorder *r, struct task *t, struct err *err);
+int memory_madvise(struct recorder *r, struct task *t, struct err *err);
 int memory_mremap(struct recorder *r, struct task *t, struct err *err);
 int memory_brk(struct recorder *r, struct task *t, struct err *err);
 int memory_shmat(struct recorder *r, struct task *t, struct err *err);

@@ -87,6 +87,17 @@ memory_mprotect(struct recorder *r, struct task *t, struct err *err)
 	return 0;
 }
 
+/* The file may have changed since it was mapped. */
+int
+memory_madvise(struct recorder *r, struct task *t, struct err *err)
+{
+	const uint64_t *a = t->call.sc.args;
+
+	if (a[2] == MADV_DONTNEED || a[2] == MADV_DONTNEED_LOCKED)
+		shared_reverted(r, t, a[0], page_up(a[1]));
+	return 0;
+}
+
 int
 memory_mremap(struct recorder *r, struct task *t, struct err *err)
 {
