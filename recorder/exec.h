@@ -12,6 +12,12 @@
  */
 int exec_capture(struct recorder *r, struct task *t, struct buf *items,
 		 struct err *err);
+/*
+ * Before an execve of path (as execveat takes it; "" = dirfd itself): why the
+ * image cannot be recorded ("a 32-bit program"), or NULL. Also NULL when that
+ * cannot be told; exec_capture then fails with E_UNSUPPORTED.
+ */
+const char *exec_refusal(const struct task *t, int dirfd, const char *path);
 /* Items of the header event: host facts, argv, env, descriptors. */
 int exec_header(struct recorder *r, struct task *t, struct buf *items,
 		struct err *err);

@@ -3,6 +3,8 @@
  */
 #include <asm/prctl.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "recorder/engine.h"
+#include "recorder/exec.h"
 #include "recorder/nondet.h"
 #include "recorder/sched.h"
 #include "recorder/special.h"
@@ -56,12 +59,38 @@ enter_clone(struct recorder *r, struct task *t, struct err *err)
 	return ret < 0 ? ret : SPECIAL_DONE;
 }
 
+/* An image that cannot be recorded is one that this machine does not run. */
+static bool
+answer_exec(struct recorder *r, struct task *t)
+{
+	const uint64_t *a = t->call.sc.args;
+	bool at = t->call.sc.nr == SYS_execveat;
+	struct buf path = { 0 };
+	const char *why = NULL;
+
+	if (mem_read_str(&task_space(t)->mem, a[at ? 1 : 0], PATH_MAX, &path) ==
+	    0)
+		why = exec_refusal(t, at ? (int)a[0] : AT_FDCWD,
+				   buf_cstr(&path));
+	if (why != NULL) {
+		warn(r, t, WARN_REFUSED, t->call.sc.nr,
+		     "%s is %s, which cannot be recorded: answered ENOEXEC",
+		     buf_cstr(&path), why);
+		syscall_answer(t, -ENOEXEC, true);
+	}
+	buf_free(&path);
+	return why != NULL;
+}
+
 /* Its arguments are gone when it has succeeded. */
 static int
 enter_exec(struct recorder *r, struct task *t, struct err *err)
 {
-	int ret = syscall_log_enter(r, t, err);
+	int ret;
 
+	if (answer_exec(r, t))
+		return SPECIAL_RUN;
+	ret = syscall_log_enter(r, t, err);
 	if (ret == 0)
 		ret = task_resume(t, PTRACE_SYSCALL, 0);
 	return ret < 0 ? ret : SPECIAL_DONE;

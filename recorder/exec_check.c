@@ -1,0 +1,153 @@
+/*
+ * Which images can be recorded, asked before their execve: afterwards the caller
+ * is gone and its program cannot be told any more. What cannot be opened or
+ * understood is left to the kernel.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/abi.h"
+#include "base/fd.h"
+#include "recorder/exec.h"
+
+/* As the kernel: so much of a script is looked at, so often. */
+#define HEAD 256u
+#define MAX_SCRIPTS 5
+
+static int
+open_in(const char *dir, const char *path, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.resolve = resolve,
+	};
+	int dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+
+	if (dirfd < 0)
+		return -1;
+	fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	fd_close(&dirfd);
+	return fd;
+}
+
+/* The file that the task means, from where it stands. */
+static int
+open_for(pid_t tid, int dirfd, const char *path)
+{
+	static const char self[] = "/proc/self/";
+	char dir[64], own[PATH_MAX];
+	int fd;
+
+	if (path[0] == '\0') {
+		snprintf(own, sizeof(own), "/proc/%d/fd/%d", tid, dirfd);
+		return open(own, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	}
+	if (strncmp(path, self, sizeof(self) - 1) == 0) {
+		/* self would be pastime, and a link of /proc leads anywhere */
+		snprintf(own, sizeof(own), "/proc/%d/%s", tid,
+			 path + sizeof(self) - 1);
+		return open(own, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	}
+	if (path[0] == '/') {
+		snprintf(dir, sizeof(dir), "/proc/%d/root", tid);
+		fd = open_in(dir, path, RESOLVE_IN_ROOT);
+		return fd >= 0 ? fd :
+				 open(path, O_RDONLY | O_CLOEXEC |
+						    O_NONBLOCK | O_NOCTTY);
+	}
+	if (dirfd == AT_FDCWD)
+		snprintf(dir, sizeof(dir), "/proc/%d/cwd", tid);
+	else
+		snprintf(dir, sizeof(dir), "/proc/%d/fd/%d", tid, dirfd);
+	return open_in(dir, path, 0);
+}
+
+static bool
+covers_agent(int fd, const Elf64_Ehdr *eh)
+{
+	Elf64_Phdr ph;
+	unsigned i;
+
+	/* Others are placed by the kernel, far above. */
+	if (eh->e_type != ET_EXEC || eh->e_phentsize != sizeof(ph))
+		return false;
+	for (i = 0; i < eh->e_phnum; i++) {
+		if (fd_pread_full(fd, &ph, sizeof(ph),
+				  (off_t)(eh->e_phoff + i * sizeof(ph))) !=
+		    (ssize_t)sizeof(ph))
+			return false;
+		if (ph.p_type == PT_LOAD &&
+		    ph.p_vaddr < AGENT_BASE + AGENT_SIZE &&
+		    ph.p_vaddr + ph.p_memsz > AGENT_BASE)
+			return true;
+	}
+	return false;
+}
+
+/* NULL: it can be recorded, as far as its header tells. */
+static const char *
+refusal(int fd, const uint8_t *head, size_t n)
+{
+	Elf64_Ehdr eh;
+
+	if (n < sizeof(eh) || memcmp(head, ELFMAG, SELFMAG) != 0)
+		return NULL;
+	memcpy(&eh, head, sizeof(eh));
+	if (head[EI_CLASS] == ELFCLASS32)
+		return eh.e_machine == EM_X86_64 ? "an x32 program" :
+						   "a 32-bit program";
+	return eh.e_machine == EM_X86_64 && covers_agent(fd, &eh) ?
+		       "a program with mappings where pastime's are" :
+		       NULL;
+}
+
+/* The interpreter of a script, in place; NULL when it is none. */
+static char *
+interpreter(uint8_t *head, size_t n)
+{
+	char *p = (char *)head, *end;
+
+	head[n] = '\0';
+	if (n < 3 || p[0] != '#' || p[1] != '!')
+		return NULL;
+	p += 2;
+	p += strspn(p, " \t");
+	end = p + strcspn(p, " \t\n");
+	*end = '\0';
+	return *p != '\0' ? p : NULL;
+}
+
+const char *
+exec_refusal(const struct task *t, int dirfd, const char *path)
+{
+	uint8_t head[HEAD + 1];
+	char script[HEAD + 1];
+	const char *why = NULL;
+	int i;
+
+	for (i = 0; i < MAX_SCRIPTS && why == NULL; i++) {
+		int fd = open_for(t->tid, dirfd, path);
+		struct stat st;
+		ssize_t n = -1;
+		char *next;
+
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+			n = fd_pread_full(fd, head, HEAD, 0);
+		if (n > 0)
+			why = refusal(fd, head, (size_t)n);
+		fd_close(&fd);
+		next = n > 0 ? interpreter(head, (size_t)n) : NULL;
+		if (next == NULL)
+			break;
+		path = strcpy(script, next);
+		dirfd = AT_FDCWD;
+	}
+	return why;
+}
