@@ -392,14 +392,19 @@ put_robust_list(struct recorder *r, const struct task *t)
 		put_robust_word(r, t, (list[2] & ~1ull) + list[1]);
 }
 
-/* What the kernel stores between the exit stop and the end, when anyone is
- * left to see it (mm_release). */
+/*
+ * What the kernel stores between the exit stop and the end, when anyone is
+ * left to see it (mm_release). A SIGKILL can move a task from the stop in which
+ * we hold it to its exit stop, and our next resume takes it on from there: then
+ * its end is the first that we hear, and the list is not known any more.
+ */
 static void
 put_last_stores(struct recorder *r, const struct task *t)
 {
 	static const uint8_t zero[4];
 
-	put_robust_list(r, t);
+	if (t->stop.kind == STOP_EXIT)
+		put_robust_list(r, t);
 	if (t->cleartid != 0 && space_is_shared(t))
 		item_put_mem(&r->items, t->cleartid,
 			     span_of(zero, sizeof(zero)));
@@ -443,8 +448,7 @@ put_death(struct recorder *r, struct task *t, struct err *err)
 		ev.args[1] = (uint64_t)p->status;
 		ev.args[2] = 1;
 	}
-	if (t->stop.kind == STOP_EXIT)
-		put_last_stores(r, t);
+	put_last_stores(r, t);
 	t->dead = true;
 	if (!t->in_vfork)
 		task_group(t)->live--;

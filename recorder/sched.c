@@ -103,6 +103,15 @@ sched_continue(struct recorder *r, struct task *t)
 	return 0;
 }
 
+/* Killed in the stop where it waited. */
+static bool
+is_dying(const struct task *t)
+{
+	struct stop stop;
+
+	return stop_peek(t->tid, false, &stop) == 0 && stop.kind != STOP_NONE;
+}
+
 static int
 give_baton(struct recorder *r, struct group *g, struct err *err)
 {
@@ -116,6 +125,10 @@ give_baton(struct recorder *r, struct group *g, struct err *err)
 	}
 	t = g->ready.v[0];
 	vec_remove(&g->ready, 0);
+	if (is_dying(t)) {
+		t->state = TASK_BLOCKED; /* its exit stop comes */
+		return 0;
+	}
 	g->runner = t;
 	t->state = TASK_RUNNING;
 	t->turn_ns = r->now_ns;
