@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +12,6 @@
 #include "cli/pick.h"
 #include "cli/say.h"
 #include "cli/text.h"
-#include "event/format.h"
 #include "event/source.h"
 #include "replayer/replayer.h"
 #include "replayer/target.h"
@@ -89,27 +87,22 @@ close_all(struct replaying *r)
 		r->source->ops->close(r->source);
 }
 
-/* The divergence as DESIGN says: which event, expected, found, last good. */
-static void
-say_divergence(const struct replaying *r)
+/* The text says what was expected and found, and the likely cause; what can be
+ * looked at next is ours to say. */
+static int
+parted(const struct replaying *r, struct err *err)
 {
 	const struct divergence *d = replayer_divergence(r->replayer);
+	uint64_t good = d ? d->last_good : replayer_seq(r->replayer);
+	uint64_t bad = d ? d->seq : good + 1;
 
-	if (!d)
-		return;
-	fprintf(stderr,
-		"  event     e%lu of recording %lu, task %u\n"
-		"  expected  %s\n"
-		"  found     %s\n"
-		"  agreed    up to e%lu\n",
-		d->seq, r->rec, d->task, d->expected, d->found, d->last_good);
-	if (d->cause[0])
-		fprintf(stderr, "  likely    %s\n", d->cause);
-	fprintf(stderr,
-		"  next      pastime replay %lu --at e%lu; "
-		"pastime show %lu --from e%" PRIu64 " --to e%lu\n",
-		r->rec, d->last_good, r->rec,
-		d->last_good > 10 ? d->last_good - 10 : 0, d->seq);
+	if (err->hint[0] == '\0')
+		err_hint(err,
+			 "pastime replay %lu --at e%lu\n"
+			 "pastime show %lu --from e%lu --to e%lu",
+			 r->rec, good, r->rec, good > 10 ? good - 10 : 0, bad);
+	say_error(err);
+	return EXIT_NO;
 }
 
 static void
@@ -147,11 +140,8 @@ replay_all(struct replaying *r, const struct replay *o, struct err *err)
 	progress_end(&r->progress);
 	if (r->output_failed)
 		return err_set(err, EIO, "cannot write the program's output");
-	if (ret == -E_DIVERGED || ret == -E_UNTIMED) {
-		say_error(err);
-		say_divergence(r);
-		return EXIT_NO;
-	}
+	if (ret == -E_DIVERGED || ret == -E_UNTIMED)
+		return parted(r, err);
 	if (ret == 0 && strcmp(r->row.state, "cut off") == 0 && !r->c->quiet)
 		say("recording %lu was cut off at e%lu; everything up to there "
 		    "is reproduced",
@@ -174,11 +164,8 @@ replay_at(struct replaying *r, const char *at, struct err *err)
 	progress_init(&r->progress, "seeking", "events", r->c->quiet);
 	ret = t->ops->seek(t, &pos, progress_step, &r->progress, err);
 	progress_end(&r->progress);
-	if (ret == -E_DIVERGED || ret == -E_UNTIMED) {
-		say_error(err);
-		say_divergence(r);
-		return EXIT_NO;
-	}
+	if (ret == -E_DIVERGED || ret == -E_UNTIMED)
+		return parted(r, err);
 	if (ret == 0)
 		ret = moment_print(r->c, r->rec, t, err);
 	return ret;

@@ -154,7 +154,7 @@ print_tasks(const struct moment *m)
 
 		if (!t->alive)
 			continue;
-		printf("%c %7d  %-16s %#018" PRIx64 "  %s\n",
+		printf("%c %7d  %-16s 0x%016" PRIx64 "  %s\n",
 		       t->task == m->task ? '*' : ' ', t->tid,
 		       t->comm ? text_clean(a, t->comm) : "", t->pc,
 		       t->in_call ? text_printf(a, "in %s", sys_name(t->call))
@@ -167,7 +167,7 @@ print_regs(const struct moment *m)
 {
 	head(m, "Registers");
 	for (size_t i = 0; reg_table[i].name; i++)
-		printf("%-8s %#018" PRIx64 "%s", reg_table[i].name,
+		printf("%-8s 0x%016" PRIx64 "%s", reg_table[i].name,
 		       regs_get(&m->regs, i),
 		       i % 3 == 2 || !reg_table[i + 1].name ? "\n" : "   ");
 }
@@ -190,7 +190,8 @@ place_text(struct moment *m, const struct sym_place *p)
 			   where);
 }
 
-static void
+/* False when the file is not on this host. */
+static bool
 print_source(struct moment *m, const struct sym_place *p)
 {
 	const char **lines = NULL;
@@ -199,11 +200,12 @@ print_source(struct moment *m, const struct sym_place *p)
 
 	if (!p->file || sym_source_lines(p->file, from, p->line + SOURCE_AROUND,
 					 &m->c->arena, &lines, &n, NULL) < 0)
-		return;
+		return false;
 	for (size_t i = 0; i < n; i++)
 		printf("      %c %5d  %s\n",
 		       from + (int)i == p->line ? '>' : ' ', from + (int)i,
 		       lines[i]);
+	return n > 0;
 }
 
 static void
@@ -218,14 +220,12 @@ print_stack(struct moment *m)
 	if (symbols_backtrace(m->sym, &m->regs, FRAMES, a, &f, &n, NULL) < 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		printf("#%-3zu %#018" PRIx64 " %s%s\n", i, f[i].pc,
+		printf("#%-3zu 0x%016" PRIx64 " %s%s\n", i, f[i].pc,
 		       place_text(m, &f[i].place),
 		       f[i].signal_frame ? " <signal handler called>" : "");
-		/* Source of the innermost frame that has some. */
-		if (f[i].place.file && !shown) {
-			print_source(m, &f[i].place);
-			shown = true;
-		}
+		/* Source of the innermost frame that has it here. */
+		if (!shown)
+			shown = print_source(m, &f[i].place);
 	}
 }
 
@@ -233,7 +233,7 @@ static void
 print_insns(const struct moment *m, const struct sym_insn *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		printf("%s %#018" PRIx64 "  ",
+		printf("%s 0x%016" PRIx64 "  ",
 		       v[i].addr == m->regs.rip ? "=>" : "  ", v[i].addr);
 		for (uint8_t j = 0; j < 8; j++) {
 			if (j < v[i].len)

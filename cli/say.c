@@ -13,21 +13,33 @@
 #define FIRST_NS 500000000u
 #define AGAIN_NS 100000000u
 
+static void
+say_lines(const char *text)
+{
+	while (*text) {
+		size_t len;
+
+		text += strspn(text, " ");
+		len = strcspn(text, "\n");
+		fprintf(stderr, "  %.*s\n", (int)len, text);
+		text += len;
+		text += *text == '\n';
+	}
+}
+
+/* The code ends the first line; what a text of several lines has besides
+ * follows below it. */
 void
 say_error(const struct err *err)
 {
 	bool colour = text_coloured(stderr);
-	const char *hint = err->hint;
+	size_t first = strcspn(err->text, "\n");
 
-	fprintf(stderr, "%spastime:%s %s  [%s]\n", colour ? "\033[1;31m" : "",
-		colour ? "\033[0m" : "", err->text, err_name(err->code));
-	while (*hint) {
-		int len = (int)strcspn(hint, "\n");
-
-		fprintf(stderr, "  %.*s\n", len, hint);
-		hint += len;
-		hint += *hint == '\n';
-	}
+	fprintf(stderr, "%spastime:%s %.*s  [%s]\n", colour ? "\033[1;31m" : "",
+		colour ? "\033[0m" : "", (int)first, err->text,
+		err_name(err->code));
+	say_lines(err->text + first + (err->text[first] == '\n'));
+	say_lines(err->hint);
 }
 
 void
