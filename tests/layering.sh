@@ -62,6 +62,9 @@ FNR == 1 {
 	folder = FILENAME
 	sub("/.*", "", folder)
 	tested = ""
+	# A driver that joins recorder and replayer, as a command does.
+	if (FILENAME == "tools/rr_smoke.c")
+		folder = "cli"
 	if (FILENAME ~ "^tests/(unit|fuzz)/") {
 		tested = FILENAME
 		sub("^tests/[a-z]*/", "", tested)

@@ -1,28 +1,43 @@
 /*
- * rr-smoke [-dnqv] [-c N] COMMAND...: record a command into memory and
- * replay it at once with everything checked. The developers' short way round
- * the store.
+ * rr-smoke [-dnoqv] [-c N] [-s N] [-t N] COMMAND...: record a command into
+ * memory and replay it at once with everything checked. The developers' short
+ * way round the store.
  *
  *   -d   print the events      -n   record only
  *   -q   no summary            -v   print events while replaying
+ *   -o   catch both outputs, and compare what replay says was written
  *   -c N a checksum every N events (default 1000)
+ *   -s N then visit N events from end to end and back: each looks the same
+ *   -t N the whole thing N times
  *
- * Status: 0 replayed alike, 1 diverged, 2 error; the command's status is printed.
+ * Status: 0 replayed alike, 1 diverged, 2 error; the command's status is
+ * printed.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
 #include "event/format.h"
 #include "event/memlog.h"
 #include "recorder/recorder.h"
 #include "replayer/replayer.h"
+#include "replayer/target.h"
 #include "tracee/spawn.h"
 
 struct smoke {
-	bool dump, record_only, quiet, verbose;
+	bool dump, record_only, quiet, verbose, outputs;
 	uint64_t checksum_every;
+	unsigned seeks, times;
+	int out[3];  /* what stands in for descriptors 1 and 2 */
+	int real[3]; /* those, meanwhile */
+	struct buf heard[3];
+	uint64_t record_ns, replay_ns;
 };
 
 static int
@@ -60,6 +75,30 @@ dump(struct source *src, FILE *out)
 }
 
 static int
+redirect(struct smoke *o)
+{
+	for (int fd = 1; fd <= 2 && o->outputs; fd++) {
+		o->out[fd] = memfd_create("output", MFD_CLOEXEC);
+		o->real[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 900);
+		if (o->out[fd] < 0 || o->real[fd] < 0)
+			return -1;
+		/* A description with O_APPEND, as a shell's >> makes it. */
+		fcntl(o->out[fd], F_SETFL, O_APPEND);
+		dup2(o->out[fd], fd);
+	}
+	return 0;
+}
+
+static void
+restore(struct smoke *o)
+{
+	for (int fd = 1; fd <= 2 && o->outputs; fd++) {
+		dup2(o->real[fd], fd);
+		fd_close(&o->real[fd]);
+	}
+}
+
+static int
 record(const struct smoke *o, char **argv, struct memlog *m,
        struct record_result *res)
 {
@@ -88,16 +127,154 @@ record(const struct smoke *o, char **argv, struct memlog *m,
 	return 0;
 }
 
+static void
+hear(void *ctx, const struct event *ev, int fd, struct span bytes)
+{
+	struct smoke *o = ctx;
+
+	buf_put(&o->heard[fd], bytes.p, bytes.len);
+}
+
 static int
-replay(const struct smoke *o, struct memlog *m)
+compare_output(struct smoke *o, int fd)
+{
+	struct buf *got = &o->heard[fd], want = { 0 };
+	size_t at = 0;
+	int ret = 0;
+
+	lseek(o->out[fd], 0, SEEK_SET);
+	fd_read_all(o->out[fd], &want);
+	if (!o->quiet)
+		fd_write_all(fd, want.p, want.len);
+	if (!span_eq(buf_span(&want), buf_span(got))) {
+		while (at < want.len && at < got->len &&
+		       want.p[at] == got->p[at])
+			at++;
+		dprintf(2,
+			"rr-smoke: output %d differs at byte %zu (%zu bytes "
+			"recorded, %zu replayed)\n",
+			fd, at, want.len, got->len);
+		ret = -1;
+	}
+	buf_free(&want);
+	return ret;
+}
+
+/* A hash of all that can be seen: registers and writable memory of all tasks.
+ */
+static uint64_t
+add(uint64_t h, const void *p, size_t n)
+{
+	const uint8_t *b = p;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ b[i]) * 0x100000001b3u;
+	return h;
+}
+
+static uint64_t
+hash_memory(struct target *t, uint32_t task, struct arena *a, uint64_t h)
+{
+	static uint8_t page[65536];
+	struct target_map *maps;
+	size_t n;
+
+	if (t->opo->maps(t, task, a, &maps, &n, NULL) < 0)
+		return h;
+	for (size_t i = 0; i < n; i++) {
+		/* Large ones are mostly empty; their begin will do. */
+		uint64_t end = maps[i].start + (1u << 20);
+
+		if (!(maps[i].prot & PROT_WRITE))
+			continue;
+		if (end > maps[i].end)
+			end = maps[i].end;
+		for (uint64_t at = maps[i].start; at < end;
+		     at += sizeof(page)) {
+			int64_t got = t->opo->read(t, task, at, page,
+						   end - at < sizeof(page)
+							   ? end - at
+							   : sizeof(page));
+			if (got > 0)
+				h = add(h, page, (size_t)got);
+		}
+	}
+	return h;
+}
+
+static uint64_t
+hash_moment(struct replayer *r)
+{
+	struct target *t = replayer_target(r);
+	uint64_t h = 0xcbf29ce484222325u;
+	struct target_task *tasks;
+	struct arena a = { 0 };
+	size_t n;
+
+	if (t->opo->tasks(t, &a, &tasks, &n, NULL) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		struct regs regs;
+
+		if (t->opo->regs(t, tasks[i].task, &regs, NULL) < 0)
+			continue;
+		regs.orig_rax = 0;
+		h = add(h, &regs, sizeof(regs));
+		if (i == 0 || tasks[i].space != tasks[i - 1].space)
+			h = hash_memory(t, tasks[i].task, &a, h);
+	}
+	arena_free(&a);
+	return h;
+}
+
+static int
+visit(struct smoke *o, struct replayer *r, struct err *err)
+{
+	uint64_t last = replayer_seq(r), start = clock_now_ns();
+	unsigned n = o->seeks, seed = 42;
+	uint64_t *seq = mem_calloc(n, sizeof(*seq));
+	uint64_t *hash = mem_calloc(n, sizeof(*hash));
+	int ret = 0;
+
+	/* Forwards, leaving checkpoints; then backwards. */
+	for (unsigned i = 0; i < n; i++)
+		seq[i] = 1 + last * i / n +
+			 (uint64_t)rand_r(&seed) % (last / n + 1);
+	for (unsigned i = 0; ret == 0 && i < n; i++) {
+		if (seq[i] > last)
+			seq[i] = last;
+		ret = replayer_seek(r, seq[i], NULL, NULL, err);
+		hash[i] = hash_moment(r);
+	}
+	for (unsigned i = n; ret == 0 && i-- > 0;) {
+		ret = replayer_seek(r, seq[i], NULL, NULL, err);
+		if (ret == 0 && hash_moment(r) != hash[i])
+			ret = err_set(err, E_DIVERGED,
+				      "e%lu looks different the second time",
+				      seq[i]);
+	}
+	if (o->verbose)
+		dprintf(2, "rr-smoke: %u seeks, %zu checkpoints, %lu ms\n",
+			2 * n, replayer_checkpoints(r),
+			(clock_now_ns() - start) / 1000000);
+	mem_free(seq);
+	mem_free(hash);
+	return ret;
+}
+
+static int
+replay(struct smoke *o, struct memlog *m)
 {
 	const struct replay_opts ro = { .verify_memory = true,
-					.verify_output = true };
+					.verify_output = true,
+					.output = o->outputs ? hear : NULL,
+					.output_ctx = o };
 	struct err err = { 0 };
 	const struct divergence *d;
 	struct replayer *r;
 	int ret, status = 0;
 
+	o->replay_ns = clock_now_ns();
 	ret = replayer_open(&r, memlog_source(m), &ro, &err);
 	if (ret < 0)
 		return fail(&err, "opening the replay");
@@ -105,6 +282,9 @@ replay(const struct smoke *o, struct memlog *m)
 		if (o->verbose)
 			fprintf(stderr, "replayed %llu\n",
 				(unsigned long long)replayer_seq(r));
+	o->replay_ns = clock_now_ns() - o->replay_ns;
+	if (ret == 0 && o->seeks)
+		ret = visit(o, r, &err);
 	if (ret < 0) {
 		d = replayer_divergence(r);
 		if (d != NULL)
@@ -121,25 +301,58 @@ replay(const struct smoke *o, struct memlog *m)
 }
 
 static int
-run(const struct smoke *o, char **argv)
+compare_outputs(struct smoke *o)
+{
+	int ret = 0;
+
+	for (int fd = 1; fd <= 2 && o->outputs; fd++) {
+		if (compare_output(o, fd) < 0)
+			ret = 1;
+		fd_close(&o->out[fd]);
+		buf_free(&o->heard[fd]);
+	}
+	return ret;
+}
+
+static void
+report(const struct smoke *o, const struct record_result *res, int ret)
+{
+	if (o->quiet)
+		return;
+	fprintf(stderr,
+		"rr-smoke: status %#x, %lu events, %lu tasks, record %lu ms",
+		(unsigned)res->status, res->events, res->tasks,
+		o->record_ns / 1000000);
+	if (!o->record_only)
+		fprintf(stderr, ", replay %lu ms: %s", o->replay_ns / 1000000,
+			ret == 0 ? "replayed alike" : "FAILED");
+	fprintf(stderr, "\n%.*s", (int)res->notes.len,
+		(const char *)res->notes.p);
+}
+
+static int
+run(struct smoke *o, char **argv)
 {
 	struct record_result res = { 0 };
 	struct memlog *m = memlog_new();
-	int ret = record(o, argv, m, &res);
+	int ret, wrong;
 
+	if (redirect(o) < 0) {
+		perror("rr-smoke: cannot redirect outputs");
+		return 2;
+	}
+	o->record_ns = clock_now_ns();
+	ret = record(o, argv, m, &res);
+	o->record_ns = clock_now_ns() - o->record_ns;
+	restore(o);
 	if (ret == 0 && o->dump)
 		ret = dump(memlog_source(m), stderr);
-	if (ret == 0 && !o->quiet)
-		fprintf(stderr,
-			"rr-smoke: status %#x, %llu events, %llu tasks\n%.*s",
-			(unsigned)res.status, (unsigned long long)res.events,
-			(unsigned long long)res.tasks, (int)res.notes.len,
-			(const char *)res.notes.p);
 	if (ret == 0 && !o->record_only)
 		ret = replay(o, m);
-	if (!o->quiet && !o->record_only)
-		fprintf(stderr, "rr-smoke: %s\n",
-			ret == 0 ? "replayed alike" : "FAILED");
+	wrong = compare_outputs(o);
+	if (ret == 0 && !o->record_only)
+		ret = wrong;
+	report(o, &res, ret);
 	buf_free(&res.notes);
 	memlog_free(m);
 	return ret;
@@ -148,16 +361,19 @@ run(const struct smoke *o, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct smoke o = { .checksum_every = 1000 };
-	int c;
+	struct smoke o = { .checksum_every = 1000, .times = 1 };
+	int c, ret = 0;
 
-	while ((c = getopt(argc, argv, "+dnqvc:")) != -1) {
+	while ((c = getopt(argc, argv, "+dnoqvc:s:t:")) != -1) {
 		switch (c) {
 		case 'd':
 			o.dump = true;
 			break;
 		case 'n':
 			o.record_only = true;
+			break;
+		case 'o':
+			o.outputs = true;
 			break;
 		case 'q':
 			o.quiet = true;
@@ -168,13 +384,22 @@ main(int argc, char **argv)
 		case 'c':
 			o.checksum_every = strtoull(optarg, NULL, 0);
 			break;
+		case 's':
+			o.seeks = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		case 't':
+			o.times = (unsigned)strtoul(optarg, NULL, 0);
+			break;
 		default:
 			return 2;
 		}
 	}
 	if (optind == argc) {
-		fprintf(stderr, "usage: rr-smoke [-dnqv] [-c N] COMMAND...\n");
+		fprintf(stderr, "usage: rr-smoke [-dnoqv] [-c N] [-s N] [-t N] "
+				"COMMAND...\n");
 		return 2;
 	}
-	return run(&o, argv + optind);
+	for (unsigned i = 0; ret == 0 && i < o.times; i++)
+		ret = run(&o, argv + optind);
+	return ret;
 }
