@@ -29,24 +29,31 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-/* Make the call; its result must be the recorded one. */
 static int
-again(struct replayer *r, struct puppet *p, const struct event *ev, long nr,
-      const uint64_t args[6], int64_t expect, struct err *err)
+wrong_result(struct replayer *r, const struct event *ev, int64_t expect,
+	     int64_t res, struct err *err)
 {
 	char want[128], found[128];
-	int64_t res;
-	int ret;
 
-	ret = puppet_call(p, nr, args, &res, err);
-	if (ret < 0 || res == expect)
-		return ret;
 	snprintf(want, sizeof(want), "result 0x%lx of the call made again",
 		 (uint64_t)expect);
 	snprintf(found, sizeof(found), "0x%lx", (uint64_t)res);
 	return diverge(r, ev, err, want, found,
 		       "mappings differ from the recording, or this kernel "
 		       "treats the call differently");
+}
+
+/* Make the call; its result must be the recorded one. */
+static int
+again(struct replayer *r, struct puppet *p, const struct event *ev, long nr,
+      const uint64_t args[6], int64_t expect, struct err *err)
+{
+	int64_t res;
+	int ret = puppet_call(p, nr, args, &res, err);
+
+	if (ret < 0 || res == expect)
+		return ret;
+	return wrong_result(r, ev, expect, res, err);
 }
 
 static int
@@ -91,11 +98,56 @@ redo_brk(struct replayer *r, struct puppet *p, const struct event *ev,
 	return to < from ? again(r, p, ev, SYS_munmap, args, 0, err) : 0;
 }
 
+/*
+ * Replay may have several mappings where the recording had one (memory from
+ * before a checkpoint does not merge with what is mapped after it), and mremap
+ * wants one: move the pieces, then let the last one grow.
+ */
+static int
+mremap_pieces(struct replayer *r, struct puppet *p, const struct event *ev,
+	      struct err *err)
+{
+	uint64_t old = ev->args[0], new = (uint64_t)ev->ret;
+	uint64_t len = PAGE_UP(ev->args[1]), more = PAGE_UP(ev->args[2]);
+	uint64_t keep = len < more ? len : more;
+	uint64_t rest[6] = { old + keep, len - keep };
+	struct arena a = { 0 };
+	struct maps maps;
+	int ret;
+
+	ret = maps_read(p->pid, &a, &maps, err);
+	for (size_t i = 0; ret == 0 && i < maps.len; i++) {
+		const struct vma *v = &maps.v[i];
+		uint64_t from = v->start > old ? v->start : old;
+		uint64_t to = v->end < old + keep ? v->end : old + keep;
+		uint64_t args[6] = { from, to - from, to - from, 0, 0 };
+
+		if (from >= to)
+			continue;
+		if (to == old + keep)
+			args[2] += more - keep;
+		if (old != new) {
+			args[3] = MREMAP_MAYMOVE | MREMAP_FIXED |
+				  (ev->args[3] & MREMAP_DONTUNMAP);
+			args[4] = new + (from - old);
+		}
+		if (old != new || args[2] != args[1])
+			ret = again(r, p, ev, SYS_mremap, args,
+				    (int64_t)(new + (from - old)), err);
+	}
+	arena_free(&a);
+	if (ret == 0 && len > keep && !(ev->args[3] & MREMAP_DONTUNMAP))
+		ret = again(r, p, ev, SYS_munmap, rest, 0, err);
+	return ret;
+}
+
 static int
 redo_mremap(struct replayer *r, struct puppet *p, const struct event *ev,
 	    struct err *err)
 {
 	uint64_t args[6] = { ev->args[0], ev->args[1], ev->args[2] };
+	int64_t res;
+	int ret;
 
 	if (ev->ret < 0 && ev->ret > -4096)
 		return 0;
@@ -104,7 +156,12 @@ redo_mremap(struct replayer *r, struct puppet *p, const struct event *ev,
 			  (ev->args[3] & MREMAP_DONTUNMAP);
 		args[4] = (uint64_t)ev->ret;
 	}
-	return again(r, p, ev, SYS_mremap, args, ev->ret, err);
+	ret = puppet_call(p, SYS_mremap, args, &res, err);
+	if (ret < 0 || res == ev->ret)
+		return ret;
+	if (res == -EFAULT || res == -EINVAL)
+		return mremap_pieces(r, p, ev, err);
+	return wrong_result(r, ev, ev->ret, res, err);
 }
 
 /* Ranges that a fork does not copy: a checkpoint must lift that. */

@@ -221,6 +221,16 @@ map_name(struct replayer *r, const struct space *s, const struct vma *v,
 	return strcmp(v->name, "[vsyscall]") == 0 ? "[vsyscall]" : "";
 }
 
+/* What a copy of a world divides is one mapping to those who look at it. */
+static bool
+continues(const struct target_map *a, const struct target_map *b)
+{
+	return a->end == b->start && a->prot == b->prot &&
+	       a->flags == b->flags && a->file == b->file &&
+	       strcmp(a->name, b->name) == 0 &&
+	       (a->file == 0 || a->offset + (a->end - a->start) == b->offset);
+}
+
 static int
 target_maps(struct target *t, uint32_t task, struct arena *a,
 	    struct target_map **out, size_t *n, struct err *err)
@@ -229,6 +239,7 @@ target_maps(struct target *t, uint32_t task, struct arena *a,
 	const struct maps *maps;
 	struct target_map *v;
 	struct puppet *p;
+	size_t len = 0;
 	int ret = find_puppet(r, task, &p, err);
 
 	if (ret == 0)
@@ -238,18 +249,21 @@ target_maps(struct target *t, uint32_t task, struct arena *a,
 	v = arena_alloc(a, (maps->len + 1) * sizeof(*v));
 	for (size_t i = 0; i < maps->len; i++) {
 		const struct vma *m = &maps->v[i];
+		struct target_map one = { .start = m->start,
+					  .end = m->end,
+					  .prot = m->prot,
+					  .flags = m->shared ? MAP_SHARED
+							     : MAP_PRIVATE,
+					  .offset = m->offset };
 
-		v[i] = (struct target_map){ .start = m->start,
-					    .end = m->end,
-					    .prot = m->prot,
-					    .flags = m->shared ? MAP_SHARED
-							       : MAP_PRIVATE,
-					    .offset = m->offset };
-		v[i].name =
-			arena_strdup(a, map_name(r, p->space, m, &v[i].file));
+		one.name = arena_strdup(a, map_name(r, p->space, m, &one.file));
+		if (len > 0 && continues(&v[len - 1], &one))
+			v[len - 1].end = one.end;
+		else
+			v[len++] = one;
 	}
 	*out = v;
-	*n = maps->len;
+	*n = len;
 	return 0;
 }
 

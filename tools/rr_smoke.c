@@ -172,32 +172,39 @@ add(uint64_t h, const void *p, size_t n)
 	return h;
 }
 
+#define PAGE 4096u
+#define HASHED_MAX (64u << 20) /* larger mappings are mostly empty */
+
+/* By pages and addresses: how mappings are divided does not matter. */
+static uint64_t
+hash_map(struct target *t, uint32_t task, const struct target_map *m,
+	 uint64_t h)
+{
+	static const uint8_t zero[PAGE];
+	static uint8_t page[PAGE];
+
+	for (uint64_t at = m->start; at < m->end; at += PAGE) {
+		if (t->ops->read(t, task, at, page, PAGE) != PAGE ||
+		    memcmp(page, zero, PAGE) == 0)
+			continue;
+		h = add(h, &at, sizeof(at));
+		h = add(h, page, PAGE);
+	}
+	return h;
+}
+
 static uint64_t
 hash_memory(struct target *t, uint32_t task, struct arena *a, uint64_t h)
 {
-	static uint8_t page[65536];
 	struct target_map *maps;
 	size_t n;
 
-	if (t->opo->maps(t, task, a, &maps, &n, NULL) < 0)
+	if (t->ops->maps(t, task, a, &maps, &n, NULL) < 0)
 		return h;
 	for (size_t i = 0; i < n; i++) {
-		/* Large ones are mostly empty; their begin will do. */
-		uint64_t end = maps[i].start + (1u << 20);
-
-		if (!(maps[i].prot & PROT_WRITE))
-			continue;
-		if (end > maps[i].end)
-			end = maps[i].end;
-		for (uint64_t at = maps[i].start; at < end;
-		     at += sizeof(page)) {
-			int64_t got = t->opo->read(t, task, at, page,
-						   end - at < sizeof(page)
-							   ? end - at
-							   : sizeof(page));
-			if (got > 0)
-				h = add(h, page, (size_t)got);
-		}
+		if ((maps[i].prot & PROT_WRITE) &&
+		    maps[i].end - maps[i].start <= HASHED_MAX)
+			h = hash_map(t, task, &maps[i], h);
 	}
 	return h;
 }
@@ -211,12 +218,12 @@ hash_moment(struct replayer *r)
 	struct arena a = { 0 };
 	size_t n;
 
-	if (t->opo->tasks(t, &a, &tasks, &n, NULL) < 0)
+	if (t->ops->tasks(t, &a, &tasks, &n, NULL) < 0)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		struct regs regs;
 
-		if (t->opo->regs(t, tasks[i].task, &regs, NULL) < 0)
+		if (t->ops->regs(t, tasks[i].task, &regs, NULL) < 0)
 			continue;
 		regs.orig_rax = 0;
 		h = add(h, &regs, sizeof(regs));
