@@ -419,6 +419,22 @@ is_last(const struct task *t)
 	return true;
 }
 
+/* The memory that a process leaves behind; when it was killed replay does
+ * not come to the same place in its computation. */
+static int
+last_sum(struct recorder *r, struct task *t, struct err *err)
+{
+	const struct process *p = t->proc;
+
+	if (p->space->refs > 1 || r->opts.checksum_every == 0 ||
+	    t->stop.kind != STOP_EXIT || WIFSIGNALED(p->status))
+		return 0;
+	for (size_t i = 0; i < p->tasks.len; i++)
+		if (p->tasks.v[i] != t)
+			wait_gone(p->tasks.v[i]->tid);
+	return sum_event(r, t, err);
+}
+
 static int
 put_death(struct recorder *r, struct task *t, struct err *err)
 {
@@ -433,12 +449,8 @@ put_death(struct recorder *r, struct task *t, struct err *err)
 	} else if (!p->exiting && t->tid == p->tgid) {
 		p->status = t->status;
 	}
-	if (last && p->space->refs == 1 && r->opts.checksum_every != 0 &&
-	    t->stop.kind == STOP_EXIT) {
-		for (size_t i = 0; i < p->tasks.len; i++)
-			if (p->tasks.v[i] != t)
-				wait_gone(p->tasks.v[i]->tid);
-		ret = sum_event(r, t, err);
+	if (last) {
+		ret = last_sum(r, t, err);
 		if (ret < 0)
 			return ret;
 	}
