@@ -90,9 +90,13 @@ const struct flag_name flags_fanotify_mark[] = {
 	{ 0x100, "FAN_MARK_FILESYSTEM" }, { 0x200, "FAN_MARK_EVICTABLE" },
 	{ 0x400, "FAN_MARK_IGNORE" }, END
 };
+const struct flag_name flags_fd[] = { { 1, "FD_CLOEXEC" }, END };
 const struct flag_name flags_flock[] = {
 	{ 1, "LOCK_SH" }, { 2, "LOCK_EX" }, { 4, "LOCK_NB" }, { 8, "LOCK_UN" },
 	END
+};
+const struct flag_name flags_flock_type[] = {
+	{ 0, "F_RDLCK" }, { 1, "F_WRLCK" }, { 2, "F_UNLCK" }, END
 };
 const struct flag_name flags_fsmount[] = { { 1, "FSMOUNT_CLOEXEC" }, END };
 const struct flag_name flags_fsopen[] = { { 1, "FSOPEN_CLOEXEC" }, END };
@@ -240,6 +244,10 @@ const struct flag_name flags_open_tree[] = {
 };
 const struct flag_name flags_pidfd[] = {
 	{ 0200, "PIDFD_THREAD" }, { 04000, "PIDFD_NONBLOCK" }, END
+};
+const struct flag_name flags_pipe[] = {
+	{ 0200, "O_NOTIFICATION_PIPE" }, { 04000, "O_NONBLOCK" },
+	{ 040000, "O_DIRECT" }, { 02000000, "O_CLOEXEC" }, END
 };
 const struct flag_name flags_poll[] = {
 	{ 1, "POLLIN" }, { 2, "POLLPRI" }, { 4, "POLLOUT" }, { 8, "POLLERR" },

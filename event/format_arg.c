@@ -7,8 +7,6 @@
 #include "event/sys_entry.h"
 
 #define AT_FDCWD_ -100
-#define FUTEX_PRIVATE_ 0x80u
-#define FUTEX_CLOCK_REALTIME_ 0x100u
 
 void
 fmt_init(struct fmt *f, const struct event *ev, const struct format_opts *o,
@@ -125,6 +123,7 @@ fmt_flags(struct fmt *f, const struct flag_name *list, uint64_t v)
 struct span
 fmt_mem(const struct event *ev, uint64_t addr, uint64_t len)
 {
+	static const uint8_t zeros[4096];
 	struct item_reader ir;
 	struct item it;
 
@@ -132,19 +131,24 @@ fmt_mem(const struct event *ev, uint64_t addr, uint64_t len)
 	while (item_next(&ir, &it, NULL) > 0) {
 		uint64_t skip = addr - it.addr;
 
-		if (it.kind != ITEM_MEM || addr < it.addr || skip >= it.len)
+		if ((it.kind != ITEM_MEM && it.kind != ITEM_ZERO) ||
+		    addr < it.addr || skip >= it.len)
 			continue;
 		if (len > it.len - skip)
 			len = it.len - skip;
-		return span_of(it.bytes.p + skip, (size_t)len);
+		if (it.kind == ITEM_MEM)
+			return span_of(it.bytes.p + skip, (size_t)len);
+		return span_of(zeros, len < sizeof(zeros) ? (size_t)len
+							  : sizeof(zeros));
 	}
 	return (struct span){ 0 };
 }
 
 /* Bytes of argument i that are known: what it wrote, else what went in. */
-static struct span
-arg_bytes(const struct event *ev, const struct sys_arg *a, unsigned i)
+struct span
+fmt_arg_bytes(const struct event *ev, unsigned i)
 {
+	const struct sys_arg *a = &sys_desc(ev->call)->args[i];
 	struct span s = { 0 };
 	struct item it;
 	uint64_t len = UINT64_MAX;
@@ -161,11 +165,11 @@ arg_bytes(const struct event *ev, const struct sys_arg *a, unsigned i)
 }
 
 static bool
-arg_known(const struct event *ev, const struct sys_arg *a, unsigned i)
+arg_known(const struct event *ev, unsigned i)
 {
 	struct item it;
 
-	return arg_bytes(ev, a, i).len > 0 ||
+	return fmt_arg_bytes(ev, i).len > 0 ||
 	       item_find(ev->payload, ITEM_IN, i, &it);
 }
 
@@ -173,11 +177,11 @@ arg_known(const struct event *ev, const struct sys_arg *a, unsigned i)
 static void
 arg_string(struct fmt *f, const struct sys_arg *a, unsigned i)
 {
-	struct span s = arg_bytes(f->ev, a, i);
+	struct span s = fmt_arg_bytes(f->ev, i);
 	const uint8_t *nul = s.len ? memchr(s.p, '\0', s.len) : NULL;
 	struct item it;
 
-	if (!arg_known(f->ev, a, i)) {
+	if (!arg_known(f->ev, i)) {
 		if (item_find(f->ev->payload, ITEM_IN_BLOB, i, &it))
 			buf_printf(f->out, "<%" PRIu64 " bytes>", it.len);
 		else
@@ -186,14 +190,20 @@ arg_string(struct fmt *f, const struct sys_arg *a, unsigned i)
 	}
 	if (nul)
 		s.len = (size_t)(nul - s.p);
-	fmt_quote(f, s);
+	if (a->type == ARG_PATH) { /* paths are shown whole */
+		buf_str(f->out, "\"");
+		buf_escape(f->out, s);
+		buf_str(f->out, "\"");
+	} else {
+		fmt_quote(f, s);
+	}
 }
 
 /* A buffer; large contents are in blobs, which the formatter cannot read. */
 static void
 arg_buffer(struct fmt *f, const struct sys_arg *a, unsigned i)
 {
-	struct span s = arg_bytes(f->ev, a, i);
+	struct span s = fmt_arg_bytes(f->ev, i);
 	struct item_reader ir;
 	struct item it;
 
@@ -204,6 +214,11 @@ arg_buffer(struct fmt *f, const struct sys_arg *a, unsigned i)
 		if (a->len_from == LEN_RET && a->len_k == 1 && s.len > ret)
 			s.len = (size_t)ret;
 		fmt_quote(f, s);
+		return;
+	}
+	if (f->ev->ret == 0 && a->len_from == LEN_RET &&
+	    f->ev->kind != EV_enter && f->ev->args[i]) {
+		buf_str(f->out, "\"\"");
 		return;
 	}
 	item_reader_init(&ir, f->ev->payload);
@@ -279,66 +294,6 @@ arg_message(struct fmt *f, const struct sys_arg *a, unsigned i)
 	buf_str(f->out, "}");
 }
 
-/* Which bits an ioctl request without a name is made of. */
-static void
-ioctl_text(struct fmt *f, uint32_t r)
-{
-	static const char *const dir[] = { "_IO", "_IOW", "_IOR", "_IOWR" };
-
-	if (r > 0xffff)
-		buf_printf(f->out, "%s(%#x, %#x, %u)", dir[r >> 30],
-			   r >> 8 & 0xff, r & 0xff, IOC_SIZE(r));
-	else
-		fmt_hex(f, r);
-}
-
-/* The operation of calls that are many in one. */
-static void
-arg_subop(struct fmt *f, unsigned i)
-{
-	struct sys_call c = { .nr = f->ev->call };
-	const char *name;
-
-	memcpy(c.args, f->ev->args, sizeof(c.args));
-	name = sys_subop_name(&c);
-	if (name)
-		buf_str(f->out, name);
-	else if (c.nr == SYS_ioctl)
-		ioctl_text(f, (uint32_t)c.args[i]);
-	else
-		fmt_hex(f, (uint32_t)c.args[i]);
-	if (c.nr == SYS_futex && (c.args[i] & FUTEX_PRIVATE_))
-		buf_str(f->out, "|FUTEX_PRIVATE_FLAG");
-	if (c.nr == SYS_futex && (c.args[i] & FUTEX_CLOCK_REALTIME_))
-		buf_str(f->out, "|FUTEX_CLOCK_REALTIME");
-}
-
-static bool
-arg_sockopt(struct fmt *f, unsigned i)
-{
-	const int nr = f->ev->call;
-	const uint64_t v = (uint32_t)f->ev->args[i];
-
-	if (i != 2 || (nr != SYS_setsockopt && nr != SYS_getsockopt))
-		return false;
-	switch ((uint32_t)f->ev->args[1]) {
-	case 0:
-		fmt_enum(f, flags_sockopt_ip, v);
-		return true;
-	case 1:
-		fmt_enum(f, flags_sockopt, v);
-		return true;
-	case 6:
-		fmt_enum(f, flags_sockopt_tcp, v);
-		return true;
-	case 41:
-		fmt_enum(f, flags_sockopt_ip6, v);
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* CPU clocks of processes and threads, and clocks of descriptors. */
 static void
 arg_clock(struct fmt *f, int32_t clock)
@@ -407,11 +362,7 @@ fmt_arg(struct fmt *f, unsigned i)
 	const struct sys_arg *a = &sys_desc(ev->call)->args[i];
 	struct span s;
 
-	if ((int)i == sys_subop_arg(ev->call)) {
-		arg_subop(f, i);
-		return;
-	}
-	if (arg_sockopt(f, i) || arg_number(f, a, ev->args[i]))
+	if (fmt_special_arg(f, i) || arg_number(f, a, ev->args[i]))
 		return;
 	switch ((enum arg_type)a->type) {
 	case ARG_PATH:
@@ -434,7 +385,7 @@ fmt_arg(struct fmt *f, unsigned i)
 	default:
 		break;
 	}
-	s = arg_bytes(ev, a, i);
+	s = fmt_arg_bytes(ev, i);
 	if (s.len && ev->call == SYS_prctl && i == 1) /* PR_SET_NAME */
 		arg_string(f, a, i);
 	else if (s.len == 0 || !fmt_struct(f, a->type, s, ev->call, i)) {
@@ -443,43 +394,6 @@ fmt_arg(struct fmt *f, unsigned i)
 		else
 			fmt_pointer(f, ev->args[i]);
 	}
-}
-
-unsigned
-fmt_nargs(const struct event *ev)
-{
-	const struct sys_desc *d = sys_desc(ev->call);
-	unsigned n = d->nargs;
-	struct sys_call c = { .nr = ev->call };
-	const char *op;
-
-	memcpy(c.args, ev->args, sizeof(c.args));
-	op = sys_subop_name(&c);
-	switch (ev->call) {
-	case SYS_open:
-	case SYS_openat: /* a mode only for what may be made */
-		if (!(ev->args[n - 2] & (0100 | 020000000)))
-			n--;
-		break;
-	case SYS_futex:
-		if (op && strncmp(op, "FUTEX_WAKE", 10) == 0 && c.args[1] != 5)
-			n = strcmp(op, "FUTEX_WAKE_OP") == 0 ? 6 : 3;
-		else if (op && strcmp(op, "FUTEX_WAIT") == 0)
-			n = 4;
-		break;
-	case SYS_prctl:
-	case SYS_keyctl: /* their trailing arguments are padding */
-		while (n > 2 && ev->args[n - 1] == 0)
-			n--;
-		break;
-	case SYS_mremap: /* the new address counts with MREMAP_FIXED */
-		if (!(ev->args[3] & 6))
-			n--;
-		break;
-	default:
-		break;
-	}
-	return n;
 }
 
 void
@@ -512,6 +426,8 @@ fmt_result(struct fmt *f)
 
 		buf_printf(f->out, "-1 %s (%s)", errno_name((int)-ev->ret),
 			   text ? text : "unknown error");
+	} else if (fmt_special_result(f)) {
+		/* done */
 	} else if (d->flags & SYSF_RET_HEX) {
 		fmt_hex(f, (uint64_t)ev->ret);
 	} else if (d->flags & SYSF_RET_FD) {

@@ -38,6 +38,12 @@ bool fmt_struct(struct fmt *f, unsigned type, struct span bytes, int nr,
 void fmt_siginfo(struct fmt *f, struct span bytes);
 void fmt_sockaddr(struct fmt *f, struct span bytes);
 
+/* Bytes of argument i that are known: what it wrote, else what went in. */
+struct span fmt_arg_bytes(const struct event *ev, unsigned i);
+/* What some calls have of their own, format_special.c: false = nothing. */
+bool fmt_special_arg(struct fmt *f, unsigned i);
+bool fmt_special_result(struct fmt *f);
+
 /* Argument i of a call; "name(a, b) = r" of the whole. */
 void fmt_arg(struct fmt *f, unsigned i);
 unsigned fmt_nargs(const struct event *ev); /* those worth showing */

@@ -1,4 +1,5 @@
 /* Structures in the memory of calls, as text: the kernel's layouts. */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -68,11 +69,13 @@ fmt_status(struct fmt *f, int status)
 static void
 inet6(struct fmt *f, struct span a)
 {
-	buf_str(f->out, "[");
-	for (size_t i = 0; i < 16; i += 2)
-		buf_printf(f->out, "%s%x", i ? ":" : "",
-			   __builtin_bswap16(u16(a, i)));
-	buf_str(f->out, "]");
+	char text[INET6_ADDRSTRLEN];
+	uint8_t addr[16] = { 0 };
+
+	if (a.len > 0)
+		memcpy(addr, a.p, a.len);
+	buf_printf(f->out, "[%s]",
+		   inet_ntop(AF_INET6, addr, text, sizeof(text)));
 }
 
 void

@@ -681,7 +681,7 @@ static const struct sys_desc table[SYS_MAX] = {
 	ROW(292, dup3, "file", RUN, MAYBE, F(FD_NEW | SYSF_SEND),
 	    ARGS(FD(oldfd), FD(newfd), FLAGS(flags, dup3))),
 	ROW(293, pipe2, "file", RUN, NEVER, F(SYSF_FD),
-	    ARGS(OUT_N(pipefd, FDPAIR, 8), FLAGS(flags, open))),
+	    ARGS(OUT_N(pipefd, FDPAIR, 8), FLAGS(flags, pipe))),
 	ROW(294, inotify_init1, "file", RUN, NEVER, F(FD_NEW),
 	    ARGS(FLAGS(flags, inotify))),
 	ROW(295, preadv, "file", RUN, MAYBE,

@@ -134,8 +134,11 @@ put_inputs(struct recorder *r, struct task *t, struct err *err)
 		uint8_t *p;
 		ssize_t got;
 
-		if (in->len == 0)
+		if (in->len == 0) { /* an empty string, as for AT_EMPTY_PATH */
+			item_put_bytes(&r->items, ITEM_IN, (uint64_t)in->arg,
+				       (struct span){ 0 });
 			continue;
+		}
 		p = arena_alloc(&r->arena, in->len);
 		got = scratch_read(t, in->addr, p, in->len);
 		if (got <= 0)

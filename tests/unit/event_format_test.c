@@ -129,6 +129,9 @@ Test(event_format, data_is_cut_and_escaped)
 	line_is("read(0, 0x2004, 100) = -1 EAGAIN (Resource temporarily "
 		"unavailable)");
 	setup();
+	call(SYS_read, 0, 3, U(0), U(0x2004), U(100));
+	line_is("read(0, \"\", 100) = 0");
+	setup();
 	call(SYS_read, 300000, 3, U(0), U(0x2000), U(300000));
 	struct blob_id ids[2] = { 0 };
 	item_put_blobs(&payload, ITEM_MEM_BLOB, 0x2000, 300000, ids, 2);
@@ -179,7 +182,7 @@ Test(event_format, structures)
 	setup();
 	call(SYS_pipe2, 0, 2, U(0x1000), U(02000000));
 	item_put_mem(&payload, 0x1000, span_of("\x03\0\0\0\x05\0\0\0", 8));
-	line_is("pipe2([3, 5</etc/h\\nosts>], O_RDONLY|O_CLOEXEC) = 0");
+	line_is("pipe2([3, 5</etc/h\\nosts>], O_CLOEXEC) = 0");
 	setup();
 	call(SYS_wait4, 42, 4, U(-1), U(0x1000), U(1), U(0));
 	item_put_mem(&payload, 0x1000, span_of("\x00\x03\0\0", 4));
@@ -201,7 +204,34 @@ Test(event_format, operations_of_calls_that_are_many)
 	ev.flags = 0;
 	line_is("ioctl(0, _IOW(0x7a, 0x1, 24), 0x1000) = -25");
 	call(SYS_fcntl, 0, 3, U(3), U(2), U(1));
-	line_is("fcntl(3, F_SETFD, 0x1) = 0");
+	line_is("fcntl(3, F_SETFD, FD_CLOEXEC) = 0");
+	call(SYS_fcntl, 0x8002, 3, U(3), U(3), U(77));
+	line_is("fcntl(3, F_GETFL) = 0x8002 (O_RDWR|O_LARGEFILE)");
+	call(SYS_fcntl, 5, 3, U(3), U(0x406), U(4));
+	line_is("fcntl(3, F_DUPFD_CLOEXEC, 4) = 5</etc/h\\nosts>");
+	call(SYS_fcntl, 0, 3, U(3), U(7), U(0x1000));
+	item_put_bytes(&payload, ITEM_IN, 2,
+		       span_of("\x01\0\0\0\0\0\0\0\x0a\0\0\0\0\0\0\0\x05\0\0\0"
+			       "\0\0\0\0\0\0\0\0\0\0\0\0",
+			       32));
+	line_is("fcntl(3, F_SETLKW, {l_type=F_WRLCK, l_whence=SEEK_SET, "
+		"l_start=10, l_len=5}) = 0");
+	setup();
+	call(SYS_ioctl, 0, 3, U(0), U(0x5413), U(0x1000));
+	item_put_mem(&payload, 0x1000, span_of("\x18\0\x50\0\0\0\0\0", 8));
+	line_is("ioctl(0, TIOCGWINSZ, {ws_row=24, ws_col=80}) = 0");
+	setup();
+	call(SYS_ioctl, 0, 3, U(0), U(0x541b), U(0x1000));
+	item_put_zero(&payload, 0x1000, 4);
+	line_is("ioctl(0, FIONREAD, [0]) = 0");
+	setup();
+	call(SYS_getdents64, 48, 3, U(3), U(0x1000), U(100));
+	item_put_mem(&payload, 0x1000,
+		     span_of("\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x18\0\4.\0zzz"
+			     "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x18\0\4ab\0zz",
+			     48));
+	line_is("getdents64(3, [\".\", \"ab\"], 100) = 48");
+	setup();
 	call(SYS_setsockopt, 0, 5, U(3), U(6), U(1), U(0x1000), U(4));
 	item_put_bytes(&payload, ITEM_IN, 3, span_of("\x01\0\0\0", 4));
 	line_is("setsockopt(3, IPPROTO_TCP, TCP_NODELAY, [1], 4) = 0");
