@@ -1,0 +1,294 @@
+/* Files mapped by this process, captured as a recorder would. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "event/memlog.h"
+#include "recorder/files.h"
+
+#define PAGE 4096u
+#define MB (1u << 20)
+
+static struct recorder rec;
+static struct task task;
+static struct memlog *tape;
+static char dir[] = "/tmp/pt-files.XXXXXX";
+
+static void
+setup(void)
+{
+	tape = memlog_new();
+	rec.sink = memlog_sink(tape);
+	task.tid = getpid();
+	task.number = 1;
+	cr_assert_not_null(mkdtemp(dir));
+	cr_assert_eq(files_init(&rec, NULL), 0);
+}
+
+static void
+teardown(void)
+{
+	char *cmd = mem_printf("rm -r %s", dir);
+
+	files_release(&rec);
+	buf_free(&rec.items);
+	memlog_free(tape);
+	cr_assert_eq(system(cmd), 0);
+	mem_free(cmd);
+}
+
+TestSuite(recorder_files, .init = setup, .fini = teardown);
+
+/* A file of n bytes, each the number of its page times k. */
+static int
+make(const char *name, size_t n, unsigned k)
+{
+	char *path = mem_printf("%s/%s", dir, name);
+	uint8_t *p = mem_alloc(n);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)(i / PAGE * k);
+	cr_assert_eq(fd_write_all(fd, p, n), 0);
+	mem_free(p);
+	mem_free(path);
+	return fd;
+}
+
+/* Until its times can be told from those of a later change. */
+static void
+grow_old(int fd)
+{
+	struct stat st;
+	uint64_t then;
+
+	fstat(fd, &st);
+	then = (uint64_t)st.st_ctim.tv_sec * 1000000000u +
+	       (uint64_t)st.st_ctim.tv_nsec;
+	while (clock_real_ns() < then + 50000000u)
+		usleep(1000);
+}
+
+static uint64_t
+capture(int fd, size_t offset, size_t len, int flags)
+{
+	int prot = flags & MAP_SHARED ? PROT_READ | PROT_WRITE : PROT_READ;
+	uint8_t *p = mmap(NULL, len, prot, flags, fd, (off_t)offset);
+	uint64_t file = 99;
+	struct err err = { 0 };
+
+	cr_assert_neq(p, MAP_FAILED);
+	cr_assert_eq(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, len,
+				   offset, (uint32_t)prot,
+				   (flags & MAP_SHARED) != 0, &file, &err),
+		     0, "%s", err.text);
+	munmap(p, len);
+	return file;
+}
+
+/* The last file event, which must be the count-th. */
+static void
+last(uint64_t count, struct file_rec *out, struct buf *bytes)
+{
+	struct source *s = memlog_source(tape);
+	const struct blob_id *ids;
+	const char *path;
+	struct event ev;
+	struct item it;
+	size_t n;
+
+	cr_assert_eq(rec.seq, count);
+	cr_assert_eq(rec.sink->ops->flush(rec.sink, NULL), 0);
+	cr_assert_eq(source_seek(s, count, NULL), 0);
+	cr_assert_eq(source_next(s, &ev, NULL), 1);
+	cr_assert_eq(ev.kind, EV_file);
+	cr_assert(item_find(ev.payload, ITEM_FILE, UINT64_MAX, &it));
+	cr_assert_eq(item_get_file(&it, out, &path, &ids, &n, NULL), 0);
+	cr_assert_eq(out->number, ev.args[0]);
+	buf_clear(bytes);
+	for (size_t i = 0; i < n; i++)
+		cr_assert_eq(source_blob(s, &ids[i], bytes, NULL), 0);
+}
+
+Test(recorder_files, of_data_the_mapped_range_is_kept)
+{
+	int fd = make("data", MB, 1);
+	struct buf bytes = { 0 };
+	struct file_rec f;
+
+	grow_old(fd);
+	cr_assert_eq(capture(fd, 300 * 1024, 2 * PAGE, MAP_PRIVATE), 1u);
+	last(1, &f, &bytes);
+	cr_assert_eq(f.whole, 0u);
+	cr_assert_eq(f.size, MB);
+	cr_assert_eq(f.from, BLOB_PIECE);
+	cr_assert_eq(bytes.len, BLOB_PIECE);
+	cr_assert_eq(bytes.p[0], BLOB_PIECE / PAGE);
+	cr_assert_eq(bytes.p[300 * 1024 - BLOB_PIECE], 75);
+	buf_free(&bytes);
+	fd_close(&fd);
+}
+
+Test(recorder_files, the_same_version_is_kept_once)
+{
+	int fd = make("data", MB, 1);
+	struct buf bytes = { 0 };
+	struct file_rec f;
+
+	grow_old(fd);
+	cr_assert_eq(capture(fd, 0, PAGE, MAP_PRIVATE), 1u);
+	cr_assert_eq(capture(fd, PAGE, 4 * PAGE, MAP_PRIVATE), 1u);
+	cr_assert_eq(rec.seq, 1u);
+	/* Another part of it has not been seen yet. */
+	cr_assert_eq(capture(fd, 0, MB, MAP_PRIVATE), 2u);
+	last(2, &f, &bytes);
+	cr_assert_eq(bytes.len, MB);
+	cr_assert_eq(capture(fd, 512 * 1024, PAGE, MAP_PRIVATE), 2u);
+	buf_free(&bytes);
+	fd_close(&fd);
+}
+
+Test(recorder_files, a_changed_file_gets_a_new_number)
+{
+	int fd = make("data", 2 * PAGE, 1);
+	struct buf bytes = { 0 };
+	struct file_rec f;
+
+	grow_old(fd);
+	cr_assert_eq(capture(fd, 0, 2 * PAGE, MAP_PRIVATE), 1u);
+	cr_assert_eq(fd_pwrite_all(fd, "x", 1, 0), 0);
+	cr_assert_eq(capture(fd, 0, 2 * PAGE, MAP_PRIVATE), 2u);
+	last(2, &f, &bytes);
+	cr_assert_eq(bytes.p[0], 'x');
+	buf_free(&bytes);
+	fd_close(&fd);
+}
+
+/* Captured in the same tick as it was written: a second change in that tick
+ * leaves the times as they are. */
+Test(recorder_files, a_fresh_file_is_not_trusted)
+{
+	int fd = make("data", PAGE, 1);
+	struct timespec t[2];
+	struct buf bytes = { 0 };
+	struct file_rec f;
+	struct stat st;
+
+	fstat(fd, &st);
+	cr_assert_eq(capture(fd, 0, PAGE, MAP_PRIVATE), 1u);
+	cr_assert_eq(fd_pwrite_all(fd, "y", 1, 0), 0);
+	t[0] = st.st_atim;
+	t[1] = st.st_mtim;
+	futimens(fd, t);
+	cr_assert_eq(capture(fd, 0, PAGE, MAP_PRIVATE), 2u);
+	last(2, &f, &bytes);
+	cr_assert_eq(bytes.p[0], 'y');
+	buf_free(&bytes);
+	fd_close(&fd);
+}
+
+Test(recorder_files, what_a_shared_mapping_writes_has_no_times)
+{
+	int fd = make("data", PAGE, 1);
+	struct buf bytes = { 0 };
+	struct file_rec f;
+	uint8_t *p;
+
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	p[0] = 1;
+	grow_old(fd);
+	cr_assert_eq(capture(fd, 0, PAGE, MAP_SHARED), 1u);
+	p[0] = 2; /* the page is dirty already: no new mtime */
+	cr_assert_eq(capture(fd, 0, PAGE, MAP_SHARED), 2u);
+	last(2, &f, &bytes);
+	cr_assert_eq(bytes.p[0], 2);
+	p[0] = 3;
+	cr_assert_eq(capture(fd, 0, PAGE, MAP_PRIVATE), 3u);
+	last(3, &f, &bytes);
+	cr_assert_eq(bytes.p[0], 3);
+	munmap(p, PAGE);
+	buf_free(&bytes);
+	fd_close(&fd);
+}
+
+Test(recorder_files, executables_are_kept_whole)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct buf bytes = { 0 }, want = { 0 };
+	struct file_rec f;
+
+	cr_assert_eq(capture(fd, 0, PAGE, MAP_PRIVATE), 1u);
+	last(1, &f, &bytes);
+	cr_assert_eq(f.whole, 1u);
+	cr_assert_eq(fd_read_file("/proc/self/exe", &want), 0);
+	cr_assert(span_eq(buf_span(&bytes), buf_span(&want)));
+	buf_free(&bytes);
+	buf_free(&want);
+	fd_close(&fd);
+}
+
+Test(recorder_files, a_file_without_a_name_is_found)
+{
+	int fd = make("gone", PAGE, 1);
+	struct buf bytes = { 0 };
+	struct file_rec f;
+	char *path = mem_printf("%s/gone", dir);
+
+	unlink(path);
+	grow_old(fd);
+	cr_assert_eq(capture(fd, 0, PAGE, MAP_PRIVATE), 1u);
+	last(1, &f, &bytes);
+	cr_assert_eq(bytes.len, PAGE);
+	mem_free(path);
+	buf_free(&bytes);
+	fd_close(&fd);
+}
+
+Test(recorder_files, a_mapping_may_reach_beyond_the_end)
+{
+	int fd = make("short", 100, 1);
+	struct buf bytes = { 0 };
+	struct file_rec f;
+
+	grow_old(fd);
+	cr_assert_eq(capture(fd, 0, 4 * PAGE, MAP_PRIVATE), 1u);
+	last(1, &f, &bytes);
+	cr_assert_eq(bytes.len, 100u);
+	cr_assert_eq(capture(fd, MB, PAGE, MAP_PRIVATE), 1u);
+	buf_free(&bytes);
+	fd_close(&fd);
+}
+
+Test(recorder_files, what_is_no_file_has_no_number)
+{
+	uint64_t file = 99;
+	void *p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
+
+	cr_assert_eq(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, PAGE,
+				   0, PROT_READ, false, &file, NULL),
+		     0);
+	cr_assert_eq(file, 0u);
+	munmap(p, PAGE);
+	cr_assert_lt(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, PAGE,
+				   0, PROT_READ, false, &file, NULL),
+		     0);
+	cr_assert_eq(rec.seq, 0u);
+}
+
+Test(recorder_files, an_event_under_construction_stays)
+{
+	int fd = make("data", PAGE, 1);
+
+	buf_str(&rec.items, "half an event");
+	cr_assert_eq(capture(fd, 0, PAGE, MAP_PRIVATE), 1u);
+	cr_assert_eq(rec.seq, 1u);
+	cr_assert_str_eq(buf_cstr(&rec.items), "half an event");
+	fd_close(&fd);
+}

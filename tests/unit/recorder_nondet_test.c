@@ -1,0 +1,157 @@
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/recorder_tape.h"
+#include "tracee/cpuid.h"
+#include "tracee/probe.h"
+
+enum { RDTSC = 1, RDTSCP, CPUID, RDRAND, RDSEED, RDPID, VSYSCALL };
+
+static struct regs
+regs_of(const struct event *ev)
+{
+	struct regs r;
+	struct item it;
+
+	cr_assert(item_find(ev->payload, ITEM_REGS, UINT64_MAX, &it));
+	cr_assert_eq(it.bytes.len, sizeof(r));
+	memcpy(&r, it.bytes.p, sizeof(r));
+	return r;
+}
+
+static unsigned
+patches(const struct tape *t)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < t->events.len; i++) {
+		struct item_reader ir;
+		struct item it;
+
+		item_reader_init(&ir, t->events.v[i].payload);
+		while (item_next(&ir, &it, NULL) > 0)
+			n += it.kind == ITEM_PATCH;
+	}
+	return n;
+}
+
+/* The guest itself checks handlers and masks, which the kernel resets. */
+Test(recorder_nondet, the_time_stamp_counter_rises)
+{
+	const struct event *ev = NULL;
+	uint64_t last = 0, seq = 0;
+	unsigned count[8] = { 0 };
+	struct tape t;
+
+	tape_guest(&t, "rdtsc_loop");
+	cr_assert_eq(t.result.status, 0);
+	while ((ev = tape_next(&t, seq, EV_insn)) != NULL) {
+		struct regs r = regs_of(ev);
+
+		seq = ev->seq;
+		count[ev->args[0]]++;
+		cr_assert_neq(ev->flags & EVF_RUNS, 0u);
+		cr_assert_eq(r.rip, ev->pc + ev->args[1]);
+		cr_assert_eq(r.rsp, ev->sp);
+		if (ev->args[0] > RDTSCP)
+			continue;
+		cr_assert_gt((uint64_t)ev->ret, last);
+		last = (uint64_t)ev->ret;
+		cr_assert_eq(r.rax | r.rdx << 32, last);
+		cr_assert(ev->args[0] == RDTSC || r.rcx == 0);
+	}
+	cr_assert_geq(count[RDTSC], 100u);
+	cr_assert_geq(count[RDTSCP], 100u);
+	tape_free(&t);
+}
+
+static void
+check_cpuid(bool patched)
+{
+	struct cpuid_table table;
+	const struct event *ev;
+	struct tape t;
+	struct span v;
+	uint64_t seq = 0;
+	unsigned n = 0;
+
+	tape_guest(&t, "cpuid_all");
+	cr_assert_eq(t.result.status, 0);
+	cr_assert(tape_kv(tape_next(&t, 0, EV_header), "cpuid", &v));
+	cr_assert_eq(cpuid_load(&table, v, NULL), 0);
+	while ((ev = tape_next(&t, seq, EV_insn)) != NULL) {
+		struct regs r = regs_of(ev);
+		uint32_t want[4];
+
+		seq = ev->seq;
+		if (ev->args[0] != CPUID)
+			continue;
+		n++;
+		cpuid_answer(&table, (uint32_t)ev->args[2],
+			     (uint32_t)ev->args[3], want);
+		cr_assert_eq(r.rax, want[0]);
+		cr_assert_eq(r.rbx, want[1]);
+		cr_assert_eq(r.rcx, want[2]);
+		cr_assert_eq(r.rdx, want[3]);
+	}
+	cr_assert_gt(n, 100u);
+	cr_assert_eq(patches(&t) > 0, patched);
+	cpuid_free(&table);
+	tape_free(&t);
+}
+
+Test(recorder_nondet, cpuid_answers_from_the_table)
+{
+	unsetenv("PASTIME_PROBE");
+	check_cpuid(!probe_ok(PROBE_CPUID));
+}
+
+Test(recorder_nondet, cpuid_is_patched_where_it_does_not_fault)
+{
+	setenv("PASTIME_PROBE", "-cpuid", 1);
+	check_cpuid(true);
+}
+
+/* ld.so must not save registers by XSAVE, whose header varies. */
+Test(recorder_nondet, the_size_of_the_xsave_area_is_hidden)
+{
+	const struct event *ev;
+	uint64_t seq = 0;
+	unsigned asked = 0;
+	struct tape t;
+
+	tape_record(&t, (const char *const[]){ "true", NULL });
+	while ((ev = tape_next(&t, seq, EV_insn)) != NULL) {
+		seq = ev->seq;
+		if (ev->args[0] != CPUID || ev->args[2] != 0xd ||
+		    ev->args[3] != 0)
+			continue;
+		asked++;
+		cr_assert_eq(regs_of(ev).rbx, 0u);
+	}
+	cr_assert_geq(asked, 1u);
+	tape_free(&t);
+}
+
+Test(recorder_nondet, the_vsyscall_page_answers)
+{
+	const struct event *ev;
+	uint64_t seq = 0;
+	unsigned n = 0;
+	struct tape t;
+
+	tape_guest(&t, "vdso_direct");
+	cr_assert_eq(t.result.status, 0);
+	while ((ev = tape_next(&t, seq, EV_insn)) != NULL) {
+		seq = ev->seq;
+		if (ev->args[0] != VSYSCALL)
+			continue;
+		n++;
+		cr_assert_eq(ev->pc & ~0xfffull, 0xffffffffff600000ull);
+		cr_assert_eq(regs_of(ev).rax, (uint64_t)ev->ret);
+		cr_assert_eq(regs_of(ev).rsp, ev->sp + 8);
+	}
+	cr_assert_geq(n, 1u);
+	tape_free(&t);
+}
