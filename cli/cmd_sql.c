@@ -118,7 +118,7 @@ run_psql(struct cli *c, uint64_t rec, struct err *err)
 		return ret;
 	set = text_printf(
 		&c->arena,
-		"%s%s-c search_path=pastime,public -c pastime.rec=%lu",
+		"%s%s-c search_path=this,pastime,public -c pastime.rec=%lu",
 		old ? old : "", old ? " " : "", rec);
 	setenv("PGOPTIONS", set, 1);
 	if (!c->quiet)

@@ -1,0 +1,160 @@
+-- Views and functions: the public interface. Made again whenever this text
+-- changes. Schema "pastime" covers all recordings; schema "this" has the same
+-- names for the one recording that pastime.rec() gives.
+
+create or replace function pastime.rec() returns bigint
+language sql stable parallel safe as $$
+	select coalesce(nullif(pg_catalog.current_setting('pastime.rec', true), '')::bigint,
+		(select max(r.recording) from pastime.recording r where not r.removed))
+$$;
+comment on function pastime.rec() is 'The recording that schema "this" shows: the one chosen (set pastime.rec = 12), else the latest.';
+
+create or replace function pastime.exit_code(status int) returns int
+language sql immutable parallel safe as $$
+	select case when status & 127 = 0 then (status >> 8) & 255 end
+$$;
+comment on function pastime.exit_code(int) is 'Exit code of a wait status; null when a signal ended it.';
+
+create or replace function pastime.exit_signal(status int) returns int
+language sql immutable parallel safe as $$
+	select nullif(status & 127, 0)
+$$;
+comment on function pastime.exit_signal(int) is 'Signal that ended it; null when it exited.';
+
+create or replace function pastime.ending(status int) returns text
+language sql stable parallel safe as $$
+	select case when status is null then 'running'
+		when status & 127 = 0 then 'exit ' || ((status >> 8) & 255)
+		else coalesce((select s.name from pastime.signal s where s.signo = status & 127),
+			'signal ' || (status & 127)) end
+$$;
+comment on function pastime.ending(int) is 'A wait status for people: exit 1, SIGSEGV, running.';
+
+create or replace function pastime.text(data bytea) returns text
+language sql immutable parallel safe as $$
+	select pg_catalog.encode(data, 'escape')
+$$;
+comment on function pastime.text(bytea) is 'Bytes as text; what is no ASCII as \ooo.';
+
+create or replace function pastime.position(seq bigint) returns text
+language sql immutable parallel safe as $$
+	select 'e' || seq
+$$;
+comment on function pastime.position(bigint) is 'The position just after an event, as every command takes it.';
+
+-- One row per system call: those that returned at once and those that had to
+-- wait; the latter at their return.
+create or replace view pastime.call as
+select e.recording, e.seq, e.time_ns, e.dur_ns, e.task, t.process, p.pid, t.tid, t.comm,
+	s.name, s.category, e.call, e.a0, e.a1, e.a2, e.a3, e.a4, e.a5, e.ret,
+	e.error, n.name as error_name, e.fd, e.path, e.path2, e.addr, e.data, e.flags, e.pc, e.sp
+from pastime.event e
+join pastime.task t on t.recording = e.recording and t.task = e.task
+join pastime.process p on p.recording = t.recording and p.process = t.process
+left join pastime.syscall s on s.call = e.call
+left join pastime.errno n on n.error = e.error
+where e.kind in (4, 5);
+comment on view pastime.call is 'System calls that returned, with names, task and process; seq is the event at which each returned.';
+
+create or replace view pastime.failed_call as
+select * from pastime.call where error is not null;
+comment on view pastime.failed_call is 'System calls that failed.';
+
+create or replace view pastime.timeline as
+select e.recording, e.seq, e.time_ns, e.task, t.process, p.pid, t.tid, t.comm, k.name as kind,
+	s.name as call, e.ret, n.name as error, e.fd, e.path, e.addr,
+	case e.kind when 7 then g.name when 9 then pastime.ending(e.a0::int) else e.note end as note
+from pastime.event e
+join pastime.kind k on k.kind = e.kind
+left join pastime.task t on t.recording = e.recording and t.task = e.task
+left join pastime.process p on p.recording = t.recording and p.process = t.process
+left join pastime.syscall s on s.call = e.call
+left join pastime.errno n on n.error = e.error
+left join pastime.signal g on e.kind = 7 and g.signo = e.a0;
+comment on view pastime.timeline is 'All events with names, for reading.';
+
+create or replace view pastime.delivery as
+select e.recording, e.seq, e.time_ns, e.task, t.process, p.pid, t.tid,
+	e.a0::int as signo, g.name, e.a1::int as code,
+	case when e.a1 > 0 and e.a0 in (4, 5, 7, 8, 11) then null else e.a2::int end as sender_pid,
+	case when e.a1 > 0 and e.a0 in (4, 5, 7, 8, 11) then e.a2 end as address,
+	case e.a3 when 1 then 'handler' when 2 then 'ignored' when 3 then 'fatal'
+		when 4 then 'stop' when 5 then 'continue' end as outcome,
+	case when e.a3 = 1 then e.a4 end as handler, e.pc, e.sp
+from pastime.event e
+join pastime.task t on t.recording = e.recording and t.task = e.task
+join pastime.process p on p.recording = t.recording and p.process = t.process
+left join pastime.signal g on g.signo = e.a0
+where e.kind = 7;
+comment on view pastime.delivery is 'Signals as they were delivered.';
+
+create or replace view pastime.failing_signal as
+select d.* from pastime.delivery d where d.outcome = 'fatal';
+comment on view pastime.failing_signal is 'Signals that ended a process.';
+
+create or replace view pastime.open_descriptor as
+select d.recording, d.process, p.pid, d.fd, d.from_seq, d.to_seq, d.file, f.kind, f.name,
+	f.local, f.peer, d.how, d.cloexec, d.closed_by
+from pastime.descriptor d
+join pastime.process p on p.recording = d.recording and p.process = d.process
+join pastime.open_file f on f.recording = d.recording and f.file = d.file;
+comment on view pastime.open_descriptor is 'Descriptors with what they refer to. Open at seq: from_seq <= seq and (to_seq is null or to_seq > seq).';
+
+-- Bytes that went through a descriptor, with what it referred to at that moment.
+create or replace view pastime.transfer as
+select c.recording, c.seq, c.time_ns, c.task, c.process, c.pid, c.name as call, c.fd,
+	d.file, f.kind, f.name, f.local, coalesce(f.peer, c.addr) as peer,
+	case when c.name in ('write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendto', 'sendmsg', 'sendmmsg', 'sendfile')
+		then 'out' else 'in' end as direction,
+	c.ret as bytes, c.data
+from pastime.call c
+left join pastime.descriptor d on d.recording = c.recording and d.process = c.process
+	and d.fd = c.fd and d.from_seq <= c.seq and (d.to_seq is null or d.to_seq >= c.seq)
+left join pastime.open_file f on f.recording = d.recording and f.file = d.file
+where c.ret > 0 and c.name in ('read', 'pread64', 'readv', 'preadv', 'preadv2', 'recvfrom', 'recvmsg', 'recvmmsg',
+	'write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendto', 'sendmsg', 'sendmmsg', 'sendfile');
+comment on view pastime.transfer is 'Reads and writes that moved bytes, with the file, pipe or socket behind the descriptor.';
+
+create or replace view pastime.output as
+select t.recording, t.seq, t.time_ns, t.task, t.process, t.pid, t.fd, pastime.text(t.data) as text, t.data
+from pastime.transfer t
+where t.direction = 'out' and (t.fd in (1, 2) or t.kind = 'tty');
+comment on view pastime.output is 'What processes wrote to their standard output, standard error and terminals.';
+
+create or replace view pastime.process_tree as
+with recursive tree as (
+	select p.recording, p.process, 0 as depth, array[p.process] as line
+	from pastime.process p where p.parent is null
+	union all
+	select p.recording, p.process, t.depth + 1, t.line || p.process
+	from tree t join pastime.process p on p.recording = t.recording and p.parent = t.process
+)
+select t.recording, t.line, t.depth, p.process, p.pid, p.parent, p.from_seq, p.to_seq, p.from_ns, p.to_ns,
+	p.status, pastime.ending(p.status) as ending, p.exe, p.command
+from tree t join pastime.process p on p.recording = t.recording and p.process = t.process;
+comment on view pastime.process_tree is 'Processes below their parents: order by line, indent by depth.';
+
+-- The same for one recording.
+create schema if not exists this;
+comment on schema this is 'The tables and views of schema pastime for the recording that pastime.rec() gives.';
+
+create or replace view this.recording as select * from pastime.recording where recording = pastime.rec();
+create or replace view this.event as select * from pastime.event where recording = pastime.rec();
+create or replace view this.task as select * from pastime.task where recording = pastime.rec();
+create or replace view this.process as select * from pastime.process where recording = pastime.rec();
+create or replace view this.image as select * from pastime.image where recording = pastime.rec();
+create or replace view this.descriptor as select * from pastime.descriptor where recording = pastime.rec();
+create or replace view this.open_file as select * from pastime.open_file where recording = pastime.rec();
+create or replace view this.mapping as select * from pastime.mapping where recording = pastime.rec();
+create or replace view this.file as select * from pastime.file where recording = pastime.rec();
+create or replace view this.mark as select * from pastime.mark where recording = pastime.rec();
+create or replace view this.warning as select * from pastime.warning where recording = pastime.rec();
+create or replace view this.call as select * from pastime.call where recording = pastime.rec();
+create or replace view this.failed_call as select * from pastime.failed_call where recording = pastime.rec();
+create or replace view this.timeline as select * from pastime.timeline where recording = pastime.rec();
+create or replace view this.delivery as select * from pastime.delivery where recording = pastime.rec();
+create or replace view this.failing_signal as select * from pastime.failing_signal where recording = pastime.rec();
+create or replace view this.open_descriptor as select * from pastime.open_descriptor where recording = pastime.rec();
+create or replace view this.transfer as select * from pastime.transfer where recording = pastime.rec();
+create or replace view this.output as select * from pastime.output where recording = pastime.rec();
+create or replace view this.process_tree as select * from pastime.process_tree where recording = pastime.rec();
