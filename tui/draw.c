@@ -164,12 +164,27 @@ put_cell(int y, int x, const struct cell *c, enum style s)
 		mvadd_wch(y, x, &cc);
 }
 
+/* The last column says that there is more. What begins at from, a wide
+ * character perhaps, makes room. */
+static void
+put_more(int y, int x, int w, int from, enum style s)
+{
+	const char *text = draw_glyph(GLYPH_MORE);
+	struct cell more;
+
+	draw_fill(y, x + from, w - from, s);
+	if (next_cell(&text, 0, &more))
+		put_cell(y, x + w - 1, &more, s);
+}
+
 int
 draw_text(int y, int x, int w, int skip, enum style s, const char *text)
 {
 	struct cell c;
-	int column = 0, used = 0;
+	int column = 0, used = 0, last = 0;
 
+	if (w <= 0)
+		return 0;
 	while (next_cell(&text, column, &c)) {
 		int at = column - skip;
 
@@ -177,15 +192,12 @@ draw_text(int y, int x, int w, int skip, enum style s, const char *text)
 		if (at < 0)
 			continue;
 		if (at + c.width > w) {
-			const char *more = draw_glyph(GLYPH_MORE);
-
-			if (w > 0 && next_cell(&more, 0, &c)) {
-				put_cell(y, x + w - 1, &c, s);
-				used = w;
-			}
-			break;
+			put_more(y, x, w, used < w ? used : last, s);
+			return w;
 		}
 		put_cell(y, x + at, &c, s);
+		if (c.width)
+			last = at;
 		used = at + c.width;
 	}
 	return used;
@@ -219,10 +231,19 @@ draw_repeat(int y, int x, int w, enum glyph g, enum style s)
 		draw_text(y, x + i, 2, 0, s, draw_glyph(g));
 }
 
-void
-draw_restyle(int y, int x, int w, enum style s)
+bool
+draw_is(int y, int x, enum glyph g)
 {
-	mvchgat(y, x, w, styles[s].attr, style_pair(s), NULL);
+	const char *text = draw_glyph(g);
+	wchar_t there[CCHARW_MAX + 1] = { 0 };
+	struct cell want;
+	cchar_t cc;
+	attr_t attr;
+	short pair;
+
+	return next_cell(&text, 0, &want) && mvin_wch(y, x, &cc) == OK &&
+	       getcchar(&cc, there, &attr, &pair, NULL) == OK &&
+	       there[0] == want.ch[0];
 }
 
 const char *

@@ -67,8 +67,8 @@ int draw_textf(int y, int x, int w, enum style s, const char *fmt, ...)
 /* Blank w columns in the style. */
 void draw_fill(int y, int x, int w, enum style s);
 void draw_repeat(int y, int x, int w, enum glyph g, enum style s);
-/* Restyle what stands there. */
-void draw_restyle(int y, int x, int w, enum style s);
+/* Does that glyph stand there? */
+bool draw_is(int y, int x, enum glyph g);
 
 /* "110 212": digits in groups. out of at least 28 bytes; returns it. */
 #define DRAW_NUMBER_MAX 28

@@ -273,7 +273,8 @@ columns_of(const struct ui *ui)
 
 static void
 draw_row(struct events_view *e, int y, const struct rect *r,
-	 const struct row *row, const struct columns *c, bool focus)
+	 const struct row *row, const struct columns *c, const char *mark,
+	 bool focus)
 {
 	const struct ui *ui = e->v.ui;
 	const struct task_row *task = nav_task_row(ui, row->task);
@@ -286,10 +287,7 @@ draw_row(struct events_view *e, int y, const struct rect *r,
 	if (row->dur_ns)
 		draw_duration(row->dur_ns, dur);
 	draw_fill(y, x, r->w, s);
-	draw_text(y, x, 1, 0, s,
-		  here			   ? ">"
-		  : has_mark(ui, row->seq) ? "@"
-					   : " ");
+	draw_text(y, x, 1, 0, s, mark);
 	x += 1;
 	draw_textf(y, x, end - x, dim, "e%-*" PRIu64, c->seq - 1, row->seq);
 	x += c->seq + 1;
@@ -356,13 +354,23 @@ events_draw(struct view *v, const struct rect *r, bool focus)
 	here = at >= 0 ? rows_get(&e->rows, (size_t)at) : NULL;
 	if (here && here->seq == ui->seq)
 		nav_learn(v->ui, here->seq, here->time_ns, here->task);
-	at -= e->above;
-	for (int i = 0; i < r->h; i++, at++) {
+	for (int i = 0; i < r->h; i++) {
+		int64_t k = at - e->above + i;
 		const struct row *row =
-			at < 0 ? NULL : rows_get(&e->rows, (size_t)at);
+			k < 0 ? NULL : rows_get(&e->rows, (size_t)k);
+		const char *mark = " ";
 
-		if (row)
-			draw_row(e, r->y + i, r, row, &c, focus);
+		if (!row)
+			continue;
+		/* A filter may hide the event where we are: the one before
+		 * it says so. */
+		if (row->seq == ui->seq)
+			mark = ">";
+		else if (k == at)
+			mark = "~";
+		else if (has_mark(ui, row->seq))
+			mark = "@";
+		draw_row(e, r->y + i, r, row, &c, mark, focus);
 	}
 }
 
@@ -416,10 +424,13 @@ events_request(struct view *v, enum request r, uint64_t count)
 		nav_step(ui, 0, n * page);
 		return true;
 	case REQ_TOP:
-		nav_jump(ui, 1);
+		nav_first(ui, false);
 		return true;
 	case REQ_BOTTOM:
-		nav_jump(ui, count ? count : ui->rec.events);
+		if (count)
+			nav_jump(ui, count);
+		else
+			nav_first(ui, true);
 		return true;
 	case REQ_ENTER:
 		ui_open(ui, VIEW_DETAIL);

@@ -64,7 +64,7 @@ add_bytes(struct memory_view *mv, const struct tui_moment *m, size_t at)
 		buf_u8(&text, byte >= 0x20 && byte < 0x7f ? byte : '.');
 	}
 	line = lines_addf(&mv->v.lines, changed ? STYLE_CHANGED : STYLE_NORMAL,
-			  "%012" PRIx64 " %s%s", addr, buf_cstr(&hex),
+			  "%08" PRIx64 " %s%s", addr, buf_cstr(&hex),
 			  buf_cstr(&text));
 	line->gutter = changed ? '*' : 0;
 	line->num = addr;

@@ -214,8 +214,9 @@ nav_refresh(struct ui *ui)
 void
 nav_start(struct ui *ui)
 {
-	nav_refresh(ui);
+	/* In this order: where to start may be a bookmark. */
 	nav_marks(ui);
+	nav_refresh(ui);
 }
 
 void
@@ -389,7 +390,8 @@ step_done(struct job *job, void *owner)
 		return;
 	}
 	/* Moved elsewhere meanwhile: not wanted any more. */
-	if (ui->step.from != j->step.from || ui->step.n != j->step.n)
+	if (ui->step.from != j->step.from || ui->step.n != j->step.n ||
+	    ui->step.task != j->step.task)
 		return;
 	ui->step = (struct ui_step){ 0 };
 	if (job->rc < 0)
@@ -421,12 +423,10 @@ nav_step(struct ui *ui, uint32_t task, int64_t n)
 
 	if (!ui->seq || !n)
 		return;
-	if (ui->step.from && ui->step.task == task) {
+	if (ui->step.n && ui->step.task == task) {
 		ui->step.n += n;
 		if (ui->step.n)
 			step_ask(ui);
-		else
-			ui->step.from = 0;
 		return;
 	}
 	if (!task && !ui->filter) {
@@ -448,6 +448,20 @@ nav_step(struct ui *ui, uint32_t task, int64_t n)
 		return;
 	}
 	ui->step = (struct ui_step){ ui->seq, task, n };
+	step_ask(ui);
+}
+
+void
+nav_first(struct ui *ui, bool last)
+{
+	uint64_t events = ui->rec.events;
+
+	if (!ui->filter || !events) {
+		nav_jump(ui, last ? events : 1);
+		return;
+	}
+	history_leave(&ui->history, ui->seq);
+	ui->step = (struct ui_step){ last ? events + 1 : 0, 0, last ? -1 : 1 };
 	step_ask(ui);
 }
 

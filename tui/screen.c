@@ -124,7 +124,9 @@ draw_bars(struct ui *ui)
 		above = below;
 		end = (left->h ? left : right)->y + (left->h ? left : right)->h;
 	}
-	if (above && l->pane[SLOT_OUTPUT].h && l->title[SLOT_OUTPUT].y == end)
+	/* Unless the title is so long that it stands there. */
+	if (above && l->pane[SLOT_OUTPUT].h && l->title[SLOT_OUTPUT].y == end &&
+	    (draw_is(end, x, GLYPH_RULE) || draw_is(end, x, GLYPH_RULE_FOCUS)))
 		draw_text(end, x, 1, 0, STYLE_TITLE, draw_glyph(GLYPH_TEE_UP));
 }
 

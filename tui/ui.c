@@ -211,10 +211,22 @@ copy_position(struct ui *ui)
 	ui_say(ui, "copied %s", text);
 }
 
+/* Also for what a held worker has not begun. */
+static bool
+is_waiting(struct ui *ui)
+{
+	uint64_t since, at, to;
+	unsigned key;
+
+	return worker_running(ui->ask, &key, &since, &at, &to) ||
+	       worker_running(ui->nav, &key, &since, &at, &to) ||
+	       worker_running(ui->rep, &key, &since, &at, &to);
+}
+
 static void
 cancel(struct ui *ui)
 {
-	if (!ui_busy(ui)) {
+	if (!is_waiting(ui)) {
 		if (ui->full)
 			ui_close_pane(ui);
 		ui->redraw = true;

@@ -58,9 +58,9 @@ struct ui_here {
 
 /* A step whose end is being looked up: more presses of the key add to it. */
 struct ui_step {
-	uint64_t from; /* 0 = none */
+	uint64_t from;
 	uint32_t task; /* 0 = of any task */
-	int64_t n;
+	int64_t n;     /* 0 = no step is under way */
 };
 
 struct ui {
@@ -153,6 +153,8 @@ void nav_to(struct ui *ui, const char *pos); /* any form of a position */
 void nav_to_time(struct ui *ui, uint64_t time_ns);
 /* n events on (back), among those shown; task 0: of any task. */
 void nav_step(struct ui *ui, uint32_t task, int64_t n);
+/* The first or last event that is shown. */
+void nav_first(struct ui *ui, bool last);
 void nav_refresh(struct ui *ui); /* tasks, marks, size of the recording */
 void nav_marks(struct ui *ui);
 void nav_mark_set(struct ui *ui, const char *name);
