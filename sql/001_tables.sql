@@ -6,6 +6,9 @@ create schema pastime;
 comment on schema pastime is
 'Recordings of programs: every system call, signal, task and mapping of whole process trees. Tables and views here cover all recordings; schema "this" has the same ones for the recording that pastime.rec() names.';
 
+create schema pastime_rows;
+comment on schema pastime_rows is 'Partitions of pastime.event, one per recording.';
+
 create table pastime.schema_version (
 	version int primary key,
 	name text not null,
@@ -249,7 +252,7 @@ create table pastime.descriptor (
 comment on table pastime.descriptor is 'Descriptors of processes: which open file a number meant, from which event to which.';
 comment on column pastime.descriptor.to_seq is 'The event that closed it; null: open at the end. Open at seq: from_seq <= seq and (to_seq is null or to_seq > seq).';
 comment on column pastime.descriptor.file is 'The open file; duplicates and inherited descriptors share it.';
-comment on column pastime.descriptor.how is 'open, dup, fork, start, exec: how this process came to it.';
+comment on column pastime.descriptor.how is 'How this process came to it: open, dup, recv (with a message), fork (inherited), start (there at the start).';
 comment on column pastime.descriptor.cloexec is 'Closed on exec (as it was last set).';
 comment on column pastime.descriptor.closed_by is 'close, dup, exec, exit; null: open at the end.';
 

@@ -117,9 +117,9 @@ hold(struct blob_cache *c, const struct blob_id *id, int64_t codec,
 		memcpy(p->raw, data.p, data.len);
 		return p;
 	}
-	n = codec == PACK_ZSTD ? ZSTD_decompress(p->raw, (size_t)raw_len,
-						 data.p, data.len) :
-				 0;
+	n = codec == PACK_ZSTD
+		    ? ZSTD_decompress(p->raw, (size_t)raw_len, data.p, data.len)
+		    : 0;
 	if (!ZSTD_isError(n) && n == (size_t)raw_len)
 		return p;
 	mem_free(p->raw);
@@ -168,8 +168,7 @@ fetch(struct blob_cache *c, const struct blob_id *id, struct err *err)
 		for (size_t i = 0; rc == 0 && i < r.n; i++) {
 			struct blob_id other;
 
-			memcpy(&other, db_get_bytes(&r, i, 0).p,
-			       sizeof(other));
+			memcpy(&other, db_get_bytes(&r, i, 0).p, sizeof(other));
 			add_place(c, &other, &pack, db_get_int(&r, i, 1),
 				  db_get_int(&r, i, 2));
 		}
@@ -180,8 +179,8 @@ out:
 }
 
 int
-blob_cache_get(struct blob_cache *c, const struct blob_id *id,
-	       struct buf *out, struct err *err)
+blob_cache_get(struct blob_cache *c, const struct blob_id *id, struct buf *out,
+	       struct err *err)
 {
 	struct held_pack *p = NULL;
 	const struct place *pl;

@@ -13,8 +13,7 @@ slot_of(const struct blobset *s, const struct blob_id *id)
 
 	memcpy(&h, id->b, sizeof(h));
 	i = h & (s->cap - 1);
-	while (s->values[i] &&
-	       memcmp(&s->ids[i], id, sizeof(*id)) != 0)
+	while (s->values[i] && memcmp(&s->ids[i], id, sizeof(*id)) != 0)
 		i = (i + 1) & (s->cap - 1);
 	return i;
 }

@@ -145,8 +145,7 @@ run_lock_held(const struct cluster *c)
 	mem_free(path);
 	if (fd >= 0) {
 		/* Shared: two who only look must not see each other. */
-		held = flock(fd, LOCK_SH | LOCK_NB) < 0 &&
-		       errno == EWOULDBLOCK;
+		held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 		close(fd);
 	}
 	return held;
@@ -258,7 +257,8 @@ cluster_log_tail(const char *path, char *out, size_t size)
 	return hit != NULL;
 }
 
-/* The log of this start; what an earlier one left goes to NAME.old when large. */
+/* The log of this start; what an earlier one left goes to NAME.old when large.
+ */
 static int
 open_log(const struct cluster *c, char **out_path, int *out_fd, struct err *err)
 {
@@ -325,10 +325,11 @@ start_failed(const char *log, struct err *err)
 
 	if (!cluster_log_tail(log, why, sizeof(why)))
 		snprintf(why, sizeof(why), "see %s", log);
-	err_set(err, E_DB_UNREACHABLE, "the embedded PostgreSQL did not start: %s",
-		why);
-	err_hint(err, "its log is %s; --db URL or PASTIME_DB use another "
-		      "server",
+	err_set(err, E_DB_UNREACHABLE,
+		"the embedded PostgreSQL did not start: %s", why);
+	err_hint(err,
+		 "its log is %s; --db URL or PASTIME_DB use another "
+		 "server",
 		 log);
 	return -E_DB_UNREACHABLE;
 }
@@ -443,8 +444,9 @@ ensure_database(const struct cluster *c, struct err *err)
 	mem_free(conninfo);
 	if (rc < 0)
 		return rc;
-	rc = db_query(db, "select 1 from pg_catalog.pg_database "
-			  "where datname = $1",
+	rc = db_query(db,
+		      "select 1 from pg_catalog.pg_database "
+		      "where datname = $1",
 		      DB_ARGS(DB_TEXT(CLUSTER_DATABASE)), &a, &rows, err);
 	if (rc == 0 && rows.n == 0)
 		rc = db_exec(db, "create database " CLUSTER_DATABASE, err);
@@ -494,8 +496,8 @@ upgrade(struct cluster *c, const char *old_bindir, const char *new_bindir,
 		return rc;
 	if (cluster_running(c, &pm) && pm.pid)
 		rc = signal_server(c, pm.pid, err);
-	return rc < 0 ? rc :
-			cluster_upgrade(c, old_bindir, new_bindir, new_major,
+	return rc < 0 ? rc
+		      : cluster_upgrade(c, old_bindir, new_bindir, new_major,
 					err);
 }
 
@@ -510,9 +512,9 @@ bring_up(struct cluster *c, struct err *err)
 	if (cluster_running(c, &pm) && pm.pid && !socket_lost(&pm)) {
 		char *log = mem_printf("%s/pg%d.log", c->home, c->major);
 
-		rc = wait_until(is_ready, c, -1, START_SECONDS) ?
-			     0 :
-			     start_failed(log, err);
+		rc = wait_until(is_ready, c, -1, START_SECONDS)
+			     ? 0
+			     : start_failed(log, err);
 		mem_free(log);
 		return rc;
 	}

@@ -14,9 +14,9 @@
 
 struct cluster {
 	char *home;
-	char *dir;	/* home/pgNN */
-	int major;	/* NN */
-	bool exists;	/* initialised */
+	char *dir;   /* home/pgNN */
+	int major;   /* NN */
+	bool exists; /* initialised */
 	struct account who;
 };
 
@@ -35,8 +35,8 @@ struct postmaster {
 bool cluster_running(const struct cluster *c, struct postmaster *out);
 
 /* How libpq reaches the server (running or not); mem_free it. */
-int cluster_conninfo(const struct cluster *c, const char *database,
-		     char **out, struct err *err);
+int cluster_conninfo(const struct cluster *c, const char *database, char **out,
+		     struct err *err);
 
 /* initdb into home/pgNN, all or nothing. The caller holds the start lock. */
 int cluster_create(struct cluster *c, const char *bindir, int major,

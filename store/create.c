@@ -19,24 +19,22 @@
  * loses whole tables in a power cut. synchronous_commit is off because the
  * spool keeps what the server has not flushed.
  */
-static const char settings[] =
-	"\n# pastime\n"
-	"wal_level = minimal\n"
-	"max_wal_senders = 0\n"
-	"max_logical_replication_workers = 0\n"
-	"synchronous_commit = off\n"
-	"shared_buffers = 128MB\n"
-	"max_wal_size = 1GB\n"
-	"jit = off\n"
-	"enable_partitionwise_aggregate = on\n"
-	"max_locks_per_transaction = 256\n"
-	"log_min_messages = warning\n"
-	"log_line_prefix = '%m [%p] '\n";
+static const char settings[] = "\n# pastime\n"
+			       "wal_level = minimal\n"
+			       "max_wal_senders = 0\n"
+			       "max_logical_replication_workers = 0\n"
+			       "synchronous_commit = off\n"
+			       "shared_buffers = 128MB\n"
+			       "max_wal_size = 1GB\n"
+			       "jit = off\n"
+			       "enable_partitionwise_aggregate = on\n"
+			       "max_locks_per_transaction = 256\n"
+			       "log_min_messages = warning\n"
+			       "log_line_prefix = '%m [%p] '\n";
 
 /* Refused by a server that was built without lz4. */
-static const char settings_lz4[] =
-	"wal_compression = lz4\n"
-	"default_toast_compression = lz4\n";
+static const char settings_lz4[] = "wal_compression = lz4\n"
+				   "default_toast_compression = lz4\n";
 
 static int
 append(const char *dir, const char *name, const char *text, struct err *err)
@@ -55,8 +53,7 @@ append(const char *dir, const char *name, const char *text, struct err *err)
 }
 
 static int
-remove_entry(const char *path, const struct stat *st, int type,
-	     struct FTW *ftw)
+remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
 	remove(path);
@@ -80,8 +77,8 @@ run(const struct cluster *c, const char *bindir, const char *name,
 	char why[256];
 	int status, rc;
 
-	rc = fd < 0 ? err_errno(err, "cannot open %s", log) :
-		      program_run(program, argv, &c->who, &fd, &status, err);
+	rc = fd < 0 ? err_errno(err, "cannot open %s", log)
+		    : program_run(program, argv, &c->who, &fd, &status, err);
 	fd_close(&fd);
 	if (rc == 0 && status != 0) {
 		if (!cluster_log_tail(log, why, sizeof(why)))
@@ -89,8 +86,9 @@ run(const struct cluster *c, const char *bindir, const char *name,
 				 WEXITSTATUS(status));
 		rc = err_set(err, E_DB_UNREACHABLE, "%s failed: %s", program,
 			     why);
-		err_hint(err, "%s says more; --db URL or PASTIME_DB use "
-			      "another server",
+		err_hint(err,
+			 "%s says more; --db URL or PASTIME_DB use "
+			 "another server",
 			 log);
 	}
 	mem_free(log);
@@ -102,10 +100,16 @@ static int
 configure(const struct cluster *c, const char *bindir, const char *dir,
 	  struct err *err)
 {
-	const char *argv[] = { "postgres", "-D", dir,
-			       "-C", "default_toast_compression",
-			       "-c", "default_toast_compression=lz4",
-			       "-c", "wal_compression=lz4", NULL };
+	const char *argv[] = { "postgres",
+			       "-D",
+			       dir,
+			       "-C",
+			       "default_toast_compression",
+			       "-c",
+			       "default_toast_compression=lz4",
+			       "-c",
+			       "wal_compression=lz4",
+			       NULL };
 	int rc;
 
 	rc = append(dir, "postgresql.conf", settings, err);
@@ -122,20 +126,25 @@ make_new(struct cluster *c, const char *bindir, int major, char **out,
 	char *dir = mem_printf("%s/pg%d.new", c->home, major);
 	/* Checksums are on by default from 18 on; pg_upgrade wants both
 	 * clusters alike, and chunks have checksums of their own. */
-	const char *argv[] = { "initdb",	   "-D",
-			       dir,		   "-U",
-			       CLUSTER_USER,	   "-A",
-			       "trust",		   "-E",
-			       "UTF8",		   "--locale=C",
-			       "--no-sync",	   "--no-instructions",
+	const char *argv[] = { "initdb",
+			       "-D",
+			       dir,
+			       "-U",
+			       CLUSTER_USER,
+			       "-A",
+			       "trust",
+			       "-E",
+			       "UTF8",
+			       "--locale=C",
+			       "--no-sync",
+			       "--no-instructions",
 			       major >= 18 ? "--no-data-checksums" : NULL,
 			       NULL };
 	int rc;
 
 	remove_tree(dir);
 	if (mkdir(dir, 0700) < 0 ||
-	    (c->who.switch_user &&
-	     lchown(dir, c->who.uid, c->who.gid) < 0)) {
+	    (c->who.switch_user && lchown(dir, c->who.uid, c->who.gid) < 0)) {
 		rc = err_errno(err, "cannot make %s", dir);
 		goto out;
 	}
@@ -223,18 +232,20 @@ cluster_upgrade(struct cluster *c, const char *old_bindir,
 	if (rc < 0)
 		goto out;
 	/* It leaves a script in its working directory. */
-	const char *argv[] = { "sh",
-			       "-c",
-			       "cd \"$0\" && exec \"$1\" -U \"$2\" "
-			       "-b \"$3\" -B \"$4\" -d \"$5\" -D \"$0\" -s \"$6\"",
-			       dir,
-			       NULL,
-			       CLUSTER_USER,
-			       old_bindir,
-			       new_bindir,
-			       old,
-			       sockets,
-			       NULL };
+	const char *argv[] = {
+		"sh",
+		"-c",
+		"cd \"$0\" && exec \"$1\" -U \"$2\" "
+		"-b \"$3\" -B \"$4\" -d \"$5\" -D \"$0\" -s \"$6\"",
+		dir,
+		NULL,
+		CLUSTER_USER,
+		old_bindir,
+		new_bindir,
+		old,
+		sockets,
+		NULL
+	};
 	char *program = mem_printf("%s/pg_upgrade", new_bindir);
 
 	argv[4] = program;

@@ -41,6 +41,8 @@ struct db {
 	char sqlstate[6];
 	struct map prepared; /* hash of the text -> anything */
 	bool in_copy;
+	void *companion;
+	void (*companion_release)(void *);
 };
 
 static const char session[] =
@@ -81,16 +83,14 @@ unreachable(struct db *db, const char *what, struct err *err)
 static int
 failed(struct db *db, const PGresult *res, const char *what, struct err *err)
 {
-	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) :
-				  NULL;
-	const char *text = res ? PQresultErrorField(res,
-						    PG_DIAG_MESSAGE_PRIMARY) :
-				 NULL;
+	const char *state =
+		res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+	const char *text =
+		res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 	const char *detail =
 		res ? PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL) : NULL;
 
-	snprintf(db->sqlstate, sizeof(db->sqlstate), "%s",
-		 state ? state : "");
+	snprintf(db->sqlstate, sizeof(db->sqlstate), "%s", state ? state : "");
 	if (PQstatus(db->conn) != CONNECTION_OK || !text)
 		return unreachable(db, what, err);
 	if (strcmp(state ? state : "", "57014") == 0)
@@ -125,8 +125,9 @@ db_connect(const char *conninfo, struct db **out, struct err *err)
 	db->conn = PQconnectdbParams(keys, values, 1);
 	if (PQstatus(db->conn) != CONNECTION_OK) {
 		rc = unreachable(db, "cannot connect to PostgreSQL", err);
-		err_hint(err, "'pastime db status' shows which server is meant; "
-			      "'pastime db start' starts the embedded one");
+		err_hint(err,
+			 "'pastime db status' shows which server is meant; "
+			 "'pastime db start' starts the embedded one");
 		db_close(db);
 		return rc;
 	}
@@ -147,11 +148,26 @@ db_close(struct db *db)
 {
 	if (!db)
 		return;
+	if (db->companion)
+		db->companion_release(db->companion);
 	PQfreeCancel(db->cancel);
 	PQfinish(db->conn);
 	map_free(&db->prepared);
 	mem_free(db->conninfo);
 	mem_free(db);
+}
+
+void *
+db_companion(const struct db *db)
+{
+	return db->companion;
+}
+
+void
+db_set_companion(struct db *db, void *what, void (*release)(void *))
+{
+	db->companion = what;
+	db->companion_release = release;
 }
 
 const char *
@@ -392,8 +408,8 @@ db_query_wait(struct db *db, struct arena *a, struct db_rows *out,
 			take_rows(res, a, &rows);
 		else if (st != PGRES_COMMAND_OK && st != PGRES_TUPLES_OK &&
 			 rc == 0)
-			rc = failed(db, res,
-				    "the database connection was lost", err);
+			rc = failed(db, res, "the database connection was lost",
+				    err);
 		rows.affected = strtoull(PQcmdTuples(res), NULL, 10);
 		PQclear(res);
 	}
@@ -518,8 +534,9 @@ db_query_text(struct db *db, const char *sql, struct arena *a,
 		PQclear(res);
 		while ((res = PQgetResult(db->conn)))
 			PQclear(res);
-		return err_set(err, E_USAGE, "COPY to or from the terminal is "
-					     "for psql: 'pastime sql'");
+		return err_set(err, E_USAGE,
+			       "COPY to or from the terminal is "
+			       "for psql: 'pastime sql'");
 	}
 	if (st != PGRES_COMMAND_OK && st != PGRES_TUPLES_OK &&
 	    st != PGRES_EMPTY_QUERY) {
@@ -565,8 +582,7 @@ db_rollback(struct db *db)
 			PQclear(res);
 		db->in_copy = false;
 	}
-	if (PQtransactionStatus(db->conn) != PQTRANS_IDLE &&
-	    !db_is_broken(db))
+	if (PQtransactionStatus(db->conn) != PQTRANS_IDLE && !db_is_broken(db))
 		db_exec(db, "rollback", NULL);
 }
 
@@ -607,8 +623,8 @@ db_copy_end(struct db *db, uint64_t *out_rows, struct err *err)
 		return unreachable(db, "the database connection was lost", err);
 	while ((res = PQgetResult(db->conn))) {
 		if (PQresultStatus(res) != PGRES_COMMAND_OK && rc == 0)
-			rc = failed(db, res,
-				    "the database connection was lost", err);
+			rc = failed(db, res, "the database connection was lost",
+				    err);
 		if (out_rows)
 			*out_rows = strtoull(PQcmdTuples(res), NULL, 10);
 		PQclear(res);

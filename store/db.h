@@ -29,6 +29,9 @@ bool db_is_broken(const struct db *db);
 /* The SQLSTATE of the last failure, "" when there was none. */
 const char *db_sqlstate(const struct db *db);
 void db_cancel(struct db *db);
+/* Something that lives as long as the connection, for one owner. */
+void *db_companion(const struct db *db); /* or NULL */
+void db_set_companion(struct db *db, void *what, void (*release)(void *));
 
 /* A parameter of a prepared statement; its type follows from the kind. */
 enum db_type {
@@ -37,10 +40,10 @@ enum db_type {
 	DB_T_BOOL,
 	DB_T_TEXT,
 	DB_T_BYTEA,
-	DB_T_UUID,	  /* 16 bytes */
-	DB_T_UUID_ARRAY,  /* n * 16 bytes */
-	DB_T_INT4_ARRAY,  /* int32_t[n] */
-	DB_T_INT8_ARRAY,  /* int64_t[n] */
+	DB_T_UUID,	 /* 16 bytes */
+	DB_T_UUID_ARRAY, /* n * 16 bytes */
+	DB_T_INT4_ARRAY, /* int32_t[n] */
+	DB_T_INT8_ARRAY, /* int64_t[n] */
 };
 struct db_arg {
 	enum db_type type;
@@ -53,17 +56,39 @@ db_text(const char *s)
 {
 	return (struct db_arg){ s ? DB_T_TEXT : DB_T_NULL, 0, s, 0 };
 }
-#define DB_INT(v) { DB_T_INT8, (int64_t)(v), NULL, 0 }
-#define DB_BOOL(v) { DB_T_BOOL, (v), NULL, 0 }
+#define DB_INT(v)                                                              \
+	{                                                                      \
+		DB_T_INT8, (int64_t)(v), NULL, 0                               \
+	}
+#define DB_BOOL(v)                                                             \
+	{                                                                      \
+		DB_T_BOOL, (v), NULL, 0                                        \
+	}
 #define DB_TEXT(s) db_text(s)
-#define DB_BYTEA(s) { DB_T_BYTEA, 0, (s).p, (s).len }
-#define DB_UUID(b) { DB_T_UUID, 0, (b), 16 }
-#define DB_UUIDS(v, n) { DB_T_UUID_ARRAY, 0, (v), (n) }
-#define DB_INT4S(v, n) { DB_T_INT4_ARRAY, 0, (v), (n) }
-#define DB_INT8S(v, n) { DB_T_INT8_ARRAY, 0, (v), (n) }
-#define DB_ARGS(...)                        \
-	(const struct db_arg[]){ __VA_ARGS__ }, \
-	sizeof((const struct db_arg[]){ __VA_ARGS__ }) / sizeof(struct db_arg)
+#define DB_BYTEA(s)                                                            \
+	{                                                                      \
+		DB_T_BYTEA, 0, (s).p, (s).len                                  \
+	}
+#define DB_UUID(b)                                                             \
+	{                                                                      \
+		DB_T_UUID, 0, (b), 16                                          \
+	}
+#define DB_UUIDS(v, n)                                                         \
+	{                                                                      \
+		DB_T_UUID_ARRAY, 0, (v), (n)                                   \
+	}
+#define DB_INT4S(v, n)                                                         \
+	{                                                                      \
+		DB_T_INT4_ARRAY, 0, (v), (n)                                   \
+	}
+#define DB_INT8S(v, n)                                                         \
+	{                                                                      \
+		DB_T_INT8_ARRAY, 0, (v), (n)                                   \
+	}
+#define DB_ARGS(...)                                                           \
+	(const struct db_arg[]){ __VA_ARGS__ },                                \
+		sizeof((const struct db_arg[]){ __VA_ARGS__ }) /               \
+			sizeof(struct db_arg)
 #define DB_NONE NULL, 0
 
 struct db_cell {

@@ -151,8 +151,9 @@ chunk_head_get(struct span frame, struct arena *a, struct chunk_head *out,
 	for (size_t i = 0; i < out->n_tasks; i++)
 		out->tasks[i] = (int32_t)reader_zigzag(&r);
 	if (r.bad)
-		return err_set(err, E_FORMAT, "a chunk in the spool has a "
-					      "damaged head");
+		return err_set(err, E_FORMAT,
+			       "a chunk in the spool has a "
+			       "damaged head");
 	*out_data = span_of(r.p, (size_t)(r.end - r.p));
 	return 0;
 }

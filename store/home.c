@@ -69,8 +69,9 @@ home_path(char **out, struct err *err)
 		dir = pw ? pw->pw_dir : NULL;
 	}
 	if (!dir || dir[0] != '/') {
-		err_set(err, ENOENT, "no home directory for recordings: "
-				     "HOME is not set");
+		err_set(err, ENOENT,
+			"no home directory for recordings: "
+			"HOME is not set");
 		err_hint(err, "set PASTIME_HOME to a directory of your own");
 		return -ENOENT;
 	}
@@ -123,11 +124,11 @@ account_by_name(const char *name, struct account *out)
 static void
 account_create(void)
 {
-	const char *argv[] = { "useradd",	    "--system",
-			       "--home-dir",	    ROOT_HOME,
-			       "--no-create-home",  "--shell",
-			       "/usr/sbin/nologin", "pastime",
-			       NULL };
+	const char *argv[] = {
+		"useradd",	     "--system",	 "--home-dir",
+		ROOT_HOME,	     "--no-create-home", "--shell",
+		"/usr/sbin/nologin", "pastime",		 NULL
+	};
 	static const char *const paths[] = { "/usr/sbin/useradd",
 					     "/sbin/useradd" };
 
@@ -170,8 +171,9 @@ home_account(bool may_create, struct account *out, struct err *err)
 		if (account_by_name(others[i], out))
 			return 0;
 	}
-	err_set(err, ENOENT, "PostgreSQL does not run as root, and there is "
-			     "no account for it");
+	err_set(err, ENOENT,
+		"PostgreSQL does not run as root, and there is "
+		"no account for it");
 	err_hint(err, "useradd --system pastime");
 	return -ENOENT;
 }
@@ -183,8 +185,7 @@ private_dir(const char *path, const struct account *who, struct err *err)
 	struct stat st;
 
 	if (mkdir(path, 0700) == 0) {
-		if (who->switch_user &&
-		    lchown(path, who->uid, who->gid) < 0)
+		if (who->switch_user && lchown(path, who->uid, who->gid) < 0)
 			return err_errno(err, "cannot give %s to %s", path,
 					 who->name);
 		return 0;

@@ -196,8 +196,8 @@ store_find(struct db *db, const char *rec, uint64_t *out, struct err *err)
 	/* A number; the newest of a name; a prefix of a UUID. */
 	if (rec[0] && strspn(rec, "0123456789") == strlen(rec) &&
 	    strlen(rec) < 18) {
-		rc = find_by(db, LIVING "and recording = $1::text::bigint",
-			     rec, out, &n, err);
+		rc = find_by(db, LIVING "and recording = $1::text::bigint", rec,
+			     out, &n, err);
 		if (rc < 0 || n)
 			return rc;
 	}

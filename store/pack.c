@@ -58,7 +58,8 @@ packer_free(struct packer *p)
 void
 packer_add(struct packer *p, const struct blob_id *id, struct span bytes)
 {
-	struct entry e = { .id = *id, .at = p->bytes.len,
+	struct entry e = { .id = *id,
+			   .at = p->bytes.len,
 			   .len = (uint32_t)bytes.len };
 
 	if (!blobset_add(&p->index, id, (uint32_t)p->entries.len, NULL))
@@ -113,8 +114,8 @@ look_up(struct packer *p, struct db *db, struct err *err)
 
 		memcpy(&id, db_get_bytes(&r, i, 0).p, sizeof(id));
 		if (blobset_get(&p->index, &id, &at))
-			memcpy(&p->entries.v[at].pack,
-			       db_get_bytes(&r, i, 1).p, sizeof(id));
+			memcpy(&p->entries.v[at].pack, db_get_bytes(&r, i, 1).p,
+			       sizeof(id));
 	}
 	arena_free(&a);
 	mem_free(ids);
@@ -305,8 +306,7 @@ packer_store(struct packer *p, struct db *db, uint64_t recording,
 		p->entries.v[i].pack = (struct blob_id){ 0 };
 	new_entries = mem_calloc(p->entries.len, sizeof(*new_entries));
 	/* Garbage collection waits, or we do: what we find stays. */
-	rc = db_query(db,
-		      "select pg_catalog.pg_advisory_xact_lock_shared($1)",
+	rc = db_query(db, "select pg_catalog.pg_advisory_xact_lock_shared($1)",
 		      DB_ARGS(DB_INT(KEY_GC)), NULL, NULL, err);
 	if (rc == 0)
 		rc = look_up(p, db, err);

@@ -30,7 +30,7 @@ struct launch {
 	const struct account *as;
 	env_vec env;
 	int in, out, errout;
-	int keep;	/* without close-on-exec in the program; -1 = none */
+	int keep; /* without close-on-exec in the program; -1 = none */
 	int keep2;
 };
 
@@ -77,8 +77,7 @@ any_cpu(void)
 }
 
 /* In the child: become the program, or exit. */
-static void __attribute__((noreturn))
-launch_exec(const struct launch *l)
+static void __attribute__((noreturn)) launch_exec(const struct launch *l)
 {
 	sigset_t none;
 
@@ -89,8 +88,7 @@ launch_exec(const struct launch *l)
 	setsid();
 	umask(077);
 	any_cpu();
-	if (dup2(l->in, 0) < 0 || dup2(l->out, 1) < 0 ||
-	    dup2(l->errout, 2) < 0)
+	if (dup2(l->in, 0) < 0 || dup2(l->out, 1) < 0 || dup2(l->errout, 2) < 0)
 		_exit(EXIT_NO_EXEC);
 	/* What our own caller left open (a pipe that somebody reads to its
 	 * end) must not stay open as long as a server lives. */
@@ -122,12 +120,15 @@ wait_for(pid_t pid, int *out_status, struct err *err)
 }
 
 int
-program_run(const char *path, const char *const *argv,
-	    const struct account *as, const int *log_fd, int *out_status,
-	    struct err *err)
+program_run(const char *path, const char *const *argv, const struct account *as,
+	    const int *log_fd, int *out_status, struct err *err)
 {
-	struct launch l = { .path = path, .argv = argv, .as = as,
-			    .in = -1, .keep = -1, .keep2 = -1 };
+	struct launch l = { .path = path,
+			    .argv = argv,
+			    .as = as,
+			    .in = -1,
+			    .keep = -1,
+			    .keep2 = -1 };
 	pid_t pid;
 	int rc;
 
@@ -139,8 +140,8 @@ program_run(const char *path, const char *const *argv,
 	pid = fork();
 	if (pid == 0)
 		launch_exec(&l);
-	rc = pid < 0 ? err_errno(err, "cannot fork") :
-		       wait_for(pid, out_status, err);
+	rc = pid < 0 ? err_errno(err, "cannot fork")
+		     : wait_for(pid, out_status, err);
 	vec_free(&l.env);
 	fd_close(&l.in);
 	return rc;
@@ -150,8 +151,9 @@ int
 program_read(const char *path, const char *const *argv, struct buf *out,
 	     int *out_status, struct err *err)
 {
-	struct launch l = { .path = path, .argv = argv,
-			    .in = -1, .keep = -1, .keep2 = -1 };
+	struct launch l = {
+		.path = path, .argv = argv, .in = -1, .keep = -1, .keep2 = -1
+	};
 	int ends[2] = { -1, -1 };
 	pid_t pid;
 	int rc;
@@ -186,8 +188,12 @@ program_daemon(const char *path, const char *const *argv,
 	       const struct account *as, int log_fd, int keep_fd,
 	       int *out_alive, struct err *err)
 {
-	struct launch l = { .path = path, .argv = argv, .as = as, .in = -1,
-			    .out = log_fd, .errout = log_fd,
+	struct launch l = { .path = path,
+			    .argv = argv,
+			    .as = as,
+			    .in = -1,
+			    .out = log_fd,
+			    .errout = log_fd,
 			    .keep = keep_fd };
 	int ends[2] = { -1, -1 };
 	int rc, status = 0;
@@ -209,8 +215,8 @@ program_daemon(const char *path, const char *const *argv,
 			launch_exec(&l);
 		_exit(pid < 0);
 	}
-	rc = pid < 0 ? err_errno(err, "cannot fork") :
-		       wait_for(pid, &status, err);
+	rc = pid < 0 ? err_errno(err, "cannot fork")
+		     : wait_for(pid, &status, err);
 	if (rc == 0 && status != 0)
 		rc = err_set(err, EAGAIN, "cannot fork the server");
 	if (rc == 0) {

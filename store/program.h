@@ -4,8 +4,8 @@
 /*
  * Running PostgreSQL's programs: as another account when we are root, in the
  * C locale, without PG* variables that would point them elsewhere, in a session
- * of their own so that the terminal's signals do not reach them. Any thread; the
- * children are direct ones and waited for by pid, except the server.
+ * of their own so that the terminal's signals do not reach them. Any thread;
+ * the children are direct ones and waited for by pid, except the server.
  */
 #include "base/buf.h"
 #include "base/err.h"

@@ -10,7 +10,7 @@
 #include "store/db.h"
 #include "store/store.h"
 
-#define HELD 8	 /* decoded chunks */
+#define HELD 8	/* decoded chunks */
 #define AHEAD 8 /* chunks that one request brings */
 
 struct held {
@@ -74,10 +74,9 @@ static const char next_chunks[] =
 static int
 ask(struct chunk_reader *r, uint64_t from, uint64_t n, struct err *err)
 {
-	int rc = db_query_send(r->db, next_chunks,
-			       DB_ARGS(DB_INT(r->recording), DB_INT(from),
-				       DB_INT(n)),
-			       err);
+	int rc = db_query_send(
+		r->db, next_chunks,
+		DB_ARGS(DB_INT(r->recording), DB_INT(from), DB_INT(n)), err);
 
 	r->asked = rc == 0;
 	r->asked_from = from;
@@ -165,9 +164,9 @@ decode(struct chunk_reader *r, const struct raw *raw, struct held **out,
 		return damaged(r, raw, "have a wrong checksum", err);
 	rc = chunk_peek(raw->data, &info, &scratch, &why);
 	if (rc < 0 || info.first_seq != raw->first_seq || info.n != raw->n)
-		return damaged(r, raw, why.text[0] ? why.text :
-						     "contradict their index",
-			       err);
+		return damaged(
+			r, raw,
+			why.text[0] ? why.text : "contradict their index", err);
 	for (size_t i = 1; i < HELD; i++) {
 		if (r->held[i].used < h->used)
 			h = &r->held[i];
@@ -330,8 +329,7 @@ source_get(struct source *source, struct event *out, struct err *err)
 	if (!has(s->chunk.first_seq, s->chunk.n, s->next)) {
 		if (s->ended && s->next > s->last)
 			return 0;
-		rc = chunk_reader_get(s->reader, s->next, true, &s->chunk,
-				      err);
+		rc = chunk_reader_get(s->reader, s->next, true, &s->chunk, err);
 		if (rc < 0)
 			return rc;
 		if (rc == 0) {

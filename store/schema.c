@@ -14,7 +14,7 @@
 #include "store/db.h"
 #include "store/keys.h"
 
-#define SQL_FILE(version, name, path) \
+#define SQL_FILE(version, name, path)                                          \
 	extern const char sql_##name[], sql_##name##_end[];
 #include "store/sqlfiles.def"
 #undef SQL_FILE
@@ -101,8 +101,7 @@ check(const struct state *s, struct err *err)
 		return -E_SCHEMA_NEWER;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		if (files[i].version == 0 ||
-		    files[i].version != s->version ||
+		if (files[i].version == 0 || files[i].version != s->version ||
 		    file_hash(&files[i]) == s->version_hash)
 			continue;
 		err_set(err, E_SCHEMA_NEWER,
@@ -133,8 +132,8 @@ load_names(struct db *db, const char *table, const struct name_row *rows,
 	rc = db_exec(db, sql, err);
 	if (rc < 0)
 		return rc;
-	snprintf(sql, sizeof(sql),
-		 "copy pastime.%s from stdin (format binary)", table);
+	snprintf(sql, sizeof(sql), "copy pastime.%s from stdin (format binary)",
+		 table);
 	rc = db_copy_begin(db, sql, err);
 	if (rc < 0)
 		return rc;
@@ -189,11 +188,9 @@ load_signals(struct db *db, struct err *err)
 		if (abbrev)
 			snprintf(names[n], sizeof(names[n]), "SIG%s", abbrev);
 		else
-			snprintf(names[n], sizeof(names[n]), "SIGRT%d",
-				 i - 32);
+			snprintf(names[n], sizeof(names[n]), "SIGRT%d", i - 32);
 		rows[n] = (struct name_row){ i, names[n],
-					     what ? what :
-						    "Real-time signal" };
+					     what ? what : "Real-time signal" };
 		n++;
 	}
 	return load_names(db, "signal", rows, n, err);
@@ -210,8 +207,7 @@ derived_hash(void)
 			h = h * 31 + file_hash(&files[i]);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		h = h * 31 + XXH3_64bits(kinds[i].what,
-					 strlen(kinds[i].what));
+		h = h * 31 + XXH3_64bits(kinds[i].what, strlen(kinds[i].what));
 	return h;
 }
 
@@ -315,13 +311,11 @@ schema_ensure(struct db *db, struct err *err)
 	rc = look(db, &s, err);
 	if (rc == 0)
 		rc = check(&s, err);
-	if (rc < 0 ||
-	    (s.version == newest() && s.derived == derived_hash()))
+	if (rc < 0 || (s.version == newest() && s.derived == derived_hash()))
 		return rc;
 	rc = db_begin(db, err);
 	if (rc == 0)
-		rc = db_query(db,
-			      "select pg_catalog.pg_advisory_xact_lock($1)",
+		rc = db_query(db, "select pg_catalog.pg_advisory_xact_lock($1)",
 			      DB_ARGS(DB_INT(KEY_SCHEMA)), NULL, NULL, err);
 	/* Somebody else may have done it while we waited. */
 	if (rc == 0)

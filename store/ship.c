@@ -115,8 +115,9 @@ insert_recording(struct shipper *s, struct arena *a, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (r.n != 1)
-		return err_set(err, E_DB, "pastime.counter has no row for "
-					  "recordings");
+		return err_set(err, E_DB,
+			       "pastime.counter has no row for "
+			       "recordings");
 	s->recording = (uint64_t)db_get_int(&r, 0, 0);
 	tags_json(&tags, facts);
 	rc = db_query(s->db,
@@ -365,8 +366,8 @@ transact(struct shipper *s, struct load *l, bool durable, struct err *err)
 
 	/* Loss of the last moments at the server is mended from the spool. */
 	rc = db_exec(s->db,
-		     durable ? "begin; set local synchronous_commit = on" :
-			       "begin; set local synchronous_commit = off",
+		     durable ? "begin; set local synchronous_commit = on"
+			     : "begin; set local synchronous_commit = off",
 		     err);
 	if (rc == 0)
 		rc = packer_store(s->packer, s->db, s->recording, &l->bytes,

@@ -17,8 +17,8 @@ struct shipper;
  * session holds KEY_LIVE, by which others see that it runs. db and sp are
  * borrowed.
  */
-int ship_open(struct db *db, struct spool *sp, bool live,
-	      struct shipper **out, struct err *err);
+int ship_open(struct db *db, struct spool *sp, bool live, struct shipper **out,
+	      struct err *err);
 void ship_close(struct shipper *s);
 uint64_t ship_recording(const struct shipper *s);
 

@@ -10,8 +10,6 @@
  * recording and one left by a killed recorder are the same code.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -19,7 +17,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +31,7 @@
 #include "store/frame.h"
 #include "store/open.h"
 #include "store/ship.h"
+#include "store/starter.h"
 #define LOG_DOMAIN "store"
 #include "base/log.h"
 
@@ -77,8 +75,8 @@ struct store_sink {
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t work;  /* for the writer: jobs, or a batch that ages */
 	pthread_cond_t room;  /* for the tracer: less in the queue */
-	pthread_cond_t news;  /* for the shipper: more in the spool, or sealed */
-	struct batch *open;   /* being filled */
+	pthread_cond_t news; /* for the shipper: more in the spool, or sealed */
+	struct batch *open;  /* being filled */
 	struct batch *spare;
 	struct job *head, **tail;
 	size_t queued;
@@ -357,12 +355,12 @@ writer_main(void *arg)
 		pthread_mutex_unlock(&s->lock);
 		/* After a failure jobs are only taken away. */
 		if (rc == 0)
-			rc = j->batch ? write_batch(s, j->batch, &err) :
-					spool_append(s->spool, FRAME_BLOB,
-						     span_of(&j->id,
-							     sizeof(j->id)),
-						     span_of(j->bytes, j->len),
-						     &err);
+			rc = j->batch
+				     ? write_batch(s, j->batch, &err)
+				     : spool_append(
+					       s->spool, FRAME_BLOB,
+					       span_of(&j->id, sizeof(j->id)),
+					       span_of(j->bytes, j->len), &err);
 		pthread_mutex_lock(&s->lock);
 		if (rc < 0 && !s->failed) {
 			s->failed = true;
@@ -467,33 +465,13 @@ ship_all(struct store_sink *s, struct db *db, struct err *err)
 	return rc;
 }
 
-/* What the process that starts the server has to say. */
-static int
-wait_for_starter(struct store_sink *s, struct err *err)
-{
-	struct err said = { 0 };
-	ssize_t n;
-
-	if (s->starter < 0)
-		return 0;
-	n = fd_read_full(s->starter, &said, sizeof(said));
-	fd_close(&s->starter);
-	if (n != (ssize_t)sizeof(said))
-		return err_set(err, E_DB_UNREACHABLE,
-			       "the embedded PostgreSQL was not started: the "
-			       "process that does it was killed");
-	if (said.code < 0 && err)
-		*err = said;
-	return said.code;
-}
-
 static int
 connect_and_ship(struct store_sink *s, bool last, struct err *err)
 {
 	struct db *db = NULL;
 	int rc;
 
-	rc = wait_for_starter(s, err);
+	rc = starter_wait(&s->starter, err);
 	if (rc == 0)
 		rc = store_connect(&s->where, &db, err);
 	/* While it runs a stopped server stays stopped: somebody may want
@@ -544,57 +522,9 @@ start_thread(pthread_t *t, void *(*main)(void *), void *arg, struct err *err)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(t, NULL, main, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return rc == 0 ? 0 : err_set(err, rc, "cannot start a thread: %s",
-				     strerror(rc));
-}
-
-/*
- * Start the embedded server from a process of its own: initdb and postgres are
- * nobody's business who waits for children here, as a tracer does. It outlives
- * us when the recording is shorter than the start.
- */
-static void
-fork_starter(struct store_sink *s)
-{
-	struct postmaster pm;
-	struct cluster c;
-	int ends[2], null;
-	pid_t pid;
-
-	if (!s->where.embedded || cluster_locate(&c, NULL) < 0)
-		return;
-	if (cluster_running(&c, &pm) && pm.ready) {
-		cluster_release(&c);
-		return;
-	}
-	cluster_release(&c);
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return;
-	/* Threads that hold a lock of the C library now do not exist in the
-	 * child; glibc takes care of malloc and stdio, which is all we use. */
-	pid = fork();
-	if (pid == 0) {
-		struct err err = { 0 };
-
-		if (fork() != 0)
-			_exit(0);
-		setsid();
-		null = open("/dev/null", O_RDWR);
-		dup2(null, 0);
-		dup2(null, 1);
-		dup2(null, 2);
-		/* Nobody shall wait for us who waits for the others of whom
-		 * we have copies. */
-		ends[1] = dup2(ends[1], 3);
-		close_range(4, ~0u, 0);
-		err.code = cluster_start(&err);
-		fd_write_all(ends[1], &err, sizeof(err));
-		_exit(0);
-	}
-	fd_close(&ends[1]);
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-	s->starter = ends[0];
+	return rc == 0 ? 0
+		       : err_set(err, rc, "cannot start a thread: %s",
+				 strerror(rc));
 }
 
 static void
@@ -747,7 +677,8 @@ store_sink_open(const struct store_sink_opts *o, struct sink **out,
 	if (rc == 0)
 		rc = store_spool_dir(&s->dir, err);
 	if (rc == 0) {
-		fork_starter(s);
+		if (s->where.embedded)
+			s->starter = starter_fork();
 		s->where_key = store_where_key(&s->where);
 		meta_put(s, o, &meta);
 		rc = spool_create(s->dir, s->uuid, buf_span(&meta), &s->spool,

@@ -19,7 +19,7 @@
 
 #define MAGIC "pastime spool 1\n"
 #define FRAME_MAGIC 0x4d525046u /* "FPRM" */
-#define HEADER_LEN 4096	       /* so that the frames begin on a page */
+#define HEADER_LEN 4096		/* so that the frames begin on a page */
 #define FRAME_MAX (512u * 1024 * 1024)
 #define DROP_STEP (16u * 1024 * 1024) /* dropping costs a sync */
 
@@ -83,7 +83,8 @@ int
 spool_append(struct spool *s, enum frame_type type, struct span head,
 	     struct span body, struct err *err)
 {
-	struct frame_head fh = { .magic = FRAME_MAGIC, .type = type,
+	struct frame_head fh = { .magic = FRAME_MAGIC,
+				 .type = type,
 				 .len = head.len + body.len };
 	uint64_t at = atomic_load(&s->end);
 	uint64_t whole = sizeof(fh) + fh.len, done = 0;
@@ -98,8 +99,8 @@ spool_append(struct spool *s, enum frame_type type, struct span head,
 
 	fh.hash = frame_hash(&fh, head, body);
 	while (done < whole) {
-		ssize_t n = fault ? -1 :
-				    pwritev(s->fd, next, (int)(v + 3 - next),
+		ssize_t n = fault ? -1
+				  : pwritev(s->fd, next, (int)(v + 3 - next),
 					    (off_t)(at + done));
 		int code = fault ? fault : errno;
 
@@ -186,11 +187,10 @@ spool_create(const char *dir, const char *uuid, struct span meta,
 	if (rc < 0)
 		rc = spool_error(s, -rc, "write", err);
 	if (rc == 0)
-		rc = spool_append(s, FRAME_META, meta, (struct span){ 0 },
-				  err);
+		rc = spool_append(s, FRAME_META, meta, (struct span){ 0 }, err);
 	/* It gets its name when it is locked: nobody may take it for left. */
-	if (rc == 0 && (flock(s->fd, LOCK_EX | LOCK_NB) < 0 ||
-			rename(temp, s->path) < 0))
+	if (rc == 0 &&
+	    (flock(s->fd, LOCK_EX | LOCK_NB) < 0 || rename(temp, s->path) < 0))
 		rc = spool_error(s, errno, "lock", err);
 	if (rc < 0)
 		unlink(temp);
@@ -324,9 +324,9 @@ spool_drop(struct spool *s, uint64_t before)
 		return;
 	atomic_store(&s->start, before);
 	/* Holes are whole pages; a file system without holes keeps all. */
-	from = page_up(s->keep) > (from & ~UINT64_C(4095)) ?
-		       page_up(s->keep) :
-		       from & ~UINT64_C(4095);
+	from = page_up(s->keep) > (from & ~UINT64_C(4095))
+		       ? page_up(s->keep)
+		       : from & ~UINT64_C(4095);
 	before &= ~UINT64_C(4095);
 	if (before > from)
 		(void)fallocate(s->fd,

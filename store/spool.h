@@ -14,11 +14,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum frame_type { /* stored; append-only */
-	FRAME_META = 1,	 /* facts about the recording: key NUL value NUL ... */
-	FRAME_BLOB = 2,	 /* id (16 bytes), contents */
-	FRAME_CHUNK = 3, /* head (store/frame.h), encoded chunk */
-	FRAME_END = 4,	 /* the recording ended in order */
+enum frame_type {		   /* stored; append-only */
+		  FRAME_META = 1,  /* facts about the recording: key NUL value
+				      NUL ... */
+		  FRAME_BLOB = 2,  /* id (16 bytes), contents */
+		  FRAME_CHUNK = 3, /* head (store/frame.h), encoded chunk */
+		  FRAME_END = 4,   /* the recording ended in order */
 };
 
 struct frame {
@@ -48,13 +49,13 @@ int spool_append(struct spool *s, enum frame_type type, struct span head,
 		 struct span body, struct err *err);
 int spool_sync(struct spool *s, struct err *err);
 
-uint64_t spool_start(const struct spool *s); /* the first frame still there */
+uint64_t spool_start(const struct spool *s);  /* the first frame still there */
 bool spool_is_dropped(const struct spool *s); /* there were frames before it */
-uint64_t spool_end(const struct spool *s);   /* past the last whole frame */
+uint64_t spool_end(const struct spool *s);    /* past the last whole frame */
 /* The frame at offset; its bytes are in *tmp, which is cleared first. 1, or 0
  * when there is no whole frame there. */
-int spool_read(struct spool *s, uint64_t at, struct buf *tmp,
-	       struct frame *out, struct err *err);
+int spool_read(struct spool *s, uint64_t at, struct buf *tmp, struct frame *out,
+	       struct err *err);
 /* Give the space of what lies before offset back to the file system, when it
  * is worth the while. */
 void spool_drop(struct spool *s, uint64_t before);

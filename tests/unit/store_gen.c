@@ -73,8 +73,8 @@ file_pattern(struct gen *g, struct event *ev)
 		snprintf(text, sizeof(text), "line %u of the file\n",
 			 (unsigned)rnd(g, 1000000));
 		item_put_mem(&g->payload, 0x555555580000, span_str(text));
-		call(g, ev, SYS_read, (int64_t)strlen(text), 3,
-		     0x555555580000, 4096);
+		call(g, ev, SYS_read, (int64_t)strlen(text), 3, 0x555555580000,
+		     4096);
 		break;
 	default:
 		call(g, ev, SYS_close, 0, 3, 0, 0);
@@ -91,8 +91,8 @@ io_pattern(struct gen *g, struct event *ev)
 		snprintf(text, sizeof(text), "request %lu of client %u\n",
 			 (unsigned long)g->pos, (unsigned)rnd(g, 50));
 		text_in(g, 1, text);
-		call(g, ev, SYS_write, (int64_t)strlen(text), 1,
-		     0x555555590000, strlen(text));
+		call(g, ev, SYS_write, (int64_t)strlen(text), 1, 0x555555590000,
+		     strlen(text));
 	} else {
 		call(g, ev, SYS_pread64, 4096, 5, 0x555555600000, 4096);
 		ev->args[3] = g->pos * 4096;
@@ -119,7 +119,8 @@ void
 gen_next(struct gen *g, struct event *ev)
 {
 	buf_clear(&g->payload);
-	*ev = (struct event){ .seq = ++g->seq, .flags = EVF_RUNS,
+	*ev = (struct event){ .seq = ++g->seq,
+			      .flags = EVF_RUNS,
 			      .kind = EV_syscall };
 	g->time_ns += 500 + rnd(g, 4000);
 	if (rnd(g, 24) == 0) {

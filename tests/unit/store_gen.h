@@ -14,7 +14,7 @@ struct gen {
 	uint64_t rng;
 	uint64_t seq, time_ns;
 	uint32_t task;
-	unsigned step;	/* in the current pattern */
+	unsigned step; /* in the current pattern */
 	unsigned pattern;
 	uint64_t pos;
 	struct buf payload;

@@ -1,0 +1,146 @@
+/* Removing: rm marks, gc drops what is marked and what nobody needs. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/db.h"
+#include "store/keys.h"
+#include "store/query.h"
+
+#define LOCK_TIMEOUT "set local lock_timeout = '2s'"
+
+int
+query_remove(struct db *db, uint64_t rec, struct err *err)
+{
+	struct db_rows r;
+	int rc;
+
+	rc = db_query(db,
+		      "update pastime.recording set removed = true "
+		      "where recording = $1 and not removed",
+		      DB_ARGS(DB_INT(rec)), NULL, &r, err);
+	if (rc == 0 && r.affected == 0) {
+		err_set(err, E_NOT_FOUND, "there is no recording %lu",
+			(unsigned long)rec);
+		err_hint(err, "'pastime ls' lists the recordings");
+		rc = -E_NOT_FOUND;
+	}
+	return rc;
+}
+
+static const char *const tables[] = {
+	"chunk", "recording_pack", "task",	"process",
+	"image", "descriptor",	   "open_file", "mapping",
+	"file",	 "mark",	   "warning",	"recording",
+};
+
+/* The rows of one recording, everywhere. Its partition goes last: DROP waits
+ * for who reads pastime.event, but not for long. */
+static int
+drop_recording(struct db *db, uint64_t rec, struct err *err)
+{
+	char *sql;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(tables); i++) {
+		sql = mem_printf("delete from pastime.%s where recording = "
+				 "%lu",
+				 tables[i], (unsigned long)rec);
+		rc = db_exec(db, sql, err);
+		mem_free(sql);
+	}
+	if (rc == 0) {
+		sql = mem_printf("drop table if exists pastime_rows.event_%lu",
+				 (unsigned long)rec);
+		rc = db_exec(db, sql, err);
+		mem_free(sql);
+	}
+	return rc;
+}
+
+/* One transaction for each; what is locked now goes another time. */
+static int
+drop_removed(struct db *db, struct err *err)
+{
+	struct arena a = { 0 };
+	struct db_rows r;
+	int rc;
+
+	rc = db_query(db,
+		      "select recording from pastime.recording where removed",
+		      DB_NONE, &a, &r, err);
+	for (size_t i = 0; rc == 0 && i < r.n; i++) {
+		uint64_t rec = (uint64_t)db_get_int(&r, i, 0);
+
+		rc = db_exec(db, "begin; " LOCK_TIMEOUT, err);
+		if (rc == 0)
+			rc = drop_recording(db, rec, err);
+		if (rc == 0)
+			rc = db_commit(db, err);
+		if (rc < 0)
+			db_rollback(db);
+		if (rc < 0 && strcmp(db_sqlstate(db), "55P03") == 0)
+			rc = 0;
+	}
+	arena_free(&a);
+	return rc;
+}
+
+static int
+drop_packs(struct db *db, uint64_t *out_blobs, uint64_t *out_bytes,
+	   struct err *err)
+{
+	struct arena a = { 0 };
+	struct db_rows r;
+	int rc;
+
+	rc = db_query(db, "select pg_catalog.pg_try_advisory_xact_lock($1)",
+		      DB_ARGS(DB_INT(KEY_GC)), &a, &r, err);
+	if (rc == 0 && !db_get_int(&r, 0, 0)) {
+		err_set(err, E_BUSY, "a recording is being stored right now");
+		err_hint(err, "try again in a moment");
+		rc = -E_BUSY;
+	}
+	if (rc == 0)
+		rc = db_query(db,
+			      "with gone as (delete from pastime.pack p "
+			      "where not exists (select 1 from "
+			      "pastime.recording_pack r where r.pack = p.pack)"
+			      " returning p.pack, "
+			      "pg_catalog.octet_length(p.data) as bytes), "
+			      "blobs as (delete from pastime.blob b "
+			      "using gone where b.pack = gone.pack "
+			      "returning 1) select (select count(*) from "
+			      "blobs), coalesce((select sum(bytes) from gone),"
+			      " 0)::bigint",
+			      DB_NONE, &a, &r, err);
+	if (rc == 0) {
+		*out_blobs = (uint64_t)db_get_int(&r, 0, 0);
+		*out_bytes = (uint64_t)db_get_int(&r, 0, 1);
+	}
+	arena_free(&a);
+	return rc;
+}
+
+int
+query_gc(struct db *db, uint64_t *out_blobs, uint64_t *out_bytes,
+	 struct err *err)
+{
+	int rc;
+
+	rc = drop_removed(db, err);
+	if (rc == 0)
+		rc = db_begin(db, err);
+	if (rc == 0)
+		rc = drop_packs(db, out_blobs, out_bytes, err);
+	if (rc == 0)
+		rc = db_commit(db, err);
+	if (rc < 0)
+		db_rollback(db);
+	/* Space for others: at the tables' ends it goes back to the system. */
+	if (rc == 0)
+		rc = db_exec(db,
+			     "vacuum pastime.chunk, pastime.pack, "
+			     "pastime.blob, pastime.recording_pack",
+			     err);
+	return rc;
+}
