@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "tracee/maps.h"
+#include "tracee/probe.h"
 
 /* Two ticks of the slowest kernel (HZ=100). */
 #define RACY_NS 20000000ull
@@ -142,7 +143,9 @@ open_mapped(pid_t pid, const struct vma *v, struct arena *a, struct stat *st)
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
 		 (unsigned long long)v->start, (unsigned long long)v->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = probe_denied(PROBE_MAP_FILES) ?
+		     -1 :
+		     open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd >= 0 && fstat(fd, st) == 0)
 		return fd;
 	fd_close(&fd);

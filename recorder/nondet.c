@@ -382,7 +382,7 @@ patch_mapping(struct recorder *r, struct task *t, const struct vma *vma,
 	      const struct patch_list *l, uint64_t start, uint64_t end,
 	      struct buf *items)
 {
-	const struct mem *m = &t->proc->space->mem;
+	const struct mem m = mem_of_task(&t->proc->space->mem, t->tid);
 	const uint8_t int3 = PATCH_INT3;
 	const struct patch_site *s;
 
@@ -395,8 +395,8 @@ patch_mapping(struct recorder *r, struct task *t, const struct vma *vma,
 			break;
 		/* In place already, or code that the program changed. */
 		if (!must_patch(r->nondet, s) ||
-		    mem_read_all(m, addr, &now, 1) < 0 || now != s->first ||
-		    mem_write_all(m, addr, &int3, 1) < 0)
+		    mem_read_all(&m, addr, &now, 1) < 0 || now != s->first ||
+		    mem_write_all(&m, addr, &int3, 1) < 0)
 			continue;
 		item_put_bytes(items, ITEM_PATCH, addr, span_of(&int3, 1));
 	}

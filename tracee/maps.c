@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/vec.h"
+#include "tracee/probe.h"
 
 /* Linux 6.11, newer than the headers that we build with. */
 struct procmap_query {
@@ -167,6 +168,8 @@ query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out)
 	};
 	int fd, ret;
 
+	if (probe_denied(PROBE_MAP_QUERY))
+		return -ENOTTY;
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -13,7 +13,8 @@
 
 struct mem {
 	int fd;
-	pid_t pid;
+	pid_t pid; /* where writes through protection are refused (6.12,
+		    * proc_mem.force_override), they go through a stop of this task */
 };
 
 int mem_open(struct mem *m, pid_t pid, struct err *err);
@@ -21,6 +22,8 @@ void mem_close(struct mem *m);
 /* Bytes read, short at the end of a mapping, or -errno (-EIO: nothing there). */
 ssize_t mem_read(const struct mem *m, uint64_t addr, void *out, size_t n);
 ssize_t mem_write(const struct mem *m, uint64_t addr, const void *p, size_t n);
+/* The same memory, written through a stop of tid. */
+struct mem mem_of_task(const struct mem *m, pid_t tid);
 /* All or -EFAULT. */
 int mem_read_all(const struct mem *m, uint64_t addr, void *out, size_t n);
 int mem_write_all(const struct mem *m, uint64_t addr, const void *p, size_t n);

@@ -69,11 +69,11 @@ static const struct probe_result features[PROBE_COUNT] = {
 };
 /* clang-format on */
 
-/* True when PASTIME_PROBE has "-name". */
-static bool
-denied(const char *name)
+bool
+probe_denied(enum probe which)
 {
 	const char *p = getenv("PASTIME_PROBE");
+	const char *name = features[which].name;
 	size_t n = strlen(name);
 
 	while (p != NULL && (p = strchr(p, '-')) != NULL) {
@@ -314,7 +314,7 @@ try(enum probe p)
 bool
 probe_ok(enum probe p)
 {
-	return !denied(features[p].name) && try(p) == 0;
+	return !probe_denied(p) && try(p) == 0;
 }
 
 /* What Yama says, beside what was tried. */
@@ -337,14 +337,15 @@ probe_all(struct probe_result out[PROBE_COUNT])
 	unsigned i;
 
 	for (i = 0; i < PROBE_COUNT; i++) {
+		bool denied = probe_denied((enum probe)i);
 		int code = try((enum probe)i);
 
 		out[i] = features[i];
-		out[i].ok = code == 0 && !denied(out[i].name);
+		out[i].ok = code == 0 && !denied;
 		snprintf(out[i].found, sizeof(out[i].found), "%s",
-			 denied(out[i].name) ? "switched off by PASTIME_PROBE" :
-			 code == 0	     ? "works" :
-					       strerror(code));
+			 denied	   ? "switched off by PASTIME_PROBE" :
+			 code == 0 ? "works" :
+				     strerror(code));
 	}
 	add_yama(&out[PROBE_PTRACE]);
 }

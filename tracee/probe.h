@@ -34,6 +34,8 @@ struct probe_result {
 
 /* One feature, cheaply. */
 bool probe_ok(enum probe p);
+/* Only what the environment says, for code that tries and falls back. */
+bool probe_denied(enum probe p);
 /* All of them; forks children to try them on. */
 void probe_all(struct probe_result out[PROBE_COUNT]);
 

@@ -223,17 +223,18 @@ remote_syscall_with(pid_t tid, const struct mem *m, long nr,
 		    int64_t *out_ret, struct err *err)
 {
 	static const uint8_t zeros[AGENT_ARG_SIZE];
+	const struct mem own = mem_of_task(m, tid);
 	uint64_t a[6];
 	int ret;
 
 	ASSERT(which < 6 && data.len <= AGENT_ARG_SIZE);
 	memcpy(a, args, sizeof(a));
 	a[which] = AGENT_ARG;
-	if (mem_write_all(m, AGENT_ARG, data.p, data.len) < 0)
+	if (mem_write_all(&own, AGENT_ARG, data.p, data.len) < 0)
 		return err_set(err, EFAULT, "pastime's page is gone");
 	ret = remote_syscall(tid, nr, a, out_ret, err);
 	/* Of a task that died meanwhile nothing is left to be put back. */
-	if (mem_write_all(m, AGENT_ARG, zeros, data.len) < 0 && ret == 0)
+	if (mem_write_all(&own, AGENT_ARG, zeros, data.len) < 0 && ret == 0)
 		ret = err_set(err, EFAULT, "pastime's page is gone");
 	return ret;
 }
