@@ -116,6 +116,17 @@ void shared_reverted(struct recorder *r, struct task *t, uint64_t start,
  * show now. */
 int shared_written(struct recorder *r, struct task *t, struct err *err);
 
+/* --- outputs.c: who writes to the command's outputs --- */
+
+/* t is the command, before its first image. */
+void outputs_init(struct recorder *r, const struct task *t);
+void outputs_release(struct recorder *r);
+/* At the entry: false = another task writes there; t waits, not resumed. */
+bool outputs_enter(struct recorder *r, struct task *t);
+/* After each stop: resume who waits for what is free now. */
+int outputs_pump(struct recorder *r);
+void outputs_forget(struct recorder *r, const struct task *t);
+
 /* --- sum.c: checksum events --- */
 
 int sum_event(struct recorder *r, struct task *t, struct err *err);

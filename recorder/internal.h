@@ -24,6 +24,7 @@
 #include "tracee/stop.h"
 #include <sys/ptrace.h>
 
+struct output;
 struct scratch;
 struct bpf_chain;
 struct note;
@@ -66,6 +67,7 @@ struct call {
 	uint64_t start_ns;
 	uint64_t enter_seq;
 	struct scratch *scratch; /* in arena; NULL: none */
+	struct output *output;	 /* it writes there, and nobody else does */
 	struct arena arena;	 /* cleared when the call is over */
 	uint64_t extra[4];	 /* for the call's own code in special*.c */
 };
@@ -175,6 +177,7 @@ struct recorder {
 	struct arena arena;  /* cleared at every stop */
 	struct sys_range *ranges; /* SYS_RANGES_MAX of them, for syscall.c */
 	VEC(struct note) notes;
+	VEC(struct output *) outputs; /* outputs.c */
 	struct files *files;   /* files.c */
 	struct nondet *nondet; /* nondet.c */
 };

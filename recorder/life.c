@@ -306,6 +306,7 @@ life_first(struct recorder *r, struct task *t, struct err *err)
 	ret = exec_header(r, t, &r->items, err);
 	if (ret < 0)
 		return ret;
+	outputs_init(r, t);
 	ret = event_put(r, &ev, err);
 	if (ret < 0)
 		return ret;

@@ -154,6 +154,7 @@ recorder_free(struct recorder *r)
 	files_release(r);
 	nondet_release(r);
 	warn_release(r);
+	outputs_release(r);
 	map_free(&r->tasks);
 	vec_free(&r->groups);
 	vec_free(&r->spaces);
@@ -224,6 +225,8 @@ recorder_step(struct recorder *r, struct err *err)
 				       dispatch(r, &stop, err);
 	if (ret >= 0)
 		ret = sched_pump(r, err);
+	if (ret >= 0)
+		ret = outputs_pump(r);
 	if (ret < 0)
 		return ret;
 	return r->tasks.len > 0 ? 1 : 0;

@@ -410,6 +410,19 @@ decide(struct recorder *r, struct task *t)
 	return t->call.skipped;
 }
 
+/* As inside a blocking call, but held at its entry. */
+static int
+wait_at_entry(struct recorder *r, struct task *t, struct err *err)
+{
+	int ret = syscall_log_enter(r, t, err);
+
+	if (ret < 0 || t->state == TASK_BLOCKED)
+		return ret;
+	t->state = TASK_BLOCKED;
+	sched_release(t);
+	return 0;
+}
+
 /* Into the kernel. */
 static int
 run_call(struct recorder *r, struct task *t, struct err *err)
@@ -418,6 +431,8 @@ run_call(struct recorder *r, struct task *t, struct err *err)
 	bool alone = !sched_others(t) && task_group(t)->wanted == NULL;
 	int ret;
 
+	if (!outputs_enter(r, t))
+		return wait_at_entry(r, t, err);
 	if (c->logged || c->desc->blocking == SYS_NEVER || alone ||
 	    sys_call_never_blocks(&c->sc))
 		return task_resume(t, PTRACE_SYSCALL, 0);
@@ -550,8 +565,11 @@ syscall_entry(struct recorder *r, struct task *t, struct err *err)
 		bool injected = c->again && !c->logged;
 
 		c->restarting = c->again = false;
-		return injected ? run_call(r, t, err) :
-				  task_resume(t, PTRACE_SYSCALL, 0);
+		if (injected)
+			return run_call(r, t, err);
+		return outputs_enter(r, t) ?
+			       task_resume(t, PTRACE_SYSCALL, 0) :
+			       wait_at_entry(r, t, err);
 	}
 	ret = vsyscall(r, t, &regs, err);
 	if (ret != 0)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "recorder/engine.h"
 #include "recorder/exec.h"
 #include "tracee/bpf.h"
 
@@ -26,6 +27,7 @@ void
 task_free(struct recorder *r, struct task *t)
 {
 	ASSERT(t->proc == NULL);
+	outputs_forget(r, t);
 	if (task_get(r, t->tid) == t)
 		map_del(&r->tasks, (uint64_t)t->tid);
 	arena_free(&t->call.arena);
