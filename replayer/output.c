@@ -273,37 +273,45 @@ read_iov(struct puppet *p, uint64_t addr, uint64_t count, uint64_t max,
 	}
 }
 
-int
-output_begin(struct replayer *r, struct puppet *p, const struct event *ev,
-	     struct err *err)
+/* At most max bytes of what the call writes, as memory has them now. */
+static void
+read_written(struct puppet *p, const struct event *ev, uint64_t max,
+	     struct buf *out)
 {
-	/* Of a call that only begins, any length may be taken. */
-	uint64_t max = ev->kind == EV_enter ? INT32_MAX
-		       : ev->ret > 0	    ? (uint64_t)ev->ret
-					    : 0;
 	uint64_t iov[2];
 
-	buf_clear(&p->out);
-	if (max == 0 || !fdtab_find(p->fds, (int)ev->args[0]))
-		return 0;
 	switch (ev->call) {
 	case SYS_write:
 	case SYS_pwrite64:
 	case SYS_sendto:
 		read_into(p, ev->args[1], ev->args[2] < max ? ev->args[2] : max,
-			  &p->out);
+			  out);
 		break;
 	case SYS_writev:
 	case SYS_pwritev:
 	case SYS_pwritev2:
-		read_iov(p, ev->args[1], ev->args[2], max, &p->out);
+		read_iov(p, ev->args[1], ev->args[2], max, out);
 		break;
 	case SYS_sendmsg: /* struct msghdr: the vector and its length */
 		if (mem_read_all(&p->space->mem, ev->args[1] + 16, iov,
 				 sizeof(iov)) == 0)
-			read_iov(p, iov[0], iov[1], max, &p->out);
+			read_iov(p, iov[0], iov[1], max, out);
 		break;
 	}
+}
+
+int
+output_begin(struct replayer *r, struct puppet *p, const struct event *ev,
+	     struct err *err)
+{
+	/* Of a call that only begins, any length may be taken. */
+	uint64_t max = ev->ret > 0 ? (uint64_t)ev->ret : 0;
+
+	if (ev->kind == EV_enter)
+		max = INT32_MAX;
+	buf_clear(&p->out);
+	if (max > 0 && fdtab_find(p->fds, (int)ev->args[0]))
+		read_written(p, ev, max, &p->out);
 	return 0;
 }
 
@@ -333,14 +341,22 @@ recorded_bytes(struct replayer *r, const struct event *ev, uint64_t len,
 	return ret;
 }
 
+/*
+ * Compare with what the recorder saw. It looks when the call is over: if it
+ * blocked, others may have changed the buffer since it took the bytes.
+ */
 static int
-verify(struct replayer *r, const struct event *ev, struct span bytes,
-       struct err *err)
+verify(struct replayer *r, struct puppet *p, const struct event *ev,
+       struct span bytes, struct err *err)
 {
-	struct buf want = { 0 }, a = { 0 }, b = { 0 };
+	struct buf want = { 0 }, a = { 0 }, b = { 0 }, now = { 0 };
 	size_t at = 0;
 	int ret;
 
+	if (ev->kind == EV_exit) {
+		read_written(p, ev, bytes.len, &now);
+		bytes = buf_span(&now);
+	}
 	ret = recorded_bytes(r, ev, bytes.len, &want, err);
 	if (ret < 0 || want.len == 0 || span_eq(buf_span(&want), bytes))
 		goto out;
@@ -357,6 +373,7 @@ verify(struct replayer *r, const struct event *ev, struct span bytes,
 	ret = diverge(r, ev, err, buf_cstr(&a), buf_cstr(&b),
 		      "memory differs, though registers agreed so far");
 out:
+	buf_free(&now);
 	buf_free(&want);
 	buf_free(&a);
 	buf_free(&b);
@@ -379,7 +396,7 @@ output_end(struct replayer *r, struct puppet *p, const struct event *ev,
 		if ((uint64_t)ev->ret < bytes.len)
 			bytes.len = (size_t)ev->ret;
 		if (r->opts.verify_output)
-			ret = verify(r, ev, bytes, err);
+			ret = verify(r, p, ev, bytes, err);
 		if (ret == 0 && r->opts.output && !r->quiet)
 			r->opts.output(r->opts.output_ctx, ev, o->origin,
 				       bytes);
