@@ -112,14 +112,15 @@ exec_failure(const char *name, char *const envp[], int *status)
 
 Test(tracee_spawn, what_does_not_exist_is_enoent)
 {
+	char path[] = "PATH=/bin:/etc/passwd:/nonexistent:/usr/bin";
+	char *envp[2] = { path, NULL };
 	int status;
 
-	cr_assert_eq(exec_failure("no-such-command-here", environ, &status),
+	cr_assert_eq(exec_failure("no-such-command-here", envp, &status),
 		     -ENOENT);
 	cr_assert_eq(WEXITSTATUS(status), 127);
-	cr_assert_eq(exec_failure("", environ, &status), -ENOENT);
-	cr_assert_eq(exec_failure("/no/such/command", environ, &status),
-		     -ENOENT);
+	cr_assert_eq(exec_failure("", envp, &status), -ENOENT);
+	cr_assert_eq(exec_failure("/no/such/command", envp, &status), -ENOENT);
 }
 
 Test(tracee_spawn, what_may_not_be_executed_is_eacces)
