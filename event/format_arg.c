@@ -87,6 +87,10 @@ flags_number(struct fmt *f, const struct flag_name *list, uint64_t v)
 		mask = 15;
 	else if (list == flags_clone)
 		mask = 0x7f;
+	if (list == flags_ipc && (v & 0777)) { /* a mode in the low bits */
+		buf_printf(f->out, "%#o", (unsigned)(v & 0777));
+		return v & ~(uint64_t)0777;
+	}
 	if (!mask)
 		return v;
 	if (list == flags_open && (v & mask) == 0)
@@ -238,7 +242,10 @@ static void
 arg_pieces(struct fmt *f, const struct sys_arg *a, unsigned i, uint64_t skip,
 	   uint64_t skip_len)
 {
-	const bool in = a->dir == DIR_IN || a->dir == DIR_INOUT;
+	/* sendmmsg's vector is INOUT for its lengths, vmsplice's lists for the
+	 * direction that nobody knows. */
+	const bool in = a->dir == DIR_IN ||
+			(a->dir == DIR_INOUT && a->len_from == LEN_MMSG);
 	struct item_reader ir;
 	struct item it;
 	unsigned n = 0;
@@ -286,7 +293,10 @@ arg_message(struct fmt *f, const struct sys_arg *a, unsigned i)
 		buf_str(f->out, ", ");
 	}
 	buf_str(f->out, "data=");
-	arg_pieces(f, a, i, f->ev->args[i], MSGHDR_LEN);
+	arg_pieces(f, a, i, f->ev->args[i],
+		   a->len_from == LEN_MMSG
+			   ? MMSGHDR_LEN * (uint64_t)(uint32_t)f->ev->args[2]
+			   : MSGHDR_LEN);
 	if (item_find(f->ev->payload, ITEM_IN, i | SYS_IN_CONTROL, &it)) {
 		buf_str(f->out, ", control=");
 		fmt_quote(f, it.bytes);
@@ -386,9 +396,7 @@ fmt_arg(struct fmt *f, unsigned i)
 		break;
 	}
 	s = fmt_arg_bytes(ev, i);
-	if (s.len && ev->call == SYS_prctl && i == 1) /* PR_SET_NAME */
-		arg_string(f, a, i);
-	else if (s.len == 0 || !fmt_struct(f, a->type, s, ev->call, i)) {
+	if (s.len == 0 || !fmt_struct(f, a->type, s, ev->call, i)) {
 		if (a->type == ARG_HEX)
 			fmt_hex(f, ev->args[i]);
 		else

@@ -11,7 +11,14 @@
 #define DIRENT_NAME 19u /* of struct linux_dirent64 */
 #define DIRENTS_MAX 16u /* names on a line */
 
-enum fcntl_arg { FCNTL_NONE, FCNTL_NUMBER, FCNTL_FD, FCNTL_OPEN, FCNTL_LOCK };
+enum fcntl_arg {
+	FCNTL_NONE,
+	FCNTL_NUMBER,
+	FCNTL_FD,
+	FCNTL_OPEN,
+	FCNTL_LOCK,
+	FCNTL_POINTER,
+};
 
 /* What the third argument of fcntl is. */
 static enum fcntl_arg
@@ -37,6 +44,14 @@ fcntl_arg(uint64_t cmd)
 	case 0x25:
 	case 0x26:
 		return FCNTL_LOCK;
+	case 0xf: /* F_SETOWN_EX, F_GETOWN_EX, F_GETOWNER_UIDS */
+	case 0x10:
+	case 0x11:
+	case 0x40b: /* F_GET_RW_HINT and its like */
+	case 0x40c:
+	case 0x40d:
+	case 0x40e:
+		return FCNTL_POINTER;
 	default:
 		return FCNTL_NUMBER;
 	}
@@ -83,6 +98,7 @@ arg_fcntl(struct fmt *f, unsigned i)
 		buf_printf(f->out, "%" PRId32, (int32_t)v);
 		return true;
 	case FCNTL_NONE:
+	case FCNTL_POINTER:
 		break;
 	}
 	return false;
@@ -95,6 +111,46 @@ as_call(const struct event *ev)
 
 	memcpy(c.args, ev->args, sizeof(c.args));
 	return c;
+}
+
+/* PR_SET_NAME and PR_GET_NAME have a string, others a number behind the
+ * pointer. */
+static bool
+arg_prctl(struct fmt *f, unsigned i)
+{
+	struct sys_call c = as_call(f->ev);
+	const struct sys_subop *op = sys_subop(&c);
+	struct span s;
+
+	if (i != 1 || !op)
+		return false;
+	s = fmt_arg_bytes(f->ev, i);
+	if (s.len && (op->value == 15 || op->value == 16)) {
+		s.len = strnlen((const char *)s.p, s.len);
+		fmt_quote(f, s);
+		return true;
+	}
+	if (op->out != OP_CONST || op->arg != i || op->size != 4 || s.len < 4)
+		return false;
+	return fmt_struct(f, ARG_INTS, span_of(s.p, 4), f->ev->call, i);
+}
+
+/* How many arguments of prctl and keyctl mean something: those up to the
+ * output, else those that are not 0. */
+static unsigned
+nargs_used(const struct event *ev, const struct sys_subop *op, unsigned n)
+{
+	if (op && ev->call == SYS_prctl && (op->value == 15 || op->value == 16))
+		return 2;
+	if (op && (op->out == OP_CONST || op->out == OP_RET)) {
+		n = op->arg + 1u;
+		if (op->out == OP_RET && op->size >= n)
+			n = op->size + 1u;
+		return n;
+	}
+	while (n > 2 && ev->args[n - 1] == 0)
+		n--;
+	return n;
 }
 
 /* Outputs of ioctl requests that people know. */
@@ -227,6 +283,8 @@ fmt_special_arg(struct fmt *f, unsigned i)
 		return arg_fcntl(f, i);
 	case SYS_ioctl:
 		return arg_ioctl(f, i);
+	case SYS_prctl:
+		return arg_prctl(f, i);
 	case SYS_getdents64:
 		return arg_dirents(f, i);
 	case SYS_setsockopt:
@@ -288,9 +346,8 @@ fmt_nargs(const struct event *ev)
 			n = 4;
 		break;
 	case SYS_prctl:
-	case SYS_keyctl: /* their trailing arguments are padding */
-		while (n > 2 && ev->args[n - 1] == 0)
-			n--;
+	case SYS_keyctl:
+		n = nargs_used(ev, sys_subop(&c), n);
 		break;
 	case SYS_mremap: /* the new address counts with MREMAP_FIXED */
 		if (!(ev->args[3] & 6))

@@ -186,6 +186,10 @@ fmt_siginfo(struct fmt *f, struct span s)
 	const int signo = (int)u32(s, 0), code = (int)u32(s, 8);
 	const char *name = si_code_name(signo, code);
 
+	if (signo == 0) { /* waitid found nothing */
+		buf_str(f->out, "{}");
+		return;
+	}
 	buf_printf(f->out, "{si_signo=%s, si_code=", signal_name(signo));
 	if (name)
 		buf_str(f->out, name);
@@ -279,7 +283,7 @@ long_text(struct fmt *f, struct span s)
 {
 	const uint64_t v = u64(s, 0);
 
-	if (v > 1u << 30)
+	if (v >> 40)
 		fmt_hex(f, v);
 	else
 		buf_printf(f->out, "%" PRIu64, v);

@@ -240,6 +240,12 @@ Test(event_format, operations_of_calls_that_are_many)
 	item_put_bytes(&payload, ITEM_IN, 1, span_of("worker\0zzzzzzzzz", 16));
 	line_is("prctl(PR_SET_NAME, \"worker\") = 0");
 	setup();
+	call(SYS_prctl, 0, 5, U(25), U(0x1000), U(7), U(8), U(9));
+	item_put_mem(&payload, 0x1000, span_of("\x01\0\0\0", 4));
+	line_is("prctl(PR_GET_TSC, [1]) = 0");
+	setup();
+	call(SYS_msgget, 14, 2, U(0), U(01600));
+	line_is("msgget(0, 0600|IPC_CREAT) = 14");
 	call(SYS_clone, 77, 5, U(0x11 | 0x1200000), U(0), U(0), U(0), U(0));
 	line_is("clone(SIGCHLD|CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID, 0, "
 		"NULL, "

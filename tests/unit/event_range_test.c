@@ -344,6 +344,15 @@ Test(event_range, calls_with_rules_of_their_own)
 	cr_assert(fake_has(&f, B, 100));
 }
 
+Test(event_range, pages_that_vmsplice_lends_are_not_replaced)
+{
+	iov_at(A, B, 10);
+	fake_enter(&f, SYS_vmsplice, 3, A, 1, 0, 0, 0);
+	cr_assert_eq(fake_outbufs(&f), 0);
+	cr_assert_eq(fake_outputs(&f, 7, false), 1);
+	cr_assert(fake_has(&f, B, 7));
+}
+
 Test(event_range, refused_calls_write_nothing)
 {
 	fake_enter(&f, SYS_io_setup, 1, A, 0, 0, 0, 0);
