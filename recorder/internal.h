@@ -152,7 +152,8 @@ struct group {
 	unsigned live;	     /* tasks that can run: not in vfork, not dying */
 	struct task *runner; /* has the baton; NULL = free */
 	VEC(struct task *) ready; /* in the order of their turns */
-	struct task *wanted; /* stands before a call that merges this group with its own */
+	VEC(struct task *) wanted; /* other groups' runners, each before a call that
+				    * merges this group with its own */
 };
 
 struct recorder {

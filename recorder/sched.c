@@ -65,9 +65,16 @@ sched_forget(struct recorder *r, struct task *t)
 			break;
 		}
 	}
-	for (size_t i = 0; i < r->groups.len; i++)
-		if (r->groups.v[i]->wanted == t)
-			r->groups.v[i]->wanted = NULL;
+	for (size_t i = 0; i < r->groups.len; i++) {
+		struct group *w = r->groups.v[i];
+
+		for (size_t k = 0; k < w->wanted.len; k++) {
+			if (w->wanted.v[k] == t) {
+				vec_remove(&w->wanted, k);
+				break;
+			}
+		}
+	}
 }
 
 void
@@ -85,14 +92,14 @@ sched_others(const struct task *t)
 static bool
 is_waited_for(const struct group *g)
 {
-	return g->ready.len > 0 || g->wanted != NULL;
+	return g->ready.len > 0 || g->wanted.len > 0;
 }
 
 int
 sched_continue(struct recorder *r, struct task *t)
 {
 	struct group *g = task_group(t);
-	bool over = t->yielded || g->wanted != NULL ||
+	bool over = t->yielded || g->wanted.len > 0 ||
 		    r->now_ns - t->turn_ns >= TURN_NS;
 
 	t->yielded = false;
@@ -117,9 +124,9 @@ give_baton(struct recorder *r, struct group *g, struct err *err)
 {
 	struct task *t;
 
-	if (g->wanted != NULL) {
-		t = g->wanted;
-		g->wanted = NULL;
+	if (g->wanted.len > 0) {
+		t = g->wanted.v[0];
+		vec_remove(&g->wanted, 0);
 		t->next = NEXT_ENTRY;
 		return dispatch_turn(r, t, err);
 	}

@@ -248,11 +248,31 @@ shared_mapped(struct recorder *r, struct task *t, struct map_rec *m,
 
 /* --- groups come together ----------------------------------------------- */
 
+/* shared_enter let a call pass that maps the inode, and it has not returned. */
+static void
+set_mapping(struct task *t, const struct ident *id)
+{
+	t->call.extra[1] = id->dev;
+	t->call.extra[2] = id->ino;
+	t->call.extra[3] = 1;
+}
+
+static bool
+is_mapping(const struct task *t, const struct ident *id)
+{
+	return t->call.active && t->call.extra[3] != 0 &&
+	       t->call.extra[1] == id->dev && t->call.extra[2] == id->ino;
+}
+
 /* A group other than t's own that would share memory which can change. */
 static struct group *
 foreign_group(const struct recorder *r, const struct task *t,
 	      const struct ident *id, bool writes)
 {
+	size_t it = 0;
+	uint64_t tid;
+	void *p;
+
 	for (size_t i = 0; i < r->spaces.len; i++) {
 		const struct space *s = r->spaces.v[i];
 
@@ -265,6 +285,14 @@ foreign_group(const struct recorder *r, const struct task *t,
 			    (writes || (m->shared && m->may_write)))
 				return s->group;
 		}
+	}
+	/* One that is inside the call that maps it is not in the lists yet. */
+	while (map_next(&r->tasks, &it, &tid, &p)) {
+		const struct task *u = p;
+
+		if (u->proc != NULL && task_group(u) != task_group(t) &&
+		    is_mapping(u, id))
+			return task_group(u);
 	}
 	return NULL;
 }
@@ -301,8 +329,11 @@ merge(struct recorder *r, struct group *to, struct group *from)
 	for (size_t i = 0; i < from->ready.len; i++)
 		vec_push(&to->ready, from->ready.v[i]);
 	vec_clear(&from->ready);
-	if (from->wanted != NULL && from->wanted != to->runner)
-		ask_again(r, from->wanted);
+	/* Who waited for one waits for the other now. */
+	for (size_t i = 0; i < from->wanted.len; i++)
+		if (from->wanted.v[i] != to->runner)
+			vec_push(&to->wanted, from->wanted.v[i]);
+	vec_clear(&from->wanted);
 	for (size_t i = 0; i < r->spaces.len; i++) {
 		struct space *s = r->spaces.v[i];
 		bool last = from->refs == 1;
@@ -322,8 +353,9 @@ static bool
 waits_for_merge(const struct recorder *r, const struct task *t)
 {
 	for (size_t i = 0; i < r->groups.len; i++)
-		if (r->groups.v[i]->wanted == t)
-			return true;
+		for (size_t k = 0; k < r->groups.v[i]->wanted.len; k++)
+			if (r->groups.v[i]->wanted.v[k] == t)
+				return true;
 	return false;
 }
 
@@ -345,9 +377,7 @@ bring_together(struct recorder *r, struct task *t, const struct ident *id,
 			if (ret < 0)
 				return ret;
 		} else if (other != NULL) {
-			if (g->wanted != NULL && g->wanted != t)
-				ask_again(r, g->wanted);
-			g->wanted = t;
+			vec_push(&g->wanted, t);
 			return 1;
 		}
 		merge(r, task_group(t), g);
@@ -384,6 +414,7 @@ shared_enter(struct recorder *r, struct task *t, struct err *err)
 	const uint64_t *a = t->call.sc.args;
 	struct ident id;
 	int fd = written_fd(t);
+	int ret;
 
 	if (fd >= 0)
 		return any_mapping(r) && fd_inode(t, fd, &id) ?
@@ -393,7 +424,10 @@ shared_enter(struct recorder *r, struct task *t, struct err *err)
 		return 0;
 	if (!call_ident(t, &id))
 		return 0;
-	return bring_together(r, t, &id, id.may_write, err);
+	ret = bring_together(r, t, &id, id.may_write, err);
+	if (ret == 0)
+		set_mapping(t, &id);
+	return ret;
 }
 
 /* --- files that are written under their mappings ------------------------ */

@@ -428,7 +428,7 @@ static int
 run_call(struct recorder *r, struct task *t, struct err *err)
 {
 	const struct call *c = &t->call;
-	bool alone = !sched_others(t) && task_group(t)->wanted == NULL;
+	bool alone = !sched_others(t) && task_group(t)->wanted.len == 0;
 	int ret;
 
 	if (!outputs_enter(r, t))

@@ -173,5 +173,6 @@ group_drop(struct recorder *r, struct group *g)
 		}
 	}
 	vec_free(&g->ready);
+	vec_free(&g->wanted);
 	mem_free(g);
 }
