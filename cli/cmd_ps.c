@@ -26,7 +26,7 @@ struct tree {
 
 static const struct column columns[] = {
 	{ .name = "pid", .number = true },
-	{ .name = "process", .machine = true },
+	{ .name = "process", .machine = true, .number = true },
 	{ .name = "parent", .machine = true, .number = true },
 	{ .name = "task", .number = true },
 	{ .name = "threads", .number = true },

@@ -201,6 +201,8 @@ cannot_execute(const char *name, int code)
 			 "no folder of PATH has it; a program of this "
 			 "folder is ./%s",
 			 name);
+	else
+		err_hint(&e, "is the path right? ls -l '%s'", name);
 	say_error(&e);
 	return code == ENOENT || code == ENOTDIR ? EXIT_NO_COMMAND
 						 : EXIT_CANNOT_EXEC;

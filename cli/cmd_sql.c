@@ -122,7 +122,7 @@ run_psql(struct cli *c, uint64_t rec, struct err *err)
 		old ? old : "", old ? " " : "", rec);
 	setenv("PGOPTIONS", set, 1);
 	if (!c->quiet)
-		say("recording %lu is :rec; views are in schema pastime "
+		say("recording %lu is :rec; views of it are in the search path "
 		    "(\\dv, pastime help schema)",
 		    rec);
 	fflush(NULL);

@@ -42,7 +42,7 @@ struct front {
 	int signals;
 	bool dead; /* the command was reaped: status */
 	int status;
-	bool done, ended, stored, failed, impatient;
+	bool done, ended, stored, no_exec, failed, impatient;
 	uint64_t done_ns;
 	struct link_msg last; /* newest message */
 	struct arena arena;
@@ -205,6 +205,9 @@ read_link(struct front *f)
 	case LINK_STORED:
 		f->stored = true;
 		break;
+	case LINK_NO_EXEC:
+		f->no_exec = true;
+		break;
 	case LINK_FAILED:
 		f->failed = true;
 		break;
@@ -221,7 +224,7 @@ patience(const struct front *f)
 		return f->dead ? 0 : -1;
 	if (!f->dead)
 		return -1;
-	if (f->stored || f->failed || f->impatient)
+	if (f->stored || f->no_exec || f->failed || f->impatient)
 		return 0;
 	if (!f->done || f->ended || f->last.live == 0)
 		return -1;
@@ -381,17 +384,16 @@ start(struct front *f, struct err *err)
 
 /* The command could not be executed: 126 or 127, as env and timeout do. */
 static int
-exec_failed(const struct front *f, struct err *err)
+exec_failed(const struct front *f)
 {
-	int code = -err->code;
 	struct err e = { 0 };
 
 	err_set(&e, E_EXEC, "cannot execute '%s': %s", f->job->argv[0],
-		err->text);
-	if (strchr(f->job->argv[0], '/') == NULL && code == ENOENT)
-		err_hint(&e, "it is in no folder of PATH");
+		f->last.err.text);
+	err_hint(&e, "is it a program for this machine, and is the interpreter "
+		     "there that its first line names?");
 	say_error(&e);
-	return code == ENOENT ? EXIT_NO_COMMAND : EXIT_CANNOT_EXEC;
+	return f->last.err.code == -ENOENT ? EXIT_NO_COMMAND : EXIT_CANNOT_EXEC;
 }
 
 int
@@ -404,8 +406,8 @@ front_run(const struct record_job *job, struct err *err)
 	if (ret < 0)
 		goto out;
 	wait_for_end(&f);
-	if (spawn_exec_failure(&f.spawned, err) < 0) {
-		ret = exec_failed(&f, err);
+	if (f.no_exec) {
+		ret = exec_failed(&f);
 	} else if (f.failed) {
 		*err = f.last.err;
 		ret = err->code;

@@ -17,6 +17,7 @@ enum link_kind {
 	LINK_DONE = 1, /* the command ended; live tasks are left */
 	LINK_ENDED,    /* the last task ended; what is left is storing */
 	LINK_STORED,   /* everything is stored, or in the spool (problem) */
+	LINK_NO_EXEC,  /* the command could not be executed: err, an errno */
 	LINK_FAILED,   /* recording is impossible or broke: err */
 };
 

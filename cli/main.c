@@ -97,6 +97,23 @@ preconditions(struct cli *c, struct err *err)
 	return ret;
 }
 
+/* What to type next where nobody knows better. */
+static void
+default_hint(const struct cmd *cmd, struct err *err)
+{
+	const char *code = err_name(err->code);
+
+	if (err->code == -E_USAGE)
+		err_hint(err,
+			 "usage: pastime %s [OPTIONS]%s%s\n"
+			 "pastime help %s",
+			 cmd->name, cmd->operands ? " " : "",
+			 cmd->operands ? cmd->operands : "", cmd->name);
+	else
+		err_hint(err, "pastime help %s",
+			 err_help(code) ? code : cmd->name);
+}
+
 /* argv[0] is the command's name. */
 static int
 run_command(struct cli *c, int argc, char **argv, struct err *err)
@@ -118,16 +135,12 @@ run_command(struct cli *c, int argc, char **argv, struct err *err)
 	}
 	if (ret == 0)
 		ret = check_operands(cmd, n, argv, err);
-	if (ret == -E_USAGE && err->hint[0] == '\0')
-		err_hint(err,
-			 "usage: pastime %s [OPTIONS]%s%s\n"
-			 "pastime help %s",
-			 cmd->name, cmd->operands ? " " : "",
-			 cmd->operands ? cmd->operands : "", cmd->name);
 	if (ret == 0)
 		ret = preconditions(c, err);
 	if (ret == 0)
 		ret = cmd->run(c, own, n, argv, err);
+	if (ret < 0 && err->hint[0] == '\0')
+		default_hint(cmd, err);
 out:
 	store_close(c->db);
 	c->db = NULL;

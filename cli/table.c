@@ -210,8 +210,8 @@ widths(const struct table *t, size_t *width)
 		if (!t->cols[i].machine)
 			total += width[i] + GAP;
 	}
-	for (size_t i = t->n; i-- > 0 && total > room + GAP;) {
-		size_t over = total - room - GAP;
+	for (size_t i = t->n; i-- > 0 && total > room;) {
+		size_t over = total - room;
 
 		if (!t->cols[i].cut || width[i] <= CUT_MIN)
 			continue;

@@ -34,6 +34,7 @@ struct tracer {
 	struct sink *sink;
 	struct recorder *recorder;
 	uint64_t began_ns;
+	bool no_exec;	     /* execve failed */
 	struct link_msg msg; /* grows with what is known */
 };
 
@@ -197,7 +198,9 @@ start(struct tracer *t, struct err *err)
 	if (ret < 0)
 		return ret;
 	t->began_ns = clock_now_ns();
-	return recorder_start(&t->recorder, &ro, t->sink, err);
+	ret = recorder_start(&t->recorder, &ro, t->sink, err);
+	t->no_exec = ret < 0 && ret > -E_GONE;
+	return ret;
 }
 
 static void
@@ -284,6 +287,8 @@ tracer_run(const struct record_job *job, struct spawned *spawned, int link)
 			ret = closed;
 	}
 	t.msg.err = err;
-	tell(&t, ret < 0 ? LINK_FAILED : LINK_STORED);
+	tell(&t, t.no_exec ? LINK_NO_EXEC
+		 : ret < 0 ? LINK_FAILED
+			   : LINK_STORED);
 	_exit(ret < 0 ? 1 : 0);
 }

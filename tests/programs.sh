@@ -452,12 +452,23 @@ setup_node()
 	cat >"$W/node.js" <<'S'
 const { execFile } = require("child_process");
 const fs = require("fs");
-let n = 0;
-setTimeout(() => console.log("timer", ++n), 20);
-setImmediate(() => console.log("immediate", ++n));
-Promise.resolve().then(() => console.log("promise", ++n));
-fs.readFile("/etc/passwd", (e, d) => execFile("echo", ["child"], (e, out) =>
-	console.log(d.length > 0, out)));
+const { promisify } = require("util");
+const { Worker } = require("worker_threads");
+async function main() {
+	await new Promise((done) => setImmediate(done));
+	console.log("immediate");
+	await promisify(setTimeout)(20);
+	console.log("timer");
+	const all = await Promise.all([1, 2, 3, 4, 5, 6].map((n) =>
+		promisify(fs.readFile)("/etc/passwd").then((d) => d.length > n)));
+	console.log(all);
+	console.log(await promisify(execFile)("echo", ["child"]));
+	const w = new Worker("require('worker_threads').parentPort" +
+		".postMessage(6 * 7)", { eval: true });
+	console.log(await new Promise((done) => w.once("message", done)));
+	console.log(require("zlib").gzipSync("x".repeat(1e5)).length > 9);
+}
+main();
 S
 }
 

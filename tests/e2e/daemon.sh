@@ -32,7 +32,7 @@ is "status" 5 "$status"
 is "output" started "$(cat "$T/out")"
 like "end line" "'daemon' goes on: [0-9]+ tasks? still runs?" \
 	"$(cat "$T/err")"
-is "while it runs" running "$(state daemon)"
+wait_for '[ "$(state daemon)" = running ]' || fail "not shown as running"
 run "$p" show daemon --call execve
 is "events can be seen while it runs" 0 "$status"
 echo word >"$T/go"
@@ -49,7 +49,7 @@ E
 "$p" record -q -n piped sh "$T/start2" 2>&1 | cat
 pass # cat saw the end while the daemon still runs
 wait_for '[ -s "$T/pid" ]' || fail "the daemon never starts"
-is "and it does run" running "$(state piped)"
+wait_for '[ "$(state piped)" = running ]' || fail "not shown as running"
 
 # SIGTERM to its recorder ends it, and the recording is whole.
 kill -TERM "$(recorder_of "$(cat "$T/pid")")"
@@ -64,7 +64,7 @@ front=$!
 wait_for '[ -s "$T/pid" ]' || fail "it never starts"
 kill -KILL $front
 wait $front 2>/dev/null
-wait_for '! kill -0 "$(cat "$T/pid")" 2>/dev/null' ||
+wait_for '! alive "$(cat "$T/pid")"' ||
 	fail "the command outlives kill -9 of record"
 wait_for '[ "$(state killed)" = done ]' || fail "its recording never ends"
 
@@ -74,11 +74,12 @@ rm "$T/pid"
 	>"$T/out" 2>"$T/err" &
 front=$!
 wait_for '[ -s "$T/pid" ]' || fail "it never starts"
+wait_for '[ "$(state orphan)" = running ]' || fail "not shown as running"
 kill -KILL "$(recorder_of "$(cat "$T/pid")")"
 wait $front
 is "status without its recorder" 125 $?
 like "message" "recorder was killed.*E_GONE" "$(cat "$T/err")"
-wait_for '! kill -0 "$(cat "$T/pid")" 2>/dev/null' ||
+wait_for '! alive "$(cat "$T/pid")"' ||
 	fail "the command outlives its recorder"
 is "its state" "cut off" "$(state orphan)"
 run "$p" replay orphan

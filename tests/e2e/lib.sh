@@ -112,6 +112,13 @@ wait_for()
 		[ $SECONDS -lt $until ] || return 1
 		read -r -t 0.02 <> <(:)
 	done
+	return 0
+}
+
+# A zombie that nobody reaps is not alive.
+alive()
+{
+	grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null
 }
 
 skip()
