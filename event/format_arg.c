@@ -211,8 +211,8 @@ arg_buffer(struct fmt *f, const struct sys_arg *a, unsigned i)
 	struct item_reader ir;
 	struct item it;
 
-	if (s.len > 0) {
-		uint64_t ret = f->ev->ret > 0 ? (uint64_t)f->ev->ret : 0;
+	if (s.len > 0 && f->ev->ret >= 0) {
+		const uint64_t ret = (uint64_t)f->ev->ret;
 
 		/* Neighbouring outputs may lie in the same item. */
 		if (a->len_from == LEN_RET && a->len_k == 1 && s.len > ret)

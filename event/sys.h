@@ -134,7 +134,7 @@ struct sys_range {
 	uint64_t ptr_addr;
 };
 
-#define SYS_RANGES_MAX 1100 /* IOV_MAX and some: enough but for recvmmsg */
+#define SYS_RANGES_MAX 12288 /* 1024 messages of 7 buffers each, and some */
 
 /* Of a message's input, ITEM_IN's number: arg = its data, and these. */
 #define SYS_IN_NAME 0x10    /* arg | this: the address it goes to */
@@ -142,7 +142,7 @@ struct sys_range {
 
 /*
  * The three that fill ranges return how many there are, which may be more than
- * max (a recvmmsg of many messages): ask again with room for all of them. A
+ * max (a recvmmsg of very many buffers): ask again with room for all of them. A
  * structure comes before what it points to. Memory seen through m after the
  * call must be what the kernel wrote (scratch copied back).
  */

@@ -82,12 +82,35 @@ put_blobs(struct recorder *r, enum item_kind kind, uint64_t at,
 	return ret < 0 ? ret : 0;
 }
 
+/* A failed call counts as having written its whole buffer, which may be
+ * gigabytes by the argument and a page in truth. */
+static size_t
+readable(const struct task *t, uint64_t addr, uint64_t len)
+{
+	uint8_t piece[4096];
+	uint64_t done = 0;
+	ssize_t n;
+
+	do {
+		uint64_t want = len - done < sizeof(piece) ? len - done
+							   : sizeof(piece);
+
+		n = mem_read(&task_space(t)->mem, addr + done, piece,
+			     (size_t)want);
+		if (n > 0)
+			done += (uint64_t)n;
+	} while (n > 0 && done < len);
+	return (size_t)done;
+}
+
 static int
 put_output(struct recorder *r, struct task *t, const struct sys_range *o,
 	   struct err *err)
 {
-	uint8_t *p = arena_alloc(&r->arena, o->len);
-	ssize_t n = mem_read(&task_space(t)->mem, o->addr, p, o->len);
+	size_t len = t->call.sc.ret < 0 ? readable(t, o->addr, o->len)
+					: (size_t)o->len;
+	uint8_t *p = arena_alloc(&r->arena, len);
+	ssize_t n = mem_read(&task_space(t)->mem, o->addr, p, len);
 
 	if (n <= 0)
 		return 0;

@@ -131,6 +131,9 @@ Test(event_format, data_is_cut_and_escaped)
 	setup();
 	call(SYS_read, 0, 3, U(0), U(0x2004), U(100));
 	line_is("read(0, \"\", 100) = 0");
+	call(SYS_read, -EFAULT, 3, U(0), U(0x2004), U(100));
+	item_put_mem(&payload, 0x2004, span_str("half"));
+	line_is("read(0, 0x2004, 100) = -1 EFAULT (Bad address)");
 	setup();
 	call(SYS_read, 300000, 3, U(0), U(0x2000), U(300000));
 	struct blob_id ids[2] = { 0 };
