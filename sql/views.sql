@@ -94,7 +94,7 @@ comment on view pastime.failing_signal is 'Signals that ended a process.';
 
 create or replace view pastime.open_descriptor as
 select d.recording, d.process, p.pid, d.fd, d.from_seq, d.to_seq, d.file, f.kind, f.name,
-	f.local, f.peer, d.how, d.cloexec, d.closed_by
+	f.local, f.peer, d.how, d.cloexec, d.closed_by, f.process as opener
 from pastime.descriptor d
 join pastime.process p on p.recording = d.recording and p.process = d.process
 join pastime.open_file f on f.recording = d.recording and f.file = d.file;
@@ -108,8 +108,12 @@ select c.recording, c.seq, c.time_ns, c.task, c.process, c.pid, c.name as call, 
 		then 'out' else 'in' end as direction,
 	c.ret as bytes, c.data
 from pastime.call c
-left join pastime.descriptor d on d.recording = c.recording and d.process = c.process
-	and d.fd = c.fd and d.from_seq <= c.seq and (d.to_seq is null or d.to_seq >= c.seq)
+left join lateral (
+	-- the newest meaning of the number: one step in the primary key
+	select i.recording, i.file, i.to_seq from pastime.descriptor i
+	where i.recording = c.recording and i.process = c.process and i.fd = c.fd and i.from_seq <= c.seq
+	order by i.from_seq desc limit 1
+) d on d.to_seq is null or d.to_seq >= c.seq
 left join pastime.open_file f on f.recording = d.recording and f.file = d.file
 where c.ret > 0 and c.name in ('read', 'pread64', 'readv', 'preadv', 'preadv2', 'recvfrom', 'recvmsg', 'recvmmsg',
 	'write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendto', 'sendmsg', 'sendmmsg', 'sendfile');

@@ -5,4 +5,4 @@ select process, pid, name, count(*) as calls, sum(dur_ns) as total_ns,
 	count(error) as errors
 from this.call
 group by process, pid, name
-order by total_ns desc, process, name;
+order by total_ns desc nulls last, process, name;
