@@ -32,7 +32,7 @@ static void
 write_balance(int balance)
 {
 	char text[16];
-	int len = snprintf(text, sizeof(text), "%-8d\n", balance);
+	int len = snprintf(text, sizeof(text), "%-8d", balance);
 
 	if (pwrite(account, text, (size_t)len, 0) != len) {
 		perror("write");

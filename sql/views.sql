@@ -36,11 +36,11 @@ language sql immutable parallel safe as $$
 $$;
 comment on function pastime.text(bytea) is 'Bytes as text; what is no ASCII as \ooo.';
 
-create or replace function pastime.position(seq bigint) returns text
+create or replace function pastime.pos(seq bigint) returns text
 language sql immutable parallel safe as $$
 	select 'e' || seq
 $$;
-comment on function pastime.position(bigint) is 'The position just after an event, as every command takes it.';
+comment on function pastime.pos(bigint) is 'The position just after an event, as every command takes it.';
 
 -- One row per system call: those that returned at once and those that had to
 -- wait; the latter at their return.
