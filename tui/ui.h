@@ -30,7 +30,7 @@ enum job_key {
 	JOB_EDIT,   /* nav; from here on every job has a key of its own */
 };
 
-/* A query result of the UI's: an arena and what is in it. */
+/* Results that are kept: an arena and what is in it. */
 struct ui_tasks {
 	struct arena arena;
 	struct task_row *v;
@@ -70,11 +70,10 @@ struct ui {
 	struct worker *nav, *ask, *rep;
 	int wake_fd;
 	unsigned edits; /* jobs of JOB_EDIT made so far */
-
 	struct arena rec_arena;
 	struct recording_row rec;
 	bool rec_known;
-	char *at; /* where to go when the recording is known */
+	char *at; /* where to go then */
 	struct ui_tasks tasks;
 	struct ui_marks marks;
 
