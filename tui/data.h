@@ -22,7 +22,7 @@
 #include "sym/sym.h"
 
 /* Events in order: up to n matching ones after seq (or before it, newest
- * first). filter NULL: all; task 0: of all tasks. */
+ * first). filter NULL: all; without a filter, those of one task, 0: of all. */
 struct tui_events_req {
 	uint64_t seq;
 	bool back;
@@ -73,7 +73,7 @@ struct tui_query_ops {
 /* What to show of a moment. */
 struct tui_moment_req {
 	struct pos pos;
-	uint32_t task;	      /* whose; 0 = the task of the event */
+	uint32_t task;	      /* whose; 0 = not known (yet) */
 	unsigned frame;	      /* source and code of this frame; 0 = innermost */
 	const char *mem_expr; /* "rsp", "rdi+8", "main", "0x4000"; NULL = rsp */
 	int64_t mem_shift;    /* window moved by so many bytes */
@@ -105,6 +105,7 @@ struct tui_moment {
 	uint64_t mem_addr; /* first byte of mem */
 	uint8_t *mem;
 	size_t mem_len;
+	int64_t mem_shift; /* how far the window could be moved */
 	const char *mem_note;
 	const char *note;
 };

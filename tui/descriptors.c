@@ -61,7 +61,7 @@ fds_update(struct view *v, unsigned dirty)
 	j->ui = ui;
 	j->process = nav_process(ui);
 	j->seq = ui->seq;
-	worker_submit(ui->nav, &j->job);
+	worker_submit(ui->ask, &j->job);
 }
 
 static bool

@@ -403,6 +403,16 @@ events_nth(struct view *v, uint64_t seq, uint32_t task, int64_t n,
 	return (n < 0 ? r->from_start : r->to_end) ? 0 : -1;
 }
 
+uint32_t
+events_task(struct view *v, uint64_t seq)
+{
+	const struct rows *r = &((struct events_view *)v)->rows;
+	int64_t at = rows_find(r, seq);
+	const struct row *row = at < 0 ? NULL : rows_get(r, (size_t)at);
+
+	return row && row->seq == seq ? row->task : 0;
+}
+
 static bool
 events_request(struct view *v, enum request r, uint64_t count)
 {

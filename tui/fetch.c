@@ -1,8 +1,17 @@
 #include "tui/fetch.h"
 
+#include <ctype.h>
+#include <string.h>
+
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "event/format.h"
+
+/* Events in one answer: few at first, what is looked for may be near. */
+#define BATCH_FIRST 200u
+#define BATCH 2000u
+#define SEARCHED 4096 /* bytes of a string that a search looks at */
 
 typedef VEC(struct row) row_vec;
 
@@ -106,12 +115,31 @@ out:
 	return rc;
 }
 
+/* Without capitals in the text, their size does not matter. */
+static bool
+has_text(const struct fetch *f, const struct event *ev, struct buf *line)
+{
+	struct format_opts fo = { .max_string = SEARCHED };
+	const char *p = f->text;
+
+	buf_clear(line);
+	event_format(ev, &fo, line);
+	while (*p && !isupper((uint8_t)*p))
+		p++;
+	return *p ? strstr(buf_cstr(line), f->text) != NULL
+		  : strcasestr(buf_cstr(line), f->text) != NULL;
+}
+
 int
 fetch_nth(const struct fetch *f, uint64_t seq, bool back, uint64_t n,
 	  struct row *out, uint64_t *out_found, struct err *err)
 {
 	struct arena tmp = { 0 };
+	struct buf line = { 0 };
 	bool all = back ? seq <= 1 : seq >= f->last;
+	/* What the question cannot say is looked at here. */
+	bool pick = f->text || (f->task && f->filter);
+	size_t most = BATCH_FIRST;
 	uint64_t found = 0;
 	int rc = 0;
 
@@ -121,15 +149,23 @@ fetch_nth(const struct fetch *f, uint64_t seq, bool back, uint64_t n,
 		size_t got;
 
 		arena_clear(&tmp);
-		rc = ask(f, &seq, back, left < 1000 ? (size_t)left : 1000, &tmp,
-			 &ev, &got, &all, err);
+		rc = ask(f, &seq, back,
+			 pick || left > most ? most : (size_t)left, &tmp, &ev,
+			 &got, &all, err);
 		if (rc < 0)
 			break;
-		found += got;
-		if (got)
-			row_of(&ev[got - 1], out);
+		for (size_t i = 0; i < got && found < n; i++) {
+			if (f->task && ev[i].task != f->task)
+				continue;
+			if (f->text && !has_text(f, &ev[i], &line))
+				continue;
+			row_of(&ev[i], out);
+			found++;
+		}
+		most = BATCH;
 	}
 	arena_free(&tmp);
+	buf_free(&line);
 	if (rc < 0)
 		return rc;
 	*out_found = found;

@@ -15,6 +15,7 @@ struct fetch {
 	struct job *job;    /* its stop and replaced flags end the reading */
 	const char *filter; /* NULL = all */
 	uint32_t task;	    /* 0 = all */
+	const char *text;   /* in the event's line; NULL = any */
 	uint64_t last;	    /* events in the recording */
 	size_t max_string;
 };

@@ -75,6 +75,9 @@ moment_done(struct job *job, void *owner)
 	if (job->rc >= 0) {
 		err_clear(&ui->replay_err);
 		take_moment(ui, j);
+		/* It may not have been possible to move it so far. */
+		if (!atomic_load(&job->replaced))
+			ui->mem_shift = j->m.mem_shift;
 		if (ui->code_auto)
 			ui->tab[SLOT_CODE] =
 				j->m.n_src ? VIEW_SOURCE : VIEW_CODE;
@@ -97,15 +100,19 @@ void
 moment_want(struct ui *ui)
 {
 	struct moment_job *j;
+	uint32_t task = nav_task(ui);
 
 	if (!ui->seq)
 		return;
+	if (!task)
+		task = events_task(ui->views[VIEW_EVENTS], ui->seq);
+	ui->asked_task = task;
 	j = job_new(sizeof(*j), JOB_MOMENT, moment_run, moment_done, ui);
 	j->ui = ui;
 	j->mem_expr = ui->mem_expr ? mem_strdup(ui->mem_expr) : NULL;
 	j->req = (struct tui_moment_req){
 		.pos = { .seq = ui->seq },
-		.task = ui->pinned,
+		.task = task,
 		.frame = ui->frame,
 		.mem_expr = j->mem_expr,
 		.mem_shift = ui->mem_shift,

@@ -208,7 +208,9 @@ nav_refresh(struct ui *ui)
 
 	ask_recording(ui);
 	j->ui = ui;
-	worker_submit(ui->nav, &j->job);
+	/* The first time the store has to find them: the events need not
+	 * wait for that. */
+	worker_submit(ui->ask, &j->job);
 }
 
 void
@@ -229,6 +231,9 @@ nav_learn(struct ui *ui, uint64_t seq, uint64_t time_ns, uint32_t task)
 	ui->here = (struct ui_here){ seq, time_ns, task };
 	ui_invalidate(ui,
 		      DIRTY_HERE | (before != nav_task(ui) ? DIRTY_POS : 0));
+	/* The replay was sent off without knowing whose state to show. */
+	if (nav_task(ui) != ui->asked_task)
+		moment_want(ui);
 }
 
 void

@@ -146,6 +146,8 @@ job_text(unsigned key)
 		return "reading output";
 	case JOB_LANES:
 		return "counting events";
+	case JOB_TASKS:
+		return "finding tasks";
 	}
 	return "asking the database";
 }

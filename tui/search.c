@@ -14,7 +14,7 @@ static const char *const filter_keys[] = {
 struct search_job {
 	struct job job;
 	struct ui *ui;
-	char *filter;
+	char *filter, *text;
 	uint64_t seq, last, n, found;
 	bool back;
 	struct row row;
@@ -29,6 +29,7 @@ search_run(struct job *job, void *data)
 		.data = data,
 		.job = job,
 		.filter = j->filter,
+		.text = j->text,
 		.last = j->last,
 	};
 
@@ -43,6 +44,7 @@ search_done(struct job *job, void *owner)
 	struct ui *ui = owner;
 
 	mem_free(j->filter);
+	mem_free(j->text);
 	if (job->rc == -E_CANCELLED || atomic_load(&job->replaced))
 		return;
 	if (job->rc < 0) {
@@ -69,26 +71,6 @@ has_key(const char *text)
 	return false;
 }
 
-static char *
-as_filter(const char *text)
-{
-	struct buf out = { 0 };
-	char *filter;
-
-	if (has_key(text))
-		return mem_strdup(text);
-	buf_str(&out, "text:\"");
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			buf_u8(&out, '\\');
-		buf_u8(&out, (uint8_t)*text);
-	}
-	buf_str(&out, "\"");
-	filter = mem_strdup(buf_cstr(&out));
-	buf_free(&out);
-	return filter;
-}
-
 static void
 search_events(struct ui *ui, bool back, uint64_t count)
 {
@@ -96,7 +78,13 @@ search_events(struct ui *ui, bool back, uint64_t count)
 		job_new(sizeof(*j), JOB_SEARCH, search_run, search_done, ui);
 
 	j->ui = ui;
-	j->filter = as_filter(ui->search);
+	/* Text is looked for in what is shown, words in everything. */
+	if (has_key(ui->search))
+		j->filter = mem_strdup(ui->search);
+	else
+		j->text = mem_strdup(ui->search);
+	if (j->text && ui->filter)
+		j->filter = mem_strdup(ui->filter);
 	j->seq = ui->seq;
 	j->last = ui->rec.events;
 	j->n = count ? count : 1;

@@ -8,6 +8,7 @@
  */
 #include "tui/history.h"
 #include "tui/layout.h"
+#include "tui/nav.h"
 #include "tui/prompt.h"
 #include "tui/tui.h"
 #include "tui/view.h"
@@ -15,14 +16,14 @@
 
 enum job_key {
 	JOB_RECORDING = 1, /* nav worker */
-	JOB_TASKS,
 	JOB_MARKS,
 	JOB_PAGES,
 	JOB_HERE,
-	JOB_FDS,
 	JOB_STEP,
 	JOB_TIME,
-	JOB_SEARCH, /* ask worker */
+	JOB_TASKS, /* ask worker */
+	JOB_FDS,
+	JOB_SEARCH,
 	JOB_SQL,
 	JOB_LANES,
 	JOB_OUTPUT,
@@ -88,6 +89,7 @@ struct ui {
 	struct ui_moment moment, before; /* before: the last stop */
 	struct err replay_err;		 /* code 0: none */
 	bool replay_stopped;		 /* by the user, here */
+	uint32_t asked_task;		 /* whose moment was asked for last */
 	unsigned frame;
 	char *mem_expr;
 	int64_t mem_shift;
@@ -143,58 +145,5 @@ void ui_layout(struct ui *ui);
 
 /* screen.c */
 void ui_draw(struct ui *ui);
-
-/* nav.c: where we are. */
-void nav_start(struct ui *ui);
-void nav_goto(struct ui *ui, uint64_t seq);  /* moved by a step */
-void nav_jump(struct ui *ui, uint64_t seq);  /* remembered by [ and ] */
-void nav_to(struct ui *ui, const char *pos); /* any form of a position */
-void nav_to_time(struct ui *ui, uint64_t time_ns);
-/* n events on (back), among those shown; task 0: of any task. */
-void nav_step(struct ui *ui, uint32_t task, int64_t n);
-/* The first or last event that is shown. */
-void nav_first(struct ui *ui, bool last);
-void nav_refresh(struct ui *ui); /* tasks, marks, size of the recording */
-void nav_marks(struct ui *ui);
-void nav_mark_set(struct ui *ui, const char *name);
-void nav_mark_del(struct ui *ui, const char *name);
-void nav_pin(struct ui *ui, uint32_t task);
-uint32_t nav_task(const struct ui *ui); /* whose state the panes show */
-const struct task_row *nav_task_row(const struct ui *ui, uint32_t task);
-uint32_t nav_process(const struct ui *ui);
-void nav_learn(struct ui *ui, uint64_t seq, uint64_t time_ns, uint32_t task);
-
-/* events.c: the n-th row of a task (0: any) from seq in what is loaded. 1 =
- * found; 0 = the list ends before it, *out is the last one (0 = none); -1 = it
- * is not loaded that far. */
-int events_nth(struct view *v, uint64_t seq, uint32_t task, int64_t n,
-	       uint64_t *out);
-
-/* detail.c: ask for the current event itself. */
-void here_want(struct ui *ui);
-
-/* moment.c: the replay's side. */
-void moment_want(struct ui *ui);
-bool moment_stale(const struct ui *ui);
-void moment_cancel(struct ui *ui);
-/* "replay ready", "replaying 37 %", "diverged after e1234". */
-void moment_status(struct ui *ui, struct buf *out);
-
-/* What views offer each other. */
-void memory_look(struct ui *ui, const char *expr);	 /* memory.c */
-void sql_run(struct ui *ui, const char *query);		 /* sql.c */
-void status_text(int status, struct buf *out);		 /* tasks.c */
-void state_label(const struct view *v, struct buf *out); /* stack.c */
-
-/* search.c, command.c */
-void search_text(struct ui *ui, const char *text, bool back);
-void search_again(struct ui *ui, bool back, uint64_t count);
-void search_filter(struct ui *ui, const char *text);
-const char *const *search_keys(size_t *n); /* "call:" and so on */
-void command_run(struct ui *ui, const char *line);
-void prompt_finished(struct ui *ui, enum prompt_kind kind, const char *text);
-/* What Tab offers after the text typed so far. */
-void prompt_offers(struct ui *ui, enum prompt_kind kind, const char *text,
-		   struct completion *out);
 
 #endif

@@ -224,30 +224,14 @@ struct words {
 	char key[16], value[64];
 };
 
-/* One word "key:value", or text:"...". */
+/* One word "key:value". */
 static int
 parse(const char *filter, struct words *w, struct err *err)
 {
-	snprintf(w->key, sizeof(w->key), "text");
-	if (sscanf(filter, "text:\"%63[^\"]\"", w->value) == 1)
-		return 0;
 	if (sscanf(filter, "%15[a-z]:%63s", w->key, w->value) != 2 ||
 	    !strstr("kind call task error", w->key))
 		return err_set(err, E_USAGE, "\"%s\" is no filter", filter);
 	return 0;
-}
-
-static bool
-matches_text(const struct event *ev, const char *text)
-{
-	struct format_opts fo = { 0 };
-	struct buf b = { 0 };
-	bool found;
-
-	event_format(ev, &fo, &b);
-	found = strstr(buf_cstr(&b), text) != NULL;
-	buf_free(&b);
-	return found;
 }
 
 static bool
@@ -259,8 +243,6 @@ matches(const struct event *ev, const struct words *w)
 		return ev->call >= 0 && !strcmp(sys_name(ev->call), w->value);
 	if (!strcmp(w->key, "task"))
 		return ev->task == strtoul(w->value, NULL, 10);
-	if (!strcmp(w->key, "text"))
-		return matches_text(ev, w->value);
 	return (ev->flags & EVF_ERROR) &&
 	       !strcmp(errno_name((int)-ev->ret), w->value);
 }
@@ -533,6 +515,7 @@ fake_memory(struct tui_moment *m, const struct tui_moment_req *req,
 		m->mem_note = "no register or symbol is named so";
 	if (m->mem_note)
 		return;
+	m->mem_shift = req->mem_shift;
 	m->mem_addr = (m->mem_base & ~15ull) - TUI_MEM_WINDOW / 2 +
 		      (uint64_t)req->mem_shift;
 	m->mem_len = TUI_MEM_WINDOW;

@@ -1,0 +1,27 @@
+#ifndef TUI_LOOK_H
+#define TUI_LOOK_H
+
+/*
+ * Looking at a target: everything that the panes show of one task at one
+ * moment. Belongs to the thread that owns the target.
+ */
+#include "tui/data.h"
+
+struct look;
+
+struct look *look_new(struct target *t); /* borrowed */
+void look_free(struct look *l);
+/* The target stands at req->pos. Task 0: only the list of tasks. A part that
+ * cannot be had is empty and says why; errors are those of the target. */
+int look_at(struct look *l, const struct tui_moment_req *req, struct arena *a,
+	    struct tui_moment *out, struct err *err);
+
+/*
+ * "rsp", "rdi+8", "main", "libc.so.6:environ-0x10", "4096": what it comes
+ * to. by_name finds symbols; it may be NULL. Errors: E_USAGE.
+ */
+int look_value(const char *expr, const struct regs *regs,
+	       int (*by_name)(void *ctx, const char *name, uint64_t *out),
+	       void *ctx, uint64_t *out, struct err *err);
+
+#endif
