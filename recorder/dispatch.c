@@ -8,6 +8,7 @@
 #define LOG_DOMAIN "recorder"
 #include "base/log.h"
 #include "recorder/engine.h"
+#include "recorder/seat.h"
 #include "recorder/sched.h"
 #include "recorder/task.h"
 
@@ -94,6 +95,7 @@ dispatch(struct recorder *r, const struct stop *stop, struct err *err)
 	log_debug("%d (task %u): %s signo %d status %x", stop->tid, t->number,
 		  stop_name(stop->kind), stop->signo, (unsigned)stop->status);
 	t->stop = *stop;
+	seat_follow(r, t);
 	arena_clear(&r->arena);
 	if (stop->kind == STOP_EXITED || stop->kind == STOP_KILLED)
 		ret = life_reaped(r, t, err);

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "recorder/files.h"
 #include "recorder/nondet.h"
+#include "recorder/seat.h"
 #include "recorder/vdso.h"
 #include "tracee/inject.h"
 #include "tracee/maps.h"
@@ -135,6 +136,7 @@ prepare(struct image *im, struct err *err)
 		ret = nondet_exec(im->r, im->t, err);
 	if (ret < 0)
 		return ret;
+	seat_image(im->r, im->t);
 	im->regs.rax = 0;
 	im->regs.rcx = im->regs.rip;
 	im->regs.r11 = im->regs.eflags;
@@ -388,7 +390,7 @@ put_facts(const struct image *im, struct buf *items)
 		    span_of(im->stack.p + im->auxv, im->auxc * 16));
 	item_put_kv(items, "interp",
 		    span_str(interp != NULL ? interp->name : ""));
-	snprintf(cpu, sizeof(cpu), "%d", nondet_cpu(im->space));
+	snprintf(cpu, sizeof(cpu), "%d", seat_cpu(im->space));
 	item_put_kv(items, "pinned", span_str(cpu));
 }
 
@@ -411,7 +413,7 @@ put_patches(const struct image *im, struct buf *items, struct err *err)
 void
 exec_forget(struct space *s)
 {
-	nondet_unpin(s);
+	seat_forget(s);
 }
 
 int

@@ -143,7 +143,7 @@ struct space {
 	uint64_t events;     /* since the last checksum */
 	uint64_t slots[16];  /* scratch slots in use */
 	uint64_t mapped[16]; /* scratch slots that are mapped */
-	void *exec;	     /* exec.c's own */
+	void *exec;	     /* seat.c's own */
 };
 
 struct group {
@@ -181,6 +181,7 @@ struct recorder {
 	VEC(struct output *) outputs; /* outputs.c */
 	struct files *files;   /* files.c */
 	struct nondet *nondet; /* nondet.c */
+	struct seats *seats; /* seat.c */
 };
 
 /* A cleared event of task (NULL = the recording); r->items is emptied. */

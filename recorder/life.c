@@ -22,6 +22,7 @@
 #include "recorder/engine.h"
 #include "recorder/exec.h"
 #include "recorder/nondet.h"
+#include "recorder/seat.h"
 #include "recorder/sched.h"
 #include "recorder/task.h"
 #include "tracee/bpf.h"
@@ -122,6 +123,7 @@ birth(struct recorder *r, struct task *parent, struct task *c, struct err *err)
 	if (parent->filters != NULL)
 		c->filters = bpf_chain_ref(parent->filters);
 	nondet_birth(c, parent);
+	seat_child(c, parent);
 	event_begin(r, c, EV_birth, &ev);
 	ev.args[0] = (uint64_t)c->tid;
 	ev.args[1] = c->proc->number;

@@ -2,8 +2,8 @@
  * RDTSC and RDTSCP fault by prctl(PR_SET_TSC). CPUID faults where the CPU can
  * (arch_prctl(ARCH_SET_CPUID), cleared by every execve); elsewhere, and for
  * RDRAND, RDSEED and RDPID everywhere, an int3 stands in files' code
- * (tracee/patch.h). What escapes both (generated code) gives what the CPU gives;
- * a program stays on one CPU, so that it is at least always the same.
+ * (tracee/patch.h). What escapes both (generated code) gives what the CPU
+ * gives, which is at least always the same one (seat.c).
  *
  * The kernel forces the signal of a trap: when the program blocked or ignored
  * it, its disposition is reset and it is unblocked before we hear of it. So both
@@ -12,7 +12,6 @@
 #include "recorder/nondet.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -43,9 +42,6 @@ struct nondet {
 	bool faulting;
 	uint64_t last_tsc;
 	struct map files; /* file number -> struct patch_list */
-	int *cpus;	  /* that we may use */
-	unsigned *load;	  /* images on each */
-	int ncpus;
 	struct arena arena;
 };
 
@@ -67,29 +63,14 @@ struct own {
 	const struct patch_list *sites;
 };
 
-/* space.exec */
-struct pin {
-	int cpu;
-	unsigned *load;
-};
-
 int
 nondet_init(struct recorder *r, struct err *err)
 {
 	struct nondet *n = mem_zalloc(sizeof(*n));
-	cpu_set_t set;
-	int i;
 
 	r->nondet = n;
 	cpuid_capture(&n->cpuid);
 	n->faulting = probe_ok(PROBE_CPUID);
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return err_errno(err, "cannot tell which CPUs may be used");
-	n->cpus = mem_calloc(CPU_SETSIZE, sizeof(n->cpus[0]));
-	n->load = mem_calloc(CPU_SETSIZE, sizeof(n->load[0]));
-	for (i = 0; i < CPU_SETSIZE; i++)
-		if (CPU_ISSET((size_t)i, &set))
-			n->cpus[n->ncpus++] = i;
 	return 0;
 }
 
@@ -110,8 +91,6 @@ nondet_release(struct recorder *r)
 	map_free(&n->files);
 	cpuid_free(&n->cpuid);
 	arena_free(&n->arena);
-	mem_free(n->cpus);
-	mem_free(n->load);
 	mem_free(n);
 	r->nondet = NULL;
 }
@@ -250,72 +229,14 @@ reset_signals(struct task *t)
 	nondet_sigmask(t);
 }
 
-/* The CPU with the fewest images; of equals the one where the tracer is now, as
- * a stop is several times cheaper there than across idle CPUs. */
-static int
-choose_cpu(const struct nondet *n)
-{
-	int here = sched_getcpu(), best = 0, i;
-
-	for (i = 1; i < n->ncpus; i++)
-		if (n->load[i] < n->load[best] ||
-		    (n->load[i] == n->load[best] && n->cpus[i] == here))
-			best = i;
-	return best;
-}
-
-static void
-pin(struct nondet *n, struct task *t)
-{
-	struct space *s = t->proc->space;
-	struct pin *p;
-	cpu_set_t set;
-	int i = choose_cpu(n);
-
-	CPU_ZERO(&set);
-	CPU_SET((size_t)n->cpus[i], &set);
-	/* Where it is refused (a cpuset changed) only CPUID in generated code
-	 * can differ. */
-	if (sched_setaffinity(t->tid, sizeof(set), &set) < 0)
-		return;
-	p = mem_alloc(sizeof(*p));
-	p->cpu = n->cpus[i];
-	p->load = &n->load[i];
-	n->load[i]++;
-	s->exec = p;
-}
-
-int
-nondet_cpu(const struct space *s)
-{
-	const struct pin *p = s->exec;
-
-	return p != NULL ? p->cpu : -1;
-}
-
-void
-nondet_unpin(struct space *s)
-{
-	struct pin *p = s->exec;
-
-	if (p == NULL)
-		return;
-	(*p->load)--;
-	mem_free(p);
-	s->exec = NULL;
-}
-
 int
 nondet_exec(struct recorder *r, struct task *t, struct err *err)
 {
 	const uint64_t args[6] = { ARCH_SET_CPUID, 0 };
-	struct space *s = t->proc->space;
 	int64_t done = 0;
 	int ret = 0;
 
 	reset_signals(t);
-	if (s->exec == NULL)
-		pin(r->nondet, t);
 	if (r->nondet->faulting)
 		ret = remote_syscall(t->tid, SYS_arch_prctl, args, &done, err);
 	return ret;

@@ -37,10 +37,8 @@ int nondet_vsyscall(struct recorder *r, struct task *t, struct event *ev,
  */
 void nondet_sigaction(struct task *t, int signo, const uint8_t act[32]);
 void nondet_sigmask(struct task *t);
-/* For exec.c: arm the traps of a fresh image and choose its CPU. */
+/* For exec.c: arm the traps of a fresh image. */
 int nondet_exec(struct recorder *r, struct task *t, struct err *err);
-int nondet_cpu(const struct space *s); /* -1: not pinned */
-void nondet_unpin(struct space *s);
 /* The header's KV cpuid. */
 void nondet_cpuid(const struct recorder *r, struct buf *out);
 /* A task was born of parent, or ends. */

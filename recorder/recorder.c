@@ -14,6 +14,7 @@
 #include "recorder/engine.h"
 #include "recorder/files.h"
 #include "recorder/nondet.h"
+#include "recorder/seat.h"
 #include "recorder/sched.h"
 #include "recorder/task.h"
 #include "tracee/spawn.h"
@@ -153,6 +154,7 @@ recorder_free(struct recorder *r)
 	sched_release_timer(r);
 	files_release(r);
 	nondet_release(r);
+	seat_release(r);
 	warn_release(r);
 	outputs_release(r);
 	map_free(&r->tasks);
@@ -175,6 +177,8 @@ recorder_start(struct recorder **out, const struct record_opts *o,
 
 	if (ret == 0)
 		ret = nondet_init(r, err);
+	if (ret == 0)
+		ret = seat_init(r, err);
 	if (ret == 0)
 		ret = sched_init(r, err);
 	if (ret == 0)
