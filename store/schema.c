@@ -221,9 +221,11 @@ migrate(struct db *db, int from, struct err *err)
 		if (f->version <= from)
 			continue;
 		rc = db_exec(db, f->text, err);
-		if (rc < 0)
-			return err_wrap(err, "schema version %d (%s)",
-					f->version, f->name);
+		if (rc < 0) {
+			err_wrap(err, "schema version %d (%s)", f->version,
+				 f->name);
+			return rc;
+		}
 		rc = db_query(db,
 			      "insert into pastime.schema_version (version, "
 			      "name, hash, program) values ($1, $2, $3, $4)",
@@ -246,8 +248,10 @@ derived_texts(struct db *db, struct err *err)
 		if (files[i].version != 0)
 			continue;
 		rc = db_exec(db, files[i].text, err);
-		if (rc < 0)
-			return err_wrap(err, "sql/%s", files[i].name);
+		if (rc < 0) {
+			err_wrap(err, "sql/%s", files[i].name);
+			return rc;
+		}
 	}
 	return 0;
 }
@@ -259,7 +263,8 @@ drop_views(struct db *db, struct err *err)
 {
 	return db_exec(db,
 		       "do $$ declare v record; begin "
-		       "for v in select c.oid::pg_catalog.regclass as name "
+		       "for v in select pg_catalog.format('%I.%I', n.nspname, "
+		       "c.relname) as name "
 		       "from pg_catalog.pg_class c "
 		       "join pg_catalog.pg_namespace n on n.oid = "
 		       "c.relnamespace "
