@@ -33,7 +33,8 @@ try()
 }
 
 say "examples/racy.c: two processes pay into one account without a lock"
-"${CC:-cc}" -g -O1 -o "$work/racy" "$here/racy.c"
+# shellcheck disable=SC2086 # CC may be two words
+${CC:-cc} -g -O1 -o "$work/racy" "$here/racy.c"
 for _ in 1 2 3 4 5; do
 	printf '%s\n' "$("$work/racy" || :)"
 done
