@@ -123,6 +123,8 @@ void outputs_init(struct recorder *r, const struct task *t);
 void outputs_release(struct recorder *r);
 /* At the entry: false = another task writes there; t waits, not resumed. */
 bool outputs_enter(struct recorder *r, struct task *t);
+/* The call would move bytes to an output past the program's memory. */
+bool outputs_bypassed(const struct recorder *r, const struct task *t);
 /* After each stop: resume who waits for what is free now. */
 int outputs_pump(struct recorder *r);
 void outputs_forget(struct recorder *r, const struct task *t);

@@ -8,6 +8,11 @@
  *     |                ^
  *     +--taken--> enter logged, baton given up, held at the entry
  *
+ * Calls that move bytes to an output without the program's memory ever holding
+ * them (sendfile and the like) are answered EINVAL, as for a descriptor that
+ * does not support it: the program then reads and writes, and replay has
+ * something to show.
+ *
  * Who waits is like any task inside a blocking call, so nobody who needs the
  * baton waits for it.
  */
@@ -147,6 +152,25 @@ outputs_enter(struct recorder *r, struct task *t)
 	o->holder = t;
 	t->call.output = o;
 	return true;
+}
+
+bool
+outputs_bypassed(const struct recorder *r, const struct task *t)
+{
+	struct stat st;
+	uint64_t fd;
+
+	switch (t->call.sc.nr) {
+	case SYS_sendfile:
+	case SYS_tee:
+	case SYS_splice:
+	case SYS_copy_file_range:
+		break;
+	default:
+		return false;
+	}
+	return written_fd(&t->call.sc, &fd) && stat_fd(t, fd, &st) &&
+	       find(r, &st) != NULL;
 }
 
 static void

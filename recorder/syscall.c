@@ -429,6 +429,8 @@ decide(struct recorder *r, struct task *t)
 		syscall_answer(t, -d->errno_refused, true);
 	} else if (sys_subop_refused(&t->call.sc, &errnum)) {
 		refuse(r, t, errnum);
+	} else if (outputs_bypassed(r, t)) {
+		syscall_answer(t, -EINVAL, true);
 	}
 	return t->call.skipped;
 }
