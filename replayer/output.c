@@ -10,6 +10,7 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -186,6 +187,47 @@ track_close_range(struct puppet *p, const struct event *ev)
 	}
 }
 
+/* The descriptor that "/dev/stdout", "/proc/self/fd/1" and the like name. */
+static int
+fd_of_path(struct span path)
+{
+	static const char *const dirs[] = { "/dev/fd/", "/proc/self/fd/" };
+	char text[32] = { 0 };
+
+	if (path.len >= sizeof(text))
+		return -1;
+	memcpy(text, path.p, path.len);
+	if (strcmp(text, "/dev/stdout") == 0)
+		return 1;
+	if (strcmp(text, "/dev/stderr") == 0)
+		return 2;
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		size_t n = strlen(dirs[i]);
+		char *end;
+		long fd;
+
+		if (strncmp(text, dirs[i], n) != 0 || !text[n])
+			continue;
+		fd = strtol(text + n, &end, 10);
+		return *end || fd < 0 || fd > INT32_MAX ? -1 : (int)fd;
+	}
+	return -1;
+}
+
+/* A regular file is opened anew by that, but people mean their output. */
+static void
+track_open(struct puppet *p, const struct event *ev, uint64_t path_arg)
+{
+	struct item it;
+	int fd;
+
+	if (!item_find(ev->payload, ITEM_IN, path_arg, &it))
+		return;
+	fd = fd_of_path(it.bytes);
+	if (fd >= 0)
+		track_dup(p, fd, (int)ev->ret, false);
+}
+
 /* What the recorder says about new descriptors. */
 static void
 track_items(struct replayer *r, struct puppet *p, const struct event *ev)
@@ -235,6 +277,14 @@ output_track(struct replayer *r, struct puppet *p, const struct event *ev)
 		break;
 	case SYS_close_range:
 		track_close_range(p, ev);
+		break;
+	case SYS_open:
+	case SYS_creat:
+		track_open(p, ev, 0);
+		break;
+	case SYS_openat:
+	case SYS_openat2:
+		track_open(p, ev, 1);
 		break;
 	case SYS_unshare:
 		if (ev->args[0] & CLONE_FILES)
@@ -290,6 +340,7 @@ read_written(struct puppet *p, const struct event *ev, uint64_t max,
 	case SYS_writev:
 	case SYS_pwritev:
 	case SYS_pwritev2:
+	case SYS_vmsplice:
 		read_iov(p, ev->args[1], ev->args[2], max, out);
 		break;
 	case SYS_sendmsg: /* struct msghdr: the vector and its length */

@@ -140,6 +140,47 @@ Test(replayer_output, an_output_that_is_opened_again_is_known_by_its_name)
 	     PUT(6, 'c'));
 }
 
+static void
+play_opened(const char *path, const char *heard)
+{
+	struct listed_call calls[] = {
+		{ SYS_openat, { (uint64_t)AT_FDCWD } },
+		{ SYS_write, { 6, TEXT, 1 } },
+	};
+	struct event ev = script_event(EV_memory, 1);
+	struct heard h = { 0 };
+	struct replay_opts o = { .output = hear, .output_ctx = &h };
+	struct err err = { 0 };
+	struct replayer *r;
+	struct script s;
+
+	script_init(&s);
+	script_begin_list(&s, calls, 2);
+	item_put_mem(&s.items, TEXT, span_str("a"));
+	script_put(&s, &ev);
+	item_put_bytes(&s.items, ITEM_IN, 1, span_str(path));
+	item_put_bytes(&s.items, ITEM_FD, 6, span_str("/tmp/out"));
+	script_listed(&s, EV_syscall, &calls[0], 6);
+	script_listed(&s, EV_syscall, &calls[1], 1);
+	script_end(&s);
+	r = script_replay(&s, &o);
+	cr_assert_eq(script_run(r, &err), 0, "%s", err.text);
+	cr_assert_str_eq(h.out[1], heard, "%s", path);
+	replayer_close(r);
+	script_free(&s);
+}
+
+Test(replayer_output, the_names_of_outputs_lead_there)
+{
+	play_opened("/dev/stdout", "a");
+	play_opened("/dev/fd/1", "a");
+	play_opened("/proc/self/fd/1", "a");
+	play_opened("/proc/self/fd/7", "");
+	play_opened("/proc/self/fd/", "");
+	play_opened("/dev/fd/1x", "");
+	play_opened("/tmp/out", "");
+}
+
 Test(replayer_output, a_short_write_prints_what_was_taken)
 {
 	PLAY(files, "abc", "", CALL(3, SYS_write, 1, TEXT, 26),
