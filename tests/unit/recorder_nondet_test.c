@@ -113,6 +113,31 @@ Test(recorder_nondet, cpuid_is_patched_where_it_does_not_fault)
 	check_cpuid(true);
 }
 
+/* The guest makes traps and faults of its own besides. */
+Test(recorder_nondet, hardware_random_numbers_are_events)
+{
+	const struct event *ev;
+	unsigned count[8] = { 0 }, handled = 0;
+	uint64_t seq = 0;
+	struct tape t;
+
+	tape_guest(&t, "trap_insns");
+	cr_assert_eq(t.result.status, 0);
+	while ((ev = tape_next(&t, seq, EV_insn)) != NULL) {
+		seq = ev->seq;
+		count[ev->args[0]]++;
+	}
+	cr_assert_eq(count[RDRAND], 3u);
+	cr_assert_eq(count[RDSEED], 2u);
+	cr_assert_eq(count[RDPID], 1u);
+	for (seq = 0; (ev = tape_next(&t, seq, EV_signal)) != NULL;
+	     seq = ev->seq)
+		handled += ev->args[3] == 1;
+	/* int3 twice, hlt, ud2 */
+	cr_assert_eq(handled, 4u);
+	tape_free(&t);
+}
+
 /* ld.so must not save registers by XSAVE, whose header varies. */
 Test(recorder_nondet, the_size_of_the_xsave_area_is_hidden)
 {
