@@ -18,7 +18,7 @@ gdb:replayer/target.h sym event base
 tui:replayer/target.h store/query.h sym event base
 cli:recorder replayer gdb tui store sym event base tracee/spawn.h tracee/probe.h agent/abi.h
 sql:event base
-tools:event base agent
+tools:event base agent tui/keys.h
 bench:event base
 examples:
 tests:
