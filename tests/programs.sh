@@ -108,6 +108,8 @@ echo "$line"
 trap - CHLD
 echo children $children
 sleep 100 &
+# Before its exec the child is still a bash, which would run our exit trap.
+until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done
 kill -TERM $!
 wait $!
 echo killed $?

@@ -2,7 +2,8 @@
 # What ./setup shows at its end works, and says what it should.
 # shellcheck source=lib.sh
 . "${TOP_SRCDIR:-.}/tests/e2e/lib.sh"
-need "${CC%% *}"
+cc=${CC:-cc}
+need "${cc%% *}"
 
 export PASTIME
 run sh "${TOP_SRCDIR:-.}/examples/demo.sh"

@@ -15,8 +15,12 @@ status=0
 
 clean_up()
 {
+	local socket
+
+	socket=$("$PASTIME" db status 2>/dev/null | sed -n 's/^socket *//p')
 	"$PASTIME" db stop -q >/dev/null 2>&1
 	rm -rf "$T"
+	[ -z "$socket" ] || rm -rf "$socket"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
