@@ -114,26 +114,33 @@ clear_kernel_copy(struct task *t, uint64_t auxv, size_t auxc, struct err *err)
 				   err);
 }
 
+static bool
+is_vdso(const struct vma *v)
+{
+	return strcmp(v->name, "[vdso]") == 0 ||
+	       strncmp(v->name, "[vvar", 5) == 0;
+}
+
+/* They lie side by side: most often one call. */
 static int
 unmap(struct task *t, const struct maps *m, struct err *err)
 {
-	static const char *const names[] = { "[vdso]", "[vvar]",
-					     "[vvar_vclock]" };
 	size_t i, k;
 	int ret = 0;
 
-	for (i = 0; i < m->len && ret == 0; i++) {
-		const struct vma *v = &m->v[i];
-		const uint64_t args[6] = { v->start, v->end - v->start };
+	for (i = 0; i < m->len && ret == 0; i = k) {
+		uint64_t args[6] = { m->v[i].start };
 		int64_t done = 0;
 
-		for (k = 0; k < ARRAY_LEN(names); k++)
-			if (strcmp(v->name, names[k]) == 0)
-				break;
+		k = i + 1;
+		if (!is_vdso(&m->v[i]))
+			continue;
+		while (k < m->len && is_vdso(&m->v[k]) &&
+		       m->v[k].start == m->v[k - 1].end)
+			k++;
+		args[1] = m->v[k - 1].end - args[0];
 		/* Sealed from Linux 6.15 on, where so configured: EPERM. */
-		if (k < ARRAY_LEN(names))
-			ret = remote_syscall(t->tid, SYS_munmap, args, &done,
-					     err);
+		ret = remote_syscall(t->tid, SYS_munmap, args, &done, err);
 	}
 	return ret;
 }
