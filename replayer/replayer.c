@@ -5,7 +5,9 @@
 #include "base/mem.h"
 #include <stdio.h>
 
-#define BEAT_EVENTS 32u /* events between two looks at the clock */
+/* On the way to a position: how often to think of checkpoints and progress. */
+#define BEAT_EVENTS 32u
+#define BEAT_NS 5000000u
 
 typedef bool progress_fn(void *ctx, uint64_t at, uint64_t to);
 
@@ -112,30 +114,44 @@ count_work(struct replayer *r)
 	r->work_mark = now;
 }
 
+/* A checkpoint if it is time for one, and a word to who waits. */
+static int
+beat(struct replayer *r, uint64_t to, progress_fn *progress, void *ctx,
+     struct err *err)
+{
+	int ret = checkpoint_policy(r, err);
+
+	if (ret == 0 && progress && !progress(ctx, r->now->seq, to))
+		ret = err_set(err, E_CANCELLED,
+			      "stopped on the way to e%lu, at e%lu", to,
+			      r->now->seq);
+	r->work_mark = clock_now_ns(); /* neither is work */
+	return ret;
+}
+
 /* Quietly forward to seq, leaving checkpoints behind. */
 static int
 forward(struct replayer *r, uint64_t seq, progress_fn *progress, void *ctx,
 	struct err *err)
 {
+	uint64_t n = 0, last;
 	int ret = 1;
 
 	r->quiet = true;
 	r->work_mark = clock_now_ns();
-	for (uint64_t n = 1; ret > 0 && r->now->seq < seq; n++) {
+	last = r->work_ns;
+	while (ret > 0 && r->now->seq < seq) {
 		ret = step(r, err);
-		if (ret <= 0 || n % BEAT_EVENTS != 0)
-			continue;
 		count_work(r);
-		ret = checkpoint_policy(r, err);
-		r->work_mark = clock_now_ns(); /* checkpoints are no work */
-		if (ret == 0 && progress && !progress(ctx, r->now->seq, seq))
-			ret = err_set(err, E_CANCELLED,
-				      "stopped on the way to e%lu, at e%lu",
-				      seq, r->now->seq);
+		/* By events, and after each one that took long. */
+		if (ret <= 0 ||
+		    (++n % BEAT_EVENTS != 0 && r->work_ns - last < BEAT_NS))
+			continue;
+		last = r->work_ns;
+		ret = beat(r, seq, progress, ctx, err);
 		if (ret == 0)
 			ret = 1;
 	}
-	count_work(r);
 	r->quiet = false;
 	if (ret == 0)
 		return err_set(err, E_POSITION,
