@@ -3,8 +3,6 @@
  * -E_GONE, which ends here: the exit stop or the end will be reported by wait, because
  * whoever waits for one task only looks at its death (stop_peek).
  */
-#include <sys/ptrace.h>
-
 #define LOG_DOMAIN "recorder"
 #include "base/log.h"
 #include "recorder/engine.h"

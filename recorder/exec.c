@@ -1,7 +1,7 @@
 /*
  * A fresh image, at the exit stop of its execve. First it is changed: the
- * agent page goes in, the vdso goes out. Then it is captured as it is: its mappings,
- * and of the private writable ones the pages that are no longer the
+ * agent page goes in, the vdso goes out. Then it is captured as it is: its
+ * mappings, and of the private writable ones the pages that are no longer the
  * file's (the stack, relocated data, the cleared tail of .data).
  */
 #include "recorder/exec.h"
@@ -39,10 +39,10 @@ struct image {
 	struct arena arena;
 	struct maps maps;
 	struct regs regs;
-	struct buf stack;      /* from rsp to the end of the stack */
-	uint64_t *files;       /* per mapping: file number */
-	size_t argc, envc;     /* counted in the stack */
-	size_t auxv, auxc;     /* offset in stack, entries */
+	struct buf stack;  /* from rsp to the end of the stack */
+	uint64_t *files;   /* per mapping: file number */
+	size_t argc, envc; /* counted in the stack */
+	size_t auxv, auxc; /* offset in stack, entries */
 };
 
 static uint64_t
@@ -65,8 +65,8 @@ read_stack(struct image *im, struct err *err)
 	if (v == NULL)
 		return err_set(err, EFAULT, "the new image has no stack");
 	n = (size_t)(v->end - im->regs.rsp);
-	if (mem_read_all(&im->space->mem, im->regs.rsp,
-			 buf_grow(&im->stack, n), n) < 0)
+	if (mem_read_all(&im->space->mem, im->regs.rsp, buf_grow(&im->stack, n),
+			 n) < 0)
 		return err_set(err, EFAULT, "cannot read the new stack");
 	im->argc = (size_t)word(im, 0);
 	at = 8 + (im->argc + 1) * 8;
@@ -272,7 +272,8 @@ put_contents_of(const struct image *im, int pagemap, const struct vma *v,
 		for (i = 0; i < n && ret == 0; i++, at += PAGE) {
 			uint64_t e = entries[i];
 			bool there =
-				(e & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) != 0 &&
+				(e & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) !=
+					0 &&
 				(e & PAGEMAP_FILE) == 0;
 
 			if (there && from == 0)
@@ -302,8 +303,7 @@ put_contents(const struct image *im, struct buf *items, struct err *err)
 	for (i = 0; i < im->maps.len && ret == 0; i++) {
 		const struct vma *v = &im->maps.v[i];
 
-		if (!v->shared && (v->prot & PROT_WRITE) != 0 &&
-		    is_recorded(v))
+		if (!v->shared && (v->prot & PROT_WRITE) != 0 && is_recorded(v))
 			ret = put_contents_of(im, fd, v, items, err);
 	}
 	fd_close(&fd);
@@ -353,7 +353,7 @@ put_strings(const struct image *im, const char *key, size_t at, size_t n,
 	buf_free(&text);
 }
 
-/* What a /proc file or link of the task says, without the newline at its end. */
+/* What a /proc file or link of the task says, without the final newline. */
 static void
 put_proc(pid_t tid, const char *name, bool link, struct buf *items)
 {
@@ -378,8 +378,7 @@ put_proc(pid_t tid, const char *name, bool link, struct buf *items)
 static void
 put_facts(const struct image *im, struct buf *items)
 {
-	const struct vma *interp = maps_find(&im->maps,
-					     auxv_get(im, AT_BASE));
+	const struct vma *interp = maps_find(&im->maps, auxv_get(im, AT_BASE));
 	char cpu[16];
 
 	put_proc(im->t->tid, "exe", true, items);

@@ -1,7 +1,7 @@
 /*
- * Which images can be recorded, asked before their execve: afterwards the caller
- * is gone and its program cannot be told any more. What cannot be opened or
- * understood is left to the kernel.
+ * Which images can be recorded, asked before their execve: afterwards the
+ * caller is gone and its program cannot be told any more. What cannot be opened
+ * or understood is left to the kernel.
  */
 #include <elf.h>
 #include <errno.h>
@@ -58,9 +58,9 @@ open_for(pid_t tid, int dirfd, const char *path)
 	if (path[0] == '/') {
 		snprintf(dir, sizeof(dir), "/proc/%d/root", tid);
 		fd = open_in(dir, path, RESOLVE_IN_ROOT);
-		return fd >= 0 ? fd :
-				 open(path, O_RDONLY | O_CLOEXEC |
-						    O_NONBLOCK | O_NOCTTY);
+		return fd >= 0 ? fd
+			       : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+						    O_NOCTTY);
 	}
 	if (dirfd == AT_FDCWD)
 		snprintf(dir, sizeof(dir), "/proc/%d/cwd", tid);
@@ -101,11 +101,11 @@ refusal(int fd, const uint8_t *head, size_t n)
 		return NULL;
 	memcpy(&eh, head, sizeof(eh));
 	if (head[EI_CLASS] == ELFCLASS32)
-		return eh.e_machine == EM_X86_64 ? "an x32 program" :
-						   "a 32-bit program";
-	return eh.e_machine == EM_X86_64 && covers_agent(fd, &eh) ?
-		       "a program with mappings where pastime's are" :
-		       NULL;
+		return eh.e_machine == EM_X86_64 ? "an x32 program"
+						 : "a 32-bit program";
+	return eh.e_machine == EM_X86_64 && covers_agent(fd, &eh)
+		       ? "a program with mappings where pastime's are"
+		       : NULL;
 }
 
 /* The interpreter of a script, in place; NULL when it is none. */

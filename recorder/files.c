@@ -5,8 +5,8 @@
  *   whole	executables, libraries: debuggers read all their sections
  *   a range	data files: what mappings show, in pieces of BLOB_PIECE
  *
- * Times are as coarse as the kernel's tick before Linux 6.13, so a version that was
- * captured within a moment of its last change is not trusted to be the same
+ * Times are as coarse as the kernel's tick before Linux 6.13, so a version that
+ * was captured within a moment of its last change is not trusted to be the same
  * when it is seen again, nor is a file that a shared mapping writes to.
  */
 #include "recorder/files.h"
@@ -30,9 +30,9 @@
 struct version {
 	struct version *next; /* of the same inode, newest first */
 	struct file_rec rec;
-	uint64_t to;	      /* captured up to here, a multiple of BLOB_PIECE
-			       * unless the file ends before */
-	bool racy;	      /* may have changed without a trace */
+	uint64_t to; /* captured up to here, a multiple of BLOB_PIECE
+		      * unless the file ends before */
+	bool racy;   /* may have changed without a trace */
 };
 
 struct files {
@@ -143,9 +143,9 @@ open_mapped(pid_t pid, const struct vma *v, struct arena *a, struct stat *st)
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
 		 (unsigned long long)v->start, (unsigned long long)v->end);
-	fd = probe_denied(PROBE_MAP_FILES) ?
-		     -1 :
-		     open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = probe_denied(PROBE_MAP_FILES)
+		     ? -1
+		     : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd >= 0 && fstat(fd, st) == 0)
 		return fd;
 	fd_close(&fd);
@@ -186,8 +186,8 @@ store_pieces(struct recorder *r, int fd, uint64_t from, uint64_t to,
 
 	buf_clear(&f->ids);
 	while (from < to) {
-		size_t want = to - from < BLOB_PIECE ? (size_t)(to - from) :
-						       BLOB_PIECE;
+		size_t want = to - from < BLOB_PIECE ? (size_t)(to - from)
+						     : BLOB_PIECE;
 		ssize_t n = fd_pread_full(fd, f->piece, want, (off_t)from);
 		int ret;
 
@@ -197,8 +197,8 @@ store_pieces(struct recorder *r, int fd, uint64_t from, uint64_t to,
 		}
 		if (n == 0)
 			break; /* shorter than it was when we looked */
-		ret = sink_blobs(r->sink, span_of(f->piece, (size_t)n),
-				 &f->ids, err);
+		ret = sink_blobs(r->sink, span_of(f->piece, (size_t)n), &f->ids,
+				 err);
 		if (ret < 0)
 			return ret;
 		from += (uint64_t)n;
@@ -209,8 +209,7 @@ store_pieces(struct recorder *r, int fd, uint64_t from, uint64_t to,
 static struct version *
 known(const struct files *f, const struct stat *st, uint64_t from, uint64_t to)
 {
-	struct version *v = map_get(&f->inodes,
-				    key_of(st->st_dev, st->st_ino));
+	struct version *v = map_get(&f->inodes, key_of(st->st_dev, st->st_ino));
 
 	for (; v != NULL; v = v->next) {
 		if (v->rec.dev != st->st_dev || v->rec.ino != st->st_ino)
@@ -341,8 +340,8 @@ files_open(struct recorder *r, struct task *t, uint64_t addr, struct err *err)
 	if (ret < 0)
 		return ret;
 	ret = vma.ino == 0 ? -1 : open_mapped(t->tid, &vma, &f->arena, &st);
-	return ret >= 0 ? ret :
-			  err_set(err, ENOENT, "no file to open at %#llx",
+	return ret >= 0 ? ret
+			: err_set(err, ENOENT, "no file to open at %#llx",
 				  (unsigned long long)addr);
 }
 
@@ -367,9 +366,10 @@ files_capture(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	}
 	fd = open_mapped(t->tid, &vma, &f->arena, &st);
 	if (fd < 0)
-		return err_set(err, ENOENT,
-			       "cannot open the mapped file %s to keep its contents",
-			       vma.name);
+		return err_set(
+			err, ENOENT,
+			"cannot open the mapped file %s to keep its contents",
+			vma.name);
 	/* The kernel may have merged it with its neighbours. */
 	vma.start = start;
 	vma.end = start + len;

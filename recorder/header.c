@@ -1,4 +1,4 @@
-/* The facts of the header event: what the command was given and where it runs. */
+/* Facts of the header event: what the command was given, where it runs. */
 #include "config.h"
 
 #include <dirent.h>

@@ -22,7 +22,6 @@
 #include "tracee/mem.h"
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
-#include <sys/ptrace.h>
 
 struct output;
 struct scratch;

@@ -6,8 +6,8 @@
  * gives, which is at least always the same one (seat.c).
  *
  * The kernel forces the signal of a trap: when the program blocked or ignored
- * it, its disposition is reset and it is unblocked before we hear of it. So both
- * are kept here as the program set them, for SIGSEGV and SIGTRAP alone.
+ * it, its disposition is reset and it is unblocked before we hear of it. So
+ * both are kept here as the program set them, for SIGSEGV and SIGTRAP alone.
  */
 #include "recorder/nondet.h"
 
@@ -55,7 +55,7 @@ struct hand {
 /* task.nondet */
 struct own {
 	struct hand *hand;
-	uint64_t mask;	 /* as far as SIGSEGV and SIGTRAP go */
+	uint64_t mask; /* as far as SIGSEGV and SIGTRAP go */
 	/* The mapping of the last patched site, good while nothing else has
 	 * happened since. */
 	uint64_t seq;
@@ -188,7 +188,7 @@ nondet_sigmask(struct task *t)
 
 /* ---- a fresh image */
 
-/* The line of /proc/PID/status that begins with name, as a hexadecimal number. */
+/* The number of the line of /proc/PID/status that begins with name. */
 static uint64_t
 status_mask(pid_t tid, const char *name)
 {
@@ -379,12 +379,12 @@ find_site(struct recorder *r, struct task *t, uint64_t addr,
 
 /* The instruction that faulted, when it is one that we made fault. */
 static bool
-faulted(const struct recorder *r, const struct task *t,
-	const struct regs *regs, struct patch_site *out)
+faulted(const struct recorder *r, const struct task *t, const struct regs *regs,
+	struct patch_site *out)
 {
 	uint8_t code[INSN_MAX];
-	ssize_t n = mem_read(&t->proc->space->mem, regs->rip, code,
-			     sizeof(code));
+	ssize_t n =
+		mem_read(&t->proc->space->mem, regs->rip, code, sizeof(code));
 
 	if (n <= 0 || !patch_decode(span_of(code, (size_t)n), out))
 		return false;
@@ -440,7 +440,7 @@ emulate(struct nondet *n, const struct patch_site *s, struct regs *regs)
 	switch ((enum patch_class)s->cls) {
 	case PATCH_RDTSCP:
 		regs->rcx = 0; /* TSC_AUX: CPU 0 of node 0 */
-		/* fall through */
+			       /* fall through */
 	case PATCH_RDTSC:
 		value = next_tsc(n);
 		regs->rax = value & 0xffffffffu;
@@ -577,17 +577,17 @@ vsyscall(const struct task *t, const struct regs *regs, struct buf *items)
 	switch (regs->rip - VSYSCALL_PAGE) {
 	case 0x000: /* gettimeofday(tv, tz) */
 		return store(t, regs->rdi, tv, 16, items) &&
-				       store(t, regs->rsi, &zero, 8, items) ?
-			       0 :
-			       -EFAULT;
+				       store(t, regs->rsi, &zero, 8, items)
+			       ? 0
+			       : -EFAULT;
 	case 0x400: /* time(t) */
-		return store(t, regs->rdi, tv, 8, items) ? (int64_t)tv[0] :
-							   -EFAULT;
+		return store(t, regs->rdi, tv, 8, items) ? (int64_t)tv[0]
+							 : -EFAULT;
 	case 0x800: /* getcpu(cpu, node) */
 		return store(t, regs->rdi, &zero, 4, items) &&
-				       store(t, regs->rsi, &zero, 4, items) ?
-			       0 :
-			       -EFAULT;
+				       store(t, regs->rsi, &zero, 4, items)
+			       ? 0
+			       : -EFAULT;
 	}
 	return -ENOSYS;
 }

@@ -4,8 +4,6 @@
  * interpreted here at each call (tracee/bpf.h).
  */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>

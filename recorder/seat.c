@@ -18,9 +18,9 @@
 
 struct seats {
 	cpu_set_t allowed;
-	int home;	/* where the tracer is, -1 = anywhere */
-	int last;	/* where the last stop came from */
-	unsigned away;	/* stops in a row that came from last, not from home */
+	int home;      /* where the tracer is, -1 = anywhere */
+	int last;      /* where the last stop came from */
+	unsigned away; /* stops in a row that came from last, not from home */
 };
 
 /* space.exec */

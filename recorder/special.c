@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -17,6 +16,7 @@
 #include "recorder/sched.h"
 #include "recorder/special.h"
 #include "recorder/task.h"
+#include "tracee/bpf.h"
 
 #define CPUS_MAX 64u
 

@@ -77,9 +77,9 @@ read_stat(pid_t tid, uint64_t out[STAT_END])
 }
 
 /*
- * /proc/self/auxv and PR_GET_AUXV show the kernel's copy. PR_SET_MM_MAP replaces
- * it along with the numbers that describe the image, which stay as they
- * are; it needs no privilege, but CONFIG_CHECKPOINT_RESTORE. Where it is
+ * /proc/self/auxv and PR_GET_AUXV show the kernel's copy. PR_SET_MM_MAP
+ * replaces it along with the numbers that describe the image, which stay as
+ * they are; it needs no privilege, but CONFIG_CHECKPOINT_RESTORE. Where it is
  * refused a program that looks there finds an address with nothing at it.
  */
 static int
@@ -110,8 +110,7 @@ clear_kernel_copy(struct task *t, uint64_t auxv, size_t auxc, struct err *err)
 		.exe_fd = UINT32_MAX,
 	};
 	return remote_syscall_with(t->tid, &t->proc->space->mem, SYS_prctl,
-				   args, 2, span_of(&m, sizeof(m)), &done,
-				   err);
+				   args, 2, span_of(&m, sizeof(m)), &done, err);
 }
 
 static bool
@@ -146,8 +145,8 @@ unmap(struct task *t, const struct maps *m, struct err *err)
 }
 
 int
-vdso_hide(struct task *t, const struct maps *m, uint64_t rsp,
-	  struct buf *stack, size_t auxv, size_t auxc, struct err *err)
+vdso_hide(struct task *t, const struct maps *m, uint64_t rsp, struct buf *stack,
+	  size_t auxv, size_t auxc, struct err *err)
 {
 	int ret = clear_vector(t, rsp, stack, auxv, auxc, err);
 

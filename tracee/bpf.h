@@ -9,6 +9,8 @@
  */
 #include "base/err.h"
 #include "base/span.h"
+#include <linux/filter.h> /* for those who install one */
+#include <linux/seccomp.h>
 #include <stdint.h>
 
 struct bpf_chain; /* immutable and shared by all tasks that inherited it */

@@ -12,13 +12,13 @@
 
 #include "agent/abi.h"
 
-#define LOAD(field) \
+#define LOAD(field)                                                            \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define LOAD_HIGH(field)                   \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
+#define LOAD_HIGH(field)                                                       \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                     \
 		 offsetof(struct seccomp_data, field) + 4)
 /* Go on when equal, else skip n instructions. */
-#define ELSE_SKIP(value, n) \
+#define ELSE_SKIP(value, n)                                                    \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, (n))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
 

@@ -109,8 +109,8 @@ parse_line(const char *p, const char *end, struct arena *a, struct vma *out)
 	    !skip_char(&p, ':') || !number(&p, 16, &minor_nr) ||
 	    !skip_char(&p, ' ') || !number(&p, 10, &v.ino))
 		return false;
-	v.dev = v.ino == 0 ? 0 :
-			     makedev((unsigned)major_nr, (unsigned)minor_nr);
+	v.dev = v.ino == 0 ? 0
+			   : makedev((unsigned)major_nr, (unsigned)minor_nr);
 	while (p < end && *p == ' ')
 		p++;
 	if (p < end)

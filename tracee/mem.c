@@ -40,8 +40,8 @@ mem_read(const struct mem *m, uint64_t addr, void *out, size_t n)
 	size_t done = 0;
 
 	while (done < n) {
-		ssize_t got = pread(m->fd, p + done, n - done,
-				    (off_t)(addr + done));
+		ssize_t got =
+			pread(m->fd, p + done, n - done, (off_t)(addr + done));
 
 		if (got > 0)
 			done += (size_t)got;
@@ -50,7 +50,8 @@ mem_read(const struct mem *m, uint64_t addr, void *out, size_t n)
 		else if (done > 0)
 			break;
 		else
-			return got < 0 ? -errno : -EIO; /* 0: the image is gone */
+			return got < 0 ? -errno
+				       : -EIO; /* 0: the image is gone */
 	}
 	return (ssize_t)done;
 }

@@ -16,7 +16,7 @@ struct elf {
 	struct span file;
 	const Elf64_Ehdr *eh;
 	const Elf64_Phdr *ph;
-	uint64_t hdr;	/* vaddr of .eh_frame_hdr, 0 = none */
+	uint64_t hdr;	      /* vaddr of .eh_frame_hdr, 0 = none */
 	const int32_t *table; /* pairs: function, FDE, relative to hdr */
 	size_t len;
 };
@@ -171,8 +171,7 @@ add(struct scan *s, uint64_t offset, const struct insn *in)
 	struct patch_site site = site_of(in, s->elf.file.p + offset);
 
 	site.offset = offset;
-	if (s->sites.len == 0 ||
-	    s->sites.v[s->sites.len - 1].offset != offset)
+	if (s->sites.len == 0 || s->sites.v[s->sites.len - 1].offset != offset)
 		vec_push(&s->sites, site);
 }
 

@@ -139,13 +139,12 @@ try_ptrace(void)
 static int
 install(void)
 {
-	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K,
-					    SECCOMP_RET_ALLOW);
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	struct sock_fprog prog = { .len = 1, .filter = &allow };
 
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0 ?
-		       errno :
-		       0;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0
+		       ? errno
+		       : 0;
 }
 
 static int
@@ -179,9 +178,9 @@ syscall_info(pid_t pid)
 	if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0 ||
 	    waitpid(pid, NULL, __WALL) != pid)
 		return errno;
-	return ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0 ?
-		       errno :
-		       0;
+	return ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0
+		       ? errno
+		       : 0;
 }
 
 static int
@@ -208,8 +207,8 @@ try_cpuid(void)
 static int
 try_forced_write(void)
 {
-	void *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
+	void *page =
+		mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 	int ret = 0;
 
@@ -343,9 +342,9 @@ probe_all(struct probe_result out[PROBE_COUNT])
 		out[i] = features[i];
 		out[i].ok = code == 0 && !denied;
 		snprintf(out[i].found, sizeof(out[i].found), "%s",
-			 denied	   ? "switched off by PASTIME_PROBE" :
-			 code == 0 ? "works" :
-				     strerror(code));
+			 denied	     ? "switched off by PASTIME_PROBE"
+			 : code == 0 ? "works"
+				     : strerror(code));
 	}
 	add_yama(&out[PROBE_PTRACE]);
 }

@@ -15,11 +15,10 @@ _Static_assert(offsetof(struct regs, gs) ==
 	       "same order");
 
 /* EXITKILL: without a tracer the filter answers ENOSYS to everything. */
-#define SEIZE_OPTIONS                                                       \
-	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
-	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |                         \
-	 PTRACE_O_TRACEVFORKDONE | PTRACE_O_TRACEEXIT |                     \
-	 PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
+#define SEIZE_OPTIONS                                                          \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |    \
+	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE |  \
+	 PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
 
 /* Where a first read of the xsave area starts; AMX needs 11 KB. */
 #define XSTATE_FIRST 16384u
@@ -169,7 +168,8 @@ int
 ptrace_get_rseq(pid_t tid, uint64_t *addr, uint32_t *size, uint32_t *sig)
 {
 	struct __ptrace_rseq_configuration c;
-	int ret = request_ptr(PTRACE_GET_RSEQ_CONFIGURATION, tid, sizeof(c), &c);
+	int ret =
+		request_ptr(PTRACE_GET_RSEQ_CONFIGURATION, tid, sizeof(c), &c);
 
 	if (ret < 0)
 		return ret;

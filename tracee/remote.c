@@ -2,7 +2,8 @@
  * One call inside a stopped task:
  *
  *   set registers -> PTRACE_SYSCALL -> entry stop -> [seccomp stop, when poked]
- *     -> PTRACE_SYSCALL -> [fork, clone, exec events] -> exit stop -> registers back
+ *     -> PTRACE_SYSCALL -> [fork, clone, exec events] -> exit stop
+ *     -> registers back
  *
  * Two stops rather than a single-step, because a step's SIGTRAP destroys the
  * disposition of a program that blocks or ignores it, and leaves TF in r11.
@@ -55,10 +56,9 @@ take(struct injection *in, const struct stop *st, struct err *err)
 {
 	switch (st->kind) {
 	case STOP_SYSCALL:
-		return ptrace_syscall_op(in->tid) ==
-				       PTRACE_SYSCALL_INFO_EXIT ?
-			       1 :
-			       0;
+		return ptrace_syscall_op(in->tid) == PTRACE_SYSCALL_INFO_EXIT
+			       ? 1
+			       : 0;
 	case STOP_SIGNAL:
 		/* All are blocked but SIGSTOP; and faults, which mean that
 		 * the gadget is not there. */
@@ -66,9 +66,10 @@ take(struct injection *in, const struct stop *st, struct err *err)
 			in->stopped_by = st->signo;
 			return 0;
 		}
-		return err_set(err, E_UNSUPPORTED,
-			       "signal %d in task %d instead of an injected call",
-			       st->signo, in->tid);
+		return err_set(
+			err, E_UNSUPPORTED,
+			"signal %d in task %d instead of an injected call",
+			st->signo, in->tid);
 	case STOP_GROUP:
 	case STOP_EVENT_STOP:
 		in->again = true;
@@ -140,7 +141,7 @@ put_args(struct regs *r, long nr, const uint64_t args[6])
 	r->r9 = args[5];
 }
 
-/* From regs (with the call in them) to its result, then to the registers back. */
+/* From the call's registers to its result, then to the registers back. */
 static int
 run(pid_t tid, const struct regs *call, const struct regs *back,
     int64_t *out_ret, struct err *err)

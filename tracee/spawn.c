@@ -94,9 +94,9 @@ child_signals(const struct plan *p)
 
 	for (i = 1; i <= 64; i++) {
 		memset(&sa, 0, sizeof(sa));
-		sa.sa_handler = (p->inherit.ignored >> (i - 1) & 1) != 0 ?
-					SIG_IGN :
-					SIG_DFL;
+		sa.sa_handler = (p->inherit.ignored >> (i - 1) & 1) != 0
+					? SIG_IGN
+					: SIG_DFL;
 		/* KILL, STOP and those of libc are refused: as they are. */
 		sigaction(i, &sa, NULL);
 	}
@@ -135,8 +135,8 @@ child_exec(const struct plan *p)
 		}
 		if (code == EACCES)
 			denied = 1;
-		else if (code != ENOENT && code != ENOTDIR &&
-			 code != ESTALE && code != ENODEV && code != ETIMEDOUT)
+		else if (code != ENOENT && code != ENOTDIR && code != ESTALE &&
+			 code != ENODEV && code != ETIMEDOUT)
 			return code;
 	}
 	return denied ? EACCES : code;
@@ -197,8 +197,8 @@ candidates(const char *name, char *const envp[])
 		size_t n = strcspn(p, ":");
 
 		/* An empty element is the working directory. */
-		vec_push(&v, mem_printf("%.*s%s%s", (int)n, p,
-					n > 0 ? "/" : "", name));
+		vec_push(&v, mem_printf("%.*s%s%s", (int)n, p, n > 0 ? "/" : "",
+					name));
 		p += n;
 		if (*p == '\0')
 			break;
@@ -325,8 +325,8 @@ spawn_seize(struct spawned *s, struct err *err)
 	while (n < 0 && errno == EINTR);
 	if (n != sizeof(m) || m.kind != MSG_READY) {
 		ret = spawn_exec_failure(s, err);
-		return ret < 0 ? ret :
-				 err_set(err, E_GONE,
+		return ret < 0 ? ret
+			       : err_set(err, E_GONE,
 					 "the command ended before its start");
 	}
 	return ptrace_seize(s->pid, err);

@@ -108,6 +108,7 @@ stop_peek(pid_t tid, bool block, struct stop *out)
 const char *
 stop_name(enum stop_kind k)
 {
+	/* clang-format off */
 	static const char *const names[] = {
 		[STOP_NONE] = "none",
 		[STOP_EXITED] = "exited",
@@ -124,6 +125,7 @@ stop_name(enum stop_kind k)
 		[STOP_EXEC] = "exec",
 		[STOP_EXIT] = "exit",
 	};
+	/* clang-format on */
 
 	return (unsigned)k < sizeof(names) / sizeof(names[0]) ? names[k] : "?";
 }

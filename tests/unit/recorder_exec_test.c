@@ -30,9 +30,9 @@ image_of(const struct event *exec, struct image *out)
 	while (item_next(&ir, &it, NULL) > 0)
 		if (it.kind == ITEM_MAP) {
 			cr_assert_lt(out->len, (size_t)MAPS_MAX);
-			cr_assert_eq(item_get_map(&it, &out->maps[out->len],
-						  NULL),
-				     0);
+			cr_assert_eq(
+				item_get_map(&it, &out->maps[out->len], NULL),
+				0);
 			out->len++;
 		}
 	cr_assert(item_find(exec->payload, ITEM_REGS, UINT64_MAX, &it));
@@ -70,9 +70,9 @@ file_bytes(const struct tape *t, const struct event *ev, struct file_rec *rec,
 	cr_assert(item_find(ev->payload, ITEM_FILE, UINT64_MAX, &it));
 	cr_assert_eq(item_get_file(&it, rec, path, &ids, &n, NULL), 0);
 	for (size_t i = 0; i < n; i++)
-		cr_assert_eq(source_blob(memlog_source(t->log), &ids[i], out,
-					 NULL),
-			     0);
+		cr_assert_eq(
+			source_blob(memlog_source(t->log), &ids[i], out, NULL),
+			0);
 }
 
 static bool
@@ -244,11 +244,11 @@ Test(recorder_exec, a_static_image_has_no_interpreter)
 
 Test(recorder_exec, the_header_says_where_it_ran)
 {
-	static const char *const keys[] = { "argv", "env",     "cwd",
-					    "exe",  "uname",   "cpu",
-					    "cpuid", "xcr0",   "cpus",
+	static const char *const keys[] = { "argv",  "env",	"cwd",
+					    "exe",   "uname",	"cpu",
+					    "cpuid", "xcr0",	"cpus",
 					    "umask", "rlimits", "uid",
-					    "gid",  "version", "host" };
+					    "gid",   "version", "host" };
 	const struct event *header;
 	char cwd[4096];
 	struct tape t;
@@ -287,8 +287,8 @@ Test(recorder_exec, a_32_bit_image_is_refused_and_the_rest_goes_on)
 			    file);
 	tape_record(&t, (const char *const[]){ "sh", "-c", script, NULL });
 	cr_assert_eq(t.result.status, 0);
-	cr_assert_not_null(strstr(buf_cstr(&t.result.notes),
-				  "is a 32-bit program"));
+	cr_assert_not_null(
+		strstr(buf_cstr(&t.result.notes), "is a 32-bit program"));
 	unlink(file);
 	mem_free(script);
 	tape_free(&t);

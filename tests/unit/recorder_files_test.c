@@ -268,16 +268,16 @@ Test(recorder_files, a_mapping_may_reach_beyond_the_end)
 Test(recorder_files, what_is_no_file_has_no_number)
 {
 	uint64_t file = 99;
-	void *p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+	void *p =
+		mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	cr_assert_eq(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, PAGE,
-				   0, PROT_READ, false, &file, NULL),
+	cr_assert_eq(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, PAGE, 0,
+				   PROT_READ, false, &file, NULL),
 		     0);
 	cr_assert_eq(file, 0u);
 	munmap(p, PAGE);
-	cr_assert_lt(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, PAGE,
-				   0, PROT_READ, false, &file, NULL),
+	cr_assert_lt(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, PAGE, 0,
+				   PROT_READ, false, &file, NULL),
 		     0);
 	cr_assert_eq(rec.seq, 0u);
 }

@@ -56,8 +56,8 @@ void
 tape_guest(struct tape *t, const char *name)
 {
 	const char *dir = getenv("top_builddir");
-	char *path = mem_printf("%s/tests/guests/%s", dir != NULL ? dir : ".",
-				name);
+	char *path =
+		mem_printf("%s/tests/guests/%s", dir != NULL ? dir : ".", name);
 
 	tape_record(t, (const char *const[]){ path, NULL });
 	mem_free(path);

@@ -63,9 +63,9 @@ Test(tracee_mem, writing_ignores_protection_and_stays_in_the_child,
 	cr_assert_str_eq(back, "hello");
 	cr_assert_eq(page[PAGE], 'x');
 	/* Constants are in read-only pages. */
-	cr_assert_eq(mem_write_all(&mem, (uint64_t)(uintptr_t) "constant", "C",
-				   1),
-		     0);
+	cr_assert_eq(
+		mem_write_all(&mem, (uint64_t)(uintptr_t) "constant", "C", 1),
+		0);
 	cr_assert_eq(mem_write(&mem, at(2 * PAGE - 1), "ab", 2), 1);
 	cr_assert_eq(mem_write(&mem, at(2 * PAGE), "ab", 2), -EIO);
 }
@@ -80,9 +80,9 @@ Test(tracee_mem, what_proc_refuses_is_poked, .init = setup)
 	snprintf(path, sizeof(path), "/proc/%d/mem", mem.pid);
 	ro.fd = open(path, O_RDONLY | O_CLOEXEC);
 	cr_assert_geq(ro.fd, 0);
-	cr_assert_eq(mem_write_all(&ro, at(PAGE - 9), "across a page of words",
-				   22),
-		     0);
+	cr_assert_eq(
+		mem_write_all(&ro, at(PAGE - 9), "across a page of words", 22),
+		0);
 	cr_assert_eq(mem_read_all(&mem, at(PAGE - 10), back, 24), 0);
 	cr_assert_str_eq(back, "xacross a page of wordsx");
 	cr_assert_eq(mem_write(&ro, at(2 * PAGE - 3), "abcdef", 6), 3);

@@ -36,10 +36,9 @@ start(void (*body)(void))
 	pid = fork();
 	if (pid == 0) {
 		char c;
-		uint8_t *p = mmap((void *)AGENT_BASE, AGENT_SIZE,
-				  PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-				  0);
+		uint8_t *p = mmap(
+			(void *)AGENT_BASE, AGENT_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
 		memcpy(p, gadget, sizeof(gadget));
 		mprotect(p, AGENT_SIZE, PROT_READ | PROT_EXEC);
@@ -145,10 +144,9 @@ blocks_sigtrap(void)
 	signal(SIGTRAP, SIG_IGN);
 	syscall(SYS_getppid);
 	sigprocmask(SIG_SETMASK, NULL, &set);
-	_exit(sigismember(&set, SIGTRAP) &&
-			      signal(SIGTRAP, SIG_DFL) == SIG_IGN ?
-		      20 :
-		      21);
+	_exit(sigismember(&set, SIGTRAP) && signal(SIGTRAP, SIG_DFL) == SIG_IGN
+		      ? 20
+		      : 21);
 }
 
 Test(tracee_remote, a_blocked_and_ignored_sigtrap_stays_so)
@@ -264,8 +262,8 @@ Test(tracee_remote, a_death_is_left_to_be_waited_for)
 	struct stop st;
 
 	cr_assert_eq(next(pid, PTRACE_SYSCALL, 0).kind, STOP_SYSCALL);
-	cr_assert_eq(remote_syscall(pid, SYS_exit_group,
-				    (uint64_t[6]){ 33 }, &ret, NULL),
+	cr_assert_eq(remote_syscall(pid, SYS_exit_group, (uint64_t[6]){ 33 },
+				    &ret, NULL),
 		     -E_GONE);
 	cr_assert_eq(stop_wait(pid, true, &st), 0);
 	cr_assert_eq(st.kind, STOP_EXIT);
@@ -353,10 +351,9 @@ Test(tracee_remote, an_argument_travels_in_the_page)
 
 	cr_assert_eq(next(pid, PTRACE_SYSCALL, 0).kind, STOP_SYSCALL);
 	cr_assert_eq(mem_open(&m, pid, NULL), 0);
-	cr_assert_eq(remote_syscall_with(pid, &m, SYS_prctl,
-					 (uint64_t[6]){ PR_SET_NAME }, 1,
-					 span_of(name, sizeof(name)), &ret,
-					 NULL),
+	cr_assert_eq(remote_syscall_with(
+			     pid, &m, SYS_prctl, (uint64_t[6]){ PR_SET_NAME },
+			     1, span_of(name, sizeof(name)), &ret, NULL),
 		     0);
 	cr_assert_eq(ret, 0);
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
