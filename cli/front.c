@@ -33,6 +33,8 @@
 /* Tasks that end together with the command are no daemons: wait so long. */
 #define STRAGGLERS_MS 100
 #define CONT_MS 100
+/* From then on a terminal is told what we wait for. */
+#define TELL_MS 500
 
 struct front {
 	const struct record_job *job;
@@ -43,7 +45,8 @@ struct front {
 	bool dead; /* the command was reaped: status */
 	int status;
 	bool done, ended, stored, no_exec, failed, impatient;
-	uint64_t done_ns;
+	uint64_t dead_ns, done_ns;
+	bool told;	      /* that it is being stored */
 	struct link_msg last; /* newest message */
 	struct arena arena;
 };
@@ -121,6 +124,7 @@ reap(struct front *f)
 			stop_too(f, WSTOPSIG(status));
 		} else {
 			f->dead = true;
+			f->dead_ns = clock_now_ns();
 			f->status = status;
 		}
 	}
@@ -232,6 +236,24 @@ patience(const struct front *f)
 	return ms < STRAGGLERS_MS ? (int)(STRAGGLERS_MS - ms) : 0;
 }
 
+/* A line that is taken away again, on a terminal only. */
+static void
+tell_storing(struct front *f, int *ms)
+{
+	uint64_t since = (clock_now_ns() - f->dead_ns) / 1000000;
+
+	if (!f->dead || f->job->quiet || f->told || !isatty(STDERR_FILENO))
+		return;
+	if (since >= TELL_MS) {
+		fputs("\rpastime: storing the recording (Ctrl-C: go on without "
+		      "waiting)",
+		      stderr);
+		f->told = true;
+	} else if (*ms < 0 || *ms > (int)(TELL_MS - since)) {
+		*ms = (int)(TELL_MS - since);
+	}
+}
+
 static void
 wait_for_end(struct front *f)
 {
@@ -242,6 +264,7 @@ wait_for_end(struct front *f)
 		struct pollfd p[2] = { { .fd = f->signals, .events = POLLIN },
 				       { .fd = f->link, .events = POLLIN } };
 
+		tell_storing(f, &ms);
 		if (poll(p, 2, ms) < 0 && errno != EINTR)
 			return;
 		if (p[0].revents)
@@ -252,6 +275,8 @@ wait_for_end(struct front *f)
 		if (f->link < 0)
 			reap(f);
 	}
+	if (f->told)
+		fputs("\r\033[K", stderr);
 }
 
 static void
