@@ -13,19 +13,12 @@
 static int
 on_syscall_stop(struct recorder *r, struct task *t, struct err *err)
 {
-	int op = ptrace_syscall_op(t->tid);
-
-	if (op < 0)
-		return op;
-	/* An entry stop precedes the seccomp stop when a restarted call was
-	 * resumed with PTRACE_SYSCALL. */
-	if (op != PTRACE_SYSCALL_INFO_EXIT)
-		return task_resume(t, PTRACE_CONT, 0);
-	if (t->call.active && t->call.execed)
-		return life_exec_done(r, t, err);
+	/* Only a task at a seccomp stop, or at an event stop inside a call, is
+	 * resumed with PTRACE_SYSCALL: what follows is an exit stop. */
 	if (!t->call.active)
 		return task_resume(t, PTRACE_CONT, 0);
-	return syscall_exit(r, t, err);
+	return t->call.execed ? life_exec_done(r, t, err) :
+				syscall_exit(r, t, err);
 }
 
 static int

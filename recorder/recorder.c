@@ -189,6 +189,9 @@ recorder_start(struct recorder **out, const struct record_opts *o,
 	}
 	spawn_release(&own);
 	if (ret < 0) {
+		if (ret == -E_GONE)
+			ret = err_set(err, E_EXEC,
+				      "the command was killed as it began");
 		if (r->first > 0)
 			kill(r->first, SIGKILL);
 		recorder_free(r);

@@ -242,12 +242,13 @@ set_tick(struct recorder *r, uint64_t period_ns)
 int
 sched_wait(struct recorder *r, struct stop *out, struct err *err)
 {
-	int ret = stop_wait(-1, false, out);
+	uint64_t wanted = tick_wanted(r);
+	int ret;
 
-	if (ret == 0 && out->kind == STOP_NONE) {
-		set_tick(r, tick_wanted(r));
-		ret = stop_wait(-1, true, out);
-	}
+	/* Slower, or off, only at a tick: it is not worth a call at each stop. */
+	if (wanted != 0 && (r->tick_ns == 0 || wanted < r->tick_ns))
+		set_tick(r, wanted);
+	ret = stop_wait(-1, true, out);
 	r->now_ns = clock_now_ns() - r->start_ns;
 	if (ret == -EINTR) {
 		*out = (struct stop){ .kind = STOP_NONE };
@@ -263,6 +264,7 @@ sched_wait(struct recorder *r, struct stop *out, struct err *err)
 int
 sched_tick(struct recorder *r, struct err *err)
 {
+	set_tick(r, tick_wanted(r));
 	for (size_t i = 0; i < r->groups.len; i++) {
 		struct group *g = r->groups.v[i];
 		struct task *t = g->runner;

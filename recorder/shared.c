@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "recorder/sched.h"
@@ -70,6 +71,20 @@ fd_ident(const struct task *t, int fd, struct ident *out)
 		out->may_write = (strtoul(p + 6, NULL, 8) & O_ACCMODE) == O_RDWR;
 	buf_free(&text);
 	return true;
+}
+
+/* A file of the system, which an upgrade renames into place but nobody writes:
+ * not to be looked for at each write. */
+static bool
+is_system_file(const struct task *t)
+{
+	char path[64], to[8] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", t->tid,
+		 (int)t->call.sc.args[4]);
+	return readlink(path, to, sizeof(to) - 1) > 0 &&
+	       (strncmp(to, "/usr/", 5) == 0 || strncmp(to, "/lib", 4) == 0 ||
+		strncmp(to, "/etc/", 5) == 0);
 }
 
 /* What a mapping call is about to map; false: nothing that can be shared. */
@@ -232,6 +247,9 @@ shared_mapped(struct recorder *r, struct task *t, struct map_rec *m,
 				     .may_write = true };
 	}
 	if (!shared && IS_LIBRARY(t->call.sc.args[3]))
+		return 0;
+	if (t->call.sc.nr == SYS_mmap && !(shared && id.may_write) &&
+	    id.dev != DEV_ANON && is_system_file(t))
 		return 0;
 	m->shared_id = object_of(r, &id);
 	known = m->shared_id != 0;

@@ -290,14 +290,18 @@ syscall_own_args(const struct task *t, struct regs *regs)
 	regs->r9 = a[5];
 }
 
-/* The registers with which the program goes on, in the form that replay gives
- * them: r11 is the flags on some CPUs and untouched on others. */
+/* The registers (now, when they are known) with which the program goes on, in
+ * the form that replay gives them: r11 is the flags on some CPUs and untouched on others. */
 static int
-final_regs(struct task *t)
+final_regs(struct task *t, const struct regs *now)
 {
 	struct regs was, regs;
-	int ret = ptrace_get_regs(t->tid, &regs);
+	int ret = 0;
 
+	if (now != NULL)
+		regs = *now;
+	else
+		ret = ptrace_get_regs(t->tid, &regs);
 	if (ret < 0)
 		return ret;
 	was = regs;
@@ -315,11 +319,12 @@ final_regs(struct task *t)
 	return 0;
 }
 
-int
-syscall_finish(struct recorder *r, struct task *t, struct err *err)
+static int
+finish(struct recorder *r, struct task *t, const struct regs *now,
+       struct err *err)
 {
 	struct event ev;
-	int ret = final_regs(t);
+	int ret = final_regs(t, now);
 
 	if (ret < 0)
 		return ret;
@@ -329,6 +334,12 @@ syscall_finish(struct recorder *r, struct task *t, struct err *err)
 	if (ret >= 0)
 		ret = sum_due(r, t, err);
 	return ret < 0 ? ret : sched_continue(r, t);
+}
+
+int
+syscall_finish(struct recorder *r, struct task *t, struct err *err)
+{
+	return finish(r, t, NULL, err);
 }
 
 /* Let the program issue the call again; it is the same one for everybody. */
@@ -371,7 +382,7 @@ syscall_exit(struct recorder *r, struct task *t, struct err *err)
 		sched_ready(t, NEXT_EXIT);
 		return 0;
 	}
-	return syscall_finish(r, t, err);
+	return finish(r, t, &regs, err);
 }
 
 /* --- the entry --------------------------------------------------------------- */
