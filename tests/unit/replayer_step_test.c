@@ -1,5 +1,7 @@
 #include "tests/unit/replayer_script.h"
 
+#include "replayer/internal.h"
+
 #include <criterion/criterion.h>
 #include <sched.h>
 #include <signal.h>
@@ -401,4 +403,54 @@ Test(replayer_step, damaged_recordings_are_errors_not_crashes)
 		replayer_close(r);
 		script_free(&s);
 	}
+}
+
+static pid_t
+pid_of(struct replayer *r, uint32_t task)
+{
+	return world_puppet(r->now, task)->pid;
+}
+
+Test(replayer_step, a_process_killed_from_outside_is_made_anew)
+{
+	struct heard h = { 0 };
+	struct replay_opts o = { .output = hear, .output_ctx = &h };
+	struct err err = { 0 };
+	struct replayer *r;
+	struct script s;
+
+	script_hello(&s, 6, NULL);
+	r = script_replay(&s, &o);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(replayer_step(r, &err), 1, "%s", err.text);
+	kill(pid_of(r, 1), SIGKILL);
+	cr_assert_eq(replayer_step(r, &err), -E_GONE);
+	cr_assert_null(replayer_divergence(r));
+	cr_assert_eq(replayer_seq(r), 3);
+	cr_assert_eq(script_run(r, &err), 0, "%s", err.text);
+	cr_assert_str_eq(h.text, "hello\n");
+	replayer_close(r);
+	script_free(&s);
+}
+
+Test(replayer_step, signals_from_outside_do_not_matter)
+{
+	static const int signals[] = { SIGSTOP, SIGCONT, SIGTERM, SIGINT,
+				       SIGTSTP, SIGSEGV, SIGTRAP };
+	struct heard h = { 0 };
+	struct replay_opts o = { .output = hear, .output_ctx = &h };
+	struct err err = { 0 };
+	struct replayer *r;
+	struct script s;
+
+	script_hello(&s, 6, NULL);
+	r = script_replay(&s, &o);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(replayer_step(r, &err), 1, "%s", err.text);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		kill(pid_of(r, 1), signals[i]);
+	cr_assert_eq(script_run(r, &err), 0, "%s", err.text);
+	cr_assert_str_eq(h.text, "hello\n");
+	replayer_close(r);
+	script_free(&s);
 }
