@@ -584,8 +584,11 @@ cluster_stop(struct err *err)
 	if (rc < 0)
 		return rc;
 	rc = cluster_locate(&c, err);
-	if (rc == 0 && cluster_running(&c, &pm) && pm.pid)
+	if (rc == 0 && cluster_running(&c, &pm) && pm.pid) {
 		rc = signal_server(&c, pm.pid, err);
+		if (rc == 0 && pm.socket_dir[0])
+			rmdir(pm.socket_dir); /* made again at the next start */
+	}
 	cluster_release(&c);
 	fd_close(&lock);
 	return rc;

@@ -518,6 +518,24 @@ db_get_array_int(const struct db_rows *r, size_t row, size_t col, size_t i)
 	return signed_int(s.p + 20 + i * (size + 4) + 4, size);
 }
 
+/* Out of a COPY that nobody feeds or reads. */
+static void
+leave_copy(struct db *db, bool out)
+{
+	PGresult *res;
+	char *row;
+
+	if (out) {
+		db_cancel(db);
+		while (PQgetCopyData(db->conn, &row, 0) > 0)
+			PQfreemem(row);
+	} else {
+		PQputCopyEnd(db->conn, "COPY is not possible here");
+	}
+	while ((res = PQgetResult(db->conn)))
+		PQclear(res);
+}
+
 int
 db_query_text(struct db *db, const char *sql, struct arena *a,
 	      struct db_rows *out, const char ***out_names,
@@ -529,11 +547,8 @@ db_query_text(struct db *db, const char *sql, struct arena *a,
 	int rc = 0;
 
 	if (st == PGRES_COPY_IN || st == PGRES_COPY_OUT) {
-		/* Out of the COPY; the result after it is of no interest. */
-		PQputCopyEnd(db->conn, "COPY is not possible here");
 		PQclear(res);
-		while ((res = PQgetResult(db->conn)))
-			PQclear(res);
+		leave_copy(db, st == PGRES_COPY_OUT);
 		return err_set(err, E_USAGE,
 			       "COPY to or from the terminal is "
 			       "for psql: 'pastime sql'");
