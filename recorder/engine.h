@@ -42,6 +42,8 @@ int scratch_begin(struct recorder *r, struct task *t, struct err *err);
 int scratch_copy_out(struct task *t, const struct sys_range *out, int n);
 /* Read through the stand-ins: what the kernel sees at addr. */
 int64_t scratch_read(const struct task *t, uint64_t addr, void *buf, size_t n);
+/* Change an output before it is copied out. */
+int64_t scratch_write(const struct task *t, uint64_t addr, const void *p, size_t n);
 void scratch_end(struct task *t);
 void scratch_forget(struct task *t);
 

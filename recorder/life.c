@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -296,6 +297,8 @@ life_first(struct recorder *r, struct task *t, struct err *err)
 	int ret;
 
 	process_add(process_new(r, t->tid, s), t);
+	/* What we have, the command would have had without us. */
+	t->proc->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	t->number = ++r->ntasks;
 	t->state = TASK_RUNNING;
 	g->runner = t;

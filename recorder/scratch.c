@@ -330,19 +330,31 @@ scratch_begin(struct recorder *r, struct task *t, struct err *err)
 
 /* --- afterwards ---------------------------------------------------------------- */
 
-int64_t
-scratch_read(const struct task *t, uint64_t addr, void *buf, size_t n)
+/* Where the kernel sees [addr, addr + n) of the program. */
+static uint64_t
+stand_in(const struct task *t, uint64_t addr, size_t n)
 {
 	const struct scratch *sc = t->call.scratch;
-	const struct mem *m = &task_space(t)->mem;
 
 	for (size_t i = 0; sc != NULL && i < sc->len; i++) {
 		const struct piece *p = &sc->v[i];
 
 		if (addr >= p->addr && addr + n <= p->addr + p->len)
-			return mem_read(m, p->at + (addr - p->addr), buf, n);
+			return p->at + (addr - p->addr);
 	}
-	return mem_read(m, addr, buf, n);
+	return addr;
+}
+
+int64_t
+scratch_read(const struct task *t, uint64_t addr, void *buf, size_t n)
+{
+	return mem_read(&task_space(t)->mem, stand_in(t, addr, n), buf, n);
+}
+
+int64_t
+scratch_write(const struct task *t, uint64_t addr, const void *p, size_t n)
+{
+	return mem_write(&task_space(t)->mem, stand_in(t, addr, n), p, n);
 }
 
 static int

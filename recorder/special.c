@@ -285,6 +285,8 @@ static const struct special_ops none;
 
 /* clang-format off */
 static const struct special_ops table[SYS_MAX] = {
+	[SYS_read] = { .leave = procfs_read },
+	[SYS_pread64] = { .leave = procfs_read },
 	[SYS_exit] = { .enter = enter_exit },
 	[SYS_exit_group] = { .enter = enter_exit },
 	[SYS_clone] = { .enter = enter_clone },

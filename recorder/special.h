@@ -15,6 +15,9 @@ int memory_shmat(struct recorder *r, struct task *t, struct err *err);
 int memory_shmdt_enter(struct recorder *r, struct task *t, struct err *err);
 int memory_shmdt(struct recorder *r, struct task *t, struct err *err);
 
+/* procfs.c: read and pread64 of /proc/PID/status and stat */
+int procfs_read(struct recorder *r, struct task *t, struct err *err);
+
 /* sandbox.c: the program's own seccomp filters */
 int sandbox_enter(struct recorder *r, struct task *t, struct err *err);
 int sandbox_install(struct recorder *r, struct task *t, uint64_t flags,
