@@ -54,14 +54,15 @@ check_host(struct doctor *d)
 {
 	struct utsname u;
 	struct err err = { 0 };
+	bool nested = nested_check(&err) == -E_NESTED;
 
 	if (uname(&u) == 0)
 		report(d, "kernel", strcmp(u.machine, "x86_64") == 0, true,
 		       text_printf(&d->c->arena, "%s %s %s", u.sysname,
 				   u.release, u.machine),
 		       "pastime runs on x86-64 Linux only");
-	report(d, "not recorded", nested_check(&err) == 0, true,
-	       err.code ? err.text : "no other pastime traces this shell",
+	report(d, "not recorded", !nested, true,
+	       nested ? err.text : "no other pastime traces this shell",
 	       err.hint);
 }
 

@@ -139,6 +139,8 @@ run_command(struct cli *c, int argc, char **argv, struct err *err)
 		ret = preconditions(c, err);
 	if (ret == 0)
 		ret = cmd->run(c, own, n, argv, err);
+	if (ret == -E_PTRACE_DENIED)
+		nested_explain_denied(err);
 	if (ret < 0 && err->hint[0] == '\0')
 		default_hint(cmd, err);
 out:

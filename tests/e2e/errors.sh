@@ -104,6 +104,24 @@ run "$p" record -q "$p" record -q true
 is "nested record" 125 "$status"
 like "message of nested record" E_NESTED "$(cat "$T/err")"
 
+# A host that cannot trace
+PASTIME_PROBE=-ptrace refuses 125 E_PTRACE_DENIED "cannot trace" \
+	"$p" record -q true
+PASTIME_PROBE=-ptrace run "$p" doctor
+is "status of doctor there" 1 "$status"
+like "what doctor says" "NO +ptrace.*cannot record here" \
+	"$(tr '\n' ' ' <"$T/out")"
+run "$p" doctor
+is "status of doctor here" 0 "$status"
+run "$p" record -q "$p" doctor
+is "status of doctor while recorded" 1 "$status"
+like "what it says" "NO +not recorded" "$(cat "$T/out")"
+if command -v strace >/dev/null; then
+	run strace -f -o /dev/null "$p" record -q true
+	is "status under strace" 125 "$status"
+	like "the tracer is named" "strace.*E_PTRACE_DENIED" "$(cat "$T/err")"
+fi
+
 # Codes are explained
 for code in E_DIVERGED e_db_unreachable nested; do
 	run "$p" help "$code"
