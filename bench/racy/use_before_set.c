@@ -17,7 +17,7 @@ serve(void *arg)
 	unsigned sum = 0;
 
 	/* work that nearly always lasts until the creator has gone on */
-	for (unsigned i = 0; i < 2000000; i++)
+	for (unsigned i = 0; i < 10000000; i++)
 		sum = sum * 31 + (unsigned)s->id;
 	if (!s->name)
 		wrong = 1;
