@@ -175,3 +175,16 @@ fd_move_high(int fd, int min)
 	fd_close(&fd);
 	return high;
 }
+
+void
+fd_fill_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+			continue;
+		/* The lowest free number is this one. */
+		if (open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) |
+					      O_CLOEXEC) < 0)
+			return;
+	}
+}

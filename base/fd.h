@@ -21,5 +21,10 @@ int fd_mkdirs(const char *path, mode_t mode);
 /* Move fd to a number >= min and close the original; keeps low numbers for
  * the program we record. Returns the new fd or -errno. */
 int fd_move_high(int fd, int min);
+/* Keep closed descriptors 0-2 from being given to files of ours: /dev/null in
+ * their place, O_CLOEXEC and opened the wrong way round, so that using them
+ * fails as before. Whoever executes a program that should find them closed needs
+ * to do nothing. */
+void fd_fill_standard(void);
 
 #endif

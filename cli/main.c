@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "cli/cmd.h"
 #include "cli/interrupt.h"
@@ -203,6 +204,7 @@ main(int argc, char **argv)
 	int ret;
 
 	spawn_inherit_get(&inherit);
+	fd_fill_standard();
 	setlocale(LC_ALL, "");
 	ret = dispatch(&c, argc, argv, &err);
 	if (ret < 0) {

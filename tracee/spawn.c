@@ -103,6 +103,18 @@ child_signals(const struct plan *p)
 	sigprocmask(SIG_SETMASK, &p->inherit.mask, NULL);
 }
 
+/* What was closed when we were started, and only holds its place, is closed for
+ * the command before anybody looks at its descriptors. */
+static void
+child_descriptors(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) > 0)
+			close(fd);
+}
+
 static void
 child_receive(const struct plan *p, int kind, struct msg *m)
 {
@@ -148,6 +160,7 @@ child(const struct plan *p)
 	struct msg m = { .kind = MSG_READY };
 
 	child_signals(p);
+	child_descriptors();
 	if (p->o->cpu >= 0) {
 		cpu_set_t set;
 

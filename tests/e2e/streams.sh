@@ -39,6 +39,31 @@ run "$p" record -q cat <&-
 is "closed stdin" "$(cat <&- 2>&1; echo $?)" "$(cat "$T/err")
 $status"
 
+# Standard descriptors that are closed stay so, in any company.
+standard()
+{
+	local which=$1 out=$2
+
+	shift 2
+	(
+		case $which in *0*) exec <&- ;; esac
+		case $which in *1*) exec >&- ;; esac
+		case $which in *2*) exec 2>&- ;; esac
+		# shellcheck disable=SC2016
+		exec "$@" bash -c 'for i in 0 1 2; do
+			[ ! -e /proc/self/fd/$i ] || open="$open $i"
+		done; echo "open:$open" >"$0"; exit 3' "$out"
+	)
+}
+for which in 0 1 2 01 02 12 012; do
+	standard $which "$T/native"
+	standard $which "$T/recorded" "$p" record -q
+	is "status with $which closed" 3 $?
+	same "$which closed" "$T/native" "$T/recorded"
+	"$p" replay </dev/null >"$T/out" 2>"$T/err"
+	is "replay of $which closed" "0 " "$? $(cat "$T/out" "$T/err")"
+done
+
 # A reader that goes away kills the program, not pastime's manners.
 "$p" record -q yes 2>"$T/err" | head -n 1 >"$T/out"
 is "SIGPIPE" "$((128 + 13)) 0" "${PIPESTATUS[*]}"
