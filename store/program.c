@@ -24,6 +24,8 @@ typedef VEC(char *) env_vec;
 
 /* What the child needs, made before the fork: between fork and exec a process
  * with threads may call async-signal-safe functions only. */
+#define ARGV_MAX 63 /* words of a command line of ours */
+
 struct launch {
 	const char *path;
 	const char *const *argv;
@@ -79,7 +81,9 @@ any_cpu(void)
 /* In the child: become the program, or exit. */
 static void __attribute__((noreturn)) launch_exec(const struct launch *l)
 {
+	const char *argv[ARGV_MAX + 1] = { NULL };
 	sigset_t none;
+	size_t n;
 
 	for (int sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
@@ -104,8 +108,13 @@ static void __attribute__((noreturn)) launch_exec(const struct launch *l)
 		_exit(EXIT_NO_ACCOUNT);
 	if (chdir("/") < 0)
 		_exit(EXIT_NO_EXEC);
+	/* PostgreSQL's programs look for each other beside their argv[0]; a
+	 * bare name they would search in PATH. */
+	argv[0] = l->path;
+	for (n = 1; n < ARGV_MAX && l->argv[n]; n++)
+		argv[n] = l->argv[n];
 	/* execve's prototype predates const; it changes nothing. */
-	execve(l->path, (char *const *)(uintptr_t)l->argv, l->env.v);
+	execve(l->path, (char *const *)(uintptr_t)argv, l->env.v);
 	_exit(EXIT_NO_EXEC);
 }
 
