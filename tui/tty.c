@@ -41,7 +41,8 @@ struct tty {
  * pipe: readable means that a signal came.
  */
 static struct {
-	volatile sig_atomic_t quit, resized;
+	volatile sig_atomic_t quit; /* the signal that ended us */
+	volatile sig_atomic_t resized;
 	int wake[2];
 	struct termios before;
 	char reset[256];
@@ -61,7 +62,7 @@ on_signal(int signo)
 	if (signo == SIGWINCH)
 		sig.resized = 1;
 	else
-		sig.quit = 1;
+		sig.quit = signo;
 	n = write(sig.wake[1], "", 1);
 	(void)n; /* full: it wakes all the same */
 	errno = keep;
@@ -90,7 +91,7 @@ restore(void *arg)
 	if (!sig.active)
 		return;
 	sig.active = false;
-	fputs("\033[?2004l", stdout);
+	fputs("\033[?1006l\033[?2004l", stdout);
 	endwin();
 	fflush(stdout);
 }
@@ -265,7 +266,7 @@ tty_wait(struct tty *t, int wake_fd, int timeout_ms)
 		return;
 	/* A terminal that went away: nobody is there any more. */
 	if (p[0].revents & (POLLHUP | POLLERR | POLLNVAL))
-		sig.quit = 1;
+		sig.quit = SIGHUP;
 	while (p[1].revents && read(sig.wake[0], drain, sizeof(drain)) > 0)
 		;
 }
@@ -296,30 +297,70 @@ special_key(int code)
 	return 0;
 }
 
+/* A press that follows one at the same place soon is the second of two. */
+static struct tty_event
+press_event(struct tty *t, int y, int x)
+{
+	struct tty_event ev = { .kind = TTY_MOUSE, .y = y, .x = x };
+	uint64_t now = clock_now_ns();
+
+	ev.twice = now - t->clicked_ns < DOUBLE_CLICK_NS && t->clicked_y == y &&
+		   t->clicked_x == x;
+	t->clicked_ns = ev.twice ? 0 : now;
+	t->clicked_y = y;
+	t->clicked_x = x;
+	return ev;
+}
+
+static struct tty_event
+wheel_event(int y, int x, bool up)
+{
+	return (struct tty_event){ .kind = TTY_WHEEL,
+				   .y = y,
+				   .x = x,
+				   .lines = up ? -WHEEL_LINES : WHEEL_LINES };
+}
+
+/* What curses understood of the mouse. */
 static struct tty_event
 mouse_event(struct tty *t)
 {
-	struct tty_event ev = { TTY_NOTHING };
-	uint64_t now = clock_now_ns();
 	MEVENT m;
 
 	if (getmouse(&m) != OK)
-		return ev;
-	ev.y = m.y;
-	ev.x = m.x;
-	if (m.bstate & (BUTTON4_PRESSED | BUTTON5_PRESSED)) {
-		ev.kind = TTY_WHEEL;
-		ev.lines =
-			m.bstate & BUTTON4_PRESSED ? -WHEEL_LINES : WHEEL_LINES;
-	} else if (m.bstate & BUTTON1_PRESSED) {
-		ev.kind = TTY_MOUSE;
-		ev.twice = now - t->clicked_ns < DOUBLE_CLICK_NS &&
-			   t->clicked_y == m.y && t->clicked_x == m.x;
-		t->clicked_ns = ev.twice ? 0 : now;
-		t->clicked_y = m.y;
-		t->clicked_x = m.x;
+		return (struct tty_event){ TTY_NOTHING };
+	if (m.bstate & (BUTTON4_PRESSED | BUTTON5_PRESSED))
+		return wheel_event(m.y, m.x, m.bstate & BUTTON4_PRESSED);
+	if (m.bstate & BUTTON1_PRESSED)
+		return press_event(t, m.y, m.x);
+	return (struct tty_event){ TTY_NOTHING };
+}
+
+/*
+ * A control sequence that terminfo does not know, after its "Esc [": mouse
+ * reports in the form that has no limit of 223 columns, which we ask for;
+ * anything else is swallowed, lest its letters be taken for commands.
+ */
+static struct tty_event
+sequence_event(struct tty *t)
+{
+	char text[32] = "";
+	size_t n = 0;
+	int button, x, y;
+	wint_t ch = 0;
+
+	while (get_wch(&ch) == OK && n + 1 < sizeof(text)) {
+		text[n++] = (char)ch;
+		if (ch >= 0x40 && ch <= 0x7e)
+			break;
 	}
-	return ev;
+	if (ch == 'M' && sscanf(text, "<%d;%d;%dM", &button, &x, &y) == 3) {
+		if (button == 0)
+			return press_event(t, y - 1, x - 1);
+		if (button == 64 || button == 65)
+			return wheel_event(y - 1, x - 1, button == 64);
+	}
+	return (struct tty_event){ TTY_NOTHING };
 }
 
 static void
@@ -357,13 +398,15 @@ key_event(struct tty *t, bool is_code, wint_t ch)
 
 		wtimeout(stdscr, 25);
 		rc = get_wch(&next);
-		nodelay(stdscr, TRUE);
-		if (rc == OK)
+		if (rc == OK && next == '[')
+			ev = sequence_event(t);
+		else if (rc == OK)
 			ev.key = next | KEY_IS_ALT;
 		else if (rc == KEY_CODE_YES && special_key((int)next))
 			ev.key = special_key((int)next) | KEY_IS_ALT;
+		nodelay(stdscr, TRUE);
 	}
-	if (!ev.key)
+	if (ev.kind == TTY_KEY && !ev.key)
 		ev.kind = TTY_NOTHING;
 	return ev;
 }
@@ -375,7 +418,7 @@ tty_next(struct tty *t)
 	int rc;
 
 	if (sig.quit)
-		return (struct tty_event){ TTY_QUIT };
+		return (struct tty_event){ TTY_QUIT, .signo = sig.quit };
 	if (sig.resized) {
 		sig.resized = 0;
 		follow_size();
@@ -395,11 +438,12 @@ tty_next(struct tty *t)
 void
 tty_mouse(struct tty *t, bool on)
 {
-	if (!t->headless)
-		mousemask(on ? BUTTON1_PRESSED | BUTTON4_PRESSED |
-					  BUTTON5_PRESSED
-			     : 0,
-			  NULL);
+	if (t->headless)
+		return;
+	mousemask(on ? BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0,
+		  NULL);
+	fputs(on ? "\033[?1006h" : "\033[?1006l", stdout);
+	fflush(stdout);
 }
 
 void

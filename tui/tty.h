@@ -32,6 +32,7 @@ struct tty_event {
 	bool pasted;  /* part of pasted text: not a command */
 	int y, x, lines;
 	bool twice;
+	int signo; /* TTY_QUIT */
 };
 
 /* Wait until there is input, a signal, wake_fd has something or timeout_ms

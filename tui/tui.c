@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/format.h"
 #include "event/pos.h"
 #include "tui/script.h"
 #include "tui/tty.h"
@@ -50,6 +51,8 @@ handle_event(struct ui *ui, struct tty *t, const struct tty_event *ev)
 		ui->redraw = true;
 		break;
 	case TTY_QUIT:
+		err_set(&ui->fatal, E_CANCELLED, "ended by %s",
+			signal_name(ev->signo));
 		ui->quit = true;
 		break;
 	case TTY_NOTHING:
