@@ -70,11 +70,15 @@ struct tui_query_ops {
 #define TUI_MEM_WINDOW 4096u /* bytes of memory in a moment */
 #define TUI_CODE_LINES 200   /* source lines and instructions around the pc */
 
+#define TUI_FRAME_AUTO UINT32_MAX
+
 /* What to show of a moment. */
 struct tui_moment_req {
 	struct pos pos;
-	uint32_t task;	      /* whose; 0 = not known (yet) */
-	unsigned frame;	      /* source and code of this frame; 0 = innermost */
+	uint32_t task; /* whose; 0 = not known (yet) */
+	/* Source and code of this frame. TUI_FRAME_AUTO: code of the innermost
+	 * one, source of the innermost that has some. */
+	unsigned frame;
 	const char *mem_expr; /* "rsp", "rdi+8", "main", "0x4000"; NULL = rsp */
 	int64_t mem_shift;    /* window moved by so many bytes */
 };
@@ -83,8 +87,9 @@ struct tui_moment_req {
  * Parts that could not be had are empty; note says why. */
 struct tui_moment {
 	struct pos pos;
-	uint32_t task; /* whose registers; 0 = no task lives here */
-	unsigned frame;
+	uint32_t task;	    /* whose registers; 0 = no task lives here */
+	unsigned frame;	    /* whose code */
+	unsigned src_frame; /* whose source, when there is some */
 	struct target_task *tasks;
 	size_t n_tasks;
 	bool has_regs;

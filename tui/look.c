@@ -297,8 +297,8 @@ take_code(struct space *s, uint64_t pc, struct arena *a, struct tui_moment *m)
 		symbols_lookup(s->sym, m->insns[i].addr, a, &m->insn_places[i]);
 }
 
-static void
-take_source(const struct sym_place *p, struct arena *a, struct tui_moment *m)
+static bool
+take_lines(const struct sym_place *p, struct arena *a, struct tui_moment *m)
 {
 	int from = p->line > LINES_AROUND ? p->line - LINES_AROUND : 1;
 	const char **lines = NULL;
@@ -306,13 +306,35 @@ take_source(const struct sym_place *p, struct arena *a, struct tui_moment *m)
 
 	if (!p->file || p->line <= 0 ||
 	    sym_source_lines(p->file, from, p->line + LINES_AROUND, a, &lines,
-			     &n, NULL) < 0)
-		return;
+			     &n, NULL) < 0 ||
+	    !n)
+		return false;
 	m->src_file = p->file;
 	m->src_line = p->line;
 	m->src_first = from;
 	m->src = lines;
 	m->n_src = n;
+	return true;
+}
+
+/*
+ * Events are system calls as a rule, and the innermost frame is a wrapper in
+ * the C library: what people want to read is where the program called it.
+ */
+static void
+take_source(unsigned frame, struct arena *a, struct tui_moment *m)
+{
+	m->src_frame = m->frame;
+	if (frame != TUI_FRAME_AUTO) {
+		take_lines(&m->frames[m->frame].place, a, m);
+		return;
+	}
+	for (unsigned i = 0; i < m->n_frames; i++) {
+		if (!take_lines(&m->frames[i].place, a, m))
+			continue;
+		m->src_frame = i;
+		return;
+	}
 }
 
 /* Without symbols there is still the place where it stands. */
@@ -375,7 +397,7 @@ look_at(struct look *l, const struct tui_moment_req *req, struct arena *a,
 		return rc;
 	take_frames(s, req->frame, a, &m);
 	take_code(s, m.frames[m.frame].pc, a, &m);
-	take_source(&m.frames[m.frame].place, a, &m);
+	take_source(req->frame, a, &m);
 	take_memory(s, req, a, &m);
 	*out = m;
 	return 0;

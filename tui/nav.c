@@ -249,7 +249,7 @@ nav_goto(struct ui *ui, uint64_t seq)
 		return;
 	ui->seq = seq;
 	ui->here.seq = 0;
-	ui->frame = 0;
+	ui->frame = TUI_FRAME_AUTO;
 	ui->replay_stopped = false;
 	ui_invalidate(ui, DIRTY_POS);
 	here_want(ui);
@@ -474,7 +474,7 @@ void
 nav_pin(struct ui *ui, uint32_t task)
 {
 	ui->pinned = ui->pinned == task ? 0 : task;
-	ui->frame = 0;
+	ui->frame = TUI_FRAME_AUTO;
 	if (ui->pinned)
 		ui_say(ui,
 		       "panes show task %u, whatever the event; Enter on "

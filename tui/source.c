@@ -55,7 +55,8 @@ source_update(struct view *v, unsigned dirty)
 
 		line->gutter = here ? '>' : 0;
 	}
-	pc = m->frame < m->n_frames ? m->frames[m->frame].pc : m->regs.rip;
+	pc = m->src_frame < m->n_frames ? m->frames[m->src_frame].pc
+					: m->regs.rip;
 	if (s->centred == pc)
 		return;
 	s->centred = pc;
@@ -69,12 +70,18 @@ static void
 source_label(const struct view *v, struct buf *out)
 {
 	const struct tui_moment *m = &v->ui->moment.m;
-	const char *slash;
+	const char *slash, *name;
 
 	if (!v->ui->moment.valid || !m->src_file)
 		return;
 	slash = strrchr(m->src_file, '/');
 	buf_printf(out, " %s:%d", slash ? slash + 1 : m->src_file, m->src_line);
+	/* The caller's, as where it stands has none. */
+	name = m->src_frame < m->n_frames
+		       ? m->frames[m->src_frame].place.function
+		       : NULL;
+	if (m->src_frame != m->frame && name)
+		buf_printf(out, " in %s", name);
 	if (moment_stale(v->ui))
 		buf_str(out, " (stale)");
 }

@@ -203,8 +203,9 @@ sql_update(struct view *v, unsigned dirty)
 	if (!s->query && !v->lines.v.len) {
 		add_query(s);
 		lines_add(&v->lines, STYLE_DIM,
-			  "Enter types a query; select pos, ... from event "
-			  "where ...; the recording is pastime.rec()");
+			  "Enter types a query over this recording: timeline, "
+			  "call, failed_call, output, transfer, event, task, "
+			  "...");
 	}
 }
 

@@ -44,6 +44,7 @@ ui_new(const struct tui_opts *o)
 	ui->wake_fd = -1;
 	ui->focus = SLOT_EVENTS;
 	ui->code_auto = true;
+	ui->frame = TUI_FRAME_AUTO;
 	ui->mouse = true;
 	ui->redraw = true;
 	for (int i = VIEW_COUNT - 1; i >= 0; i--) {

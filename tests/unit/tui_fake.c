@@ -488,6 +488,7 @@ fake_code(struct tui_moment *m, struct arena *a)
 		m->insn_places[i] = f->place;
 		m->insn_places[i].offset = i < 19 ? 4 * (i + 30) : 4 * (i - 19);
 	}
+	m->src_frame = m->frame;
 	if (!f->place.file)
 		return;
 	m->src_file = f->place.file;
@@ -552,7 +553,8 @@ fake_moment(void *d, const struct tui_moment_req *req,
 			       ": expected read, found write",
 			       f->diverges);
 	fake_event(f, req->pos.seq, a, &ev);
-	*m = (struct tui_moment){ .pos = req->pos, .frame = req->frame };
+	*m = (struct tui_moment){ .pos = req->pos,
+				  .frame = req->frame < 4 ? req->frame : 0 };
 	m->task = req->task ? req->task : ev.task;
 	m->has_regs = true;
 	m->regs = (struct regs){ .rip = ev.pc,
