@@ -9,6 +9,9 @@ int dispatch(struct recorder *r, const struct stop *stop, struct err *err);
 /* sched.c calls it: t has got the baton, t->next says what for. */
 int dispatch_turn(struct recorder *r, struct task *t, struct err *err);
 
+/* What a call leaves in r11, in recording and replay (docs/EVENTS.md). */
+#define R11_CANONICAL 0x246u
+
 /* --- syscall.c: ordinary calls from entry to exit --- */
 
 /* At a seccomp stop. */

@@ -116,6 +116,9 @@ birth(struct recorder *r, struct task *parent, struct task *c, struct err *err)
 		c->last = parent->call.regs; /* dead: they do not matter */
 		c->last.rax = 0;
 	}
+	c->last.rcx = c->last.rip;
+	c->last.r11 = R11_CANONICAL;
+	ptrace_set_regs(c->tid, &c->last);
 	place(r, c, parent, flags);
 	c->number = ++r->ntasks;
 	c->parent = parent->number;

@@ -27,7 +27,6 @@
 #include "tracee/filter.h"
 
 #define BLOB_FROM 16384u /* payloads from here on are stored once, as blobs */
-#define R11_CANONICAL 0x246u
 #define VSYSCALL_PAGE 0xffffffffff600000ull
 
 /* Results that stay between kernel and tracer (include/linux/errno.h). */
