@@ -69,6 +69,7 @@ set_text(struct prompt *p, const char *text)
 	char *copy = mem_strdup(text);
 
 	buf_clear(&p->text);
+	buf_reserve(&p->text, 1); /* the cursor points into it */
 	buf_str(&p->text, copy);
 	p->cursor = p->text.len;
 	mem_free(copy);

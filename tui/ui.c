@@ -140,7 +140,7 @@ ui_invalidate(struct ui *ui, unsigned dirty)
 	ui->redraw = true;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 set_message(struct ui *ui, bool error, const char *fmt, va_list ap)
 {
 	vsnprintf(ui->message, sizeof(ui->message), fmt, ap);
