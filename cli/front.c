@@ -302,6 +302,10 @@ say_end(struct front *f)
 	const char *id =
 		m->recording ? text_printf(a, "#%lu ", m->recording) : "";
 
+	if (f->stored && m->broken) {
+		say_error(&m->err);
+		return;
+	}
 	if (f->job->quiet)
 		return;
 	if (f->stored && !m->problem[0])

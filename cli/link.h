@@ -28,6 +28,7 @@ struct link_msg {
 	uint64_t events, tasks, duration_ns;
 	uint64_t recording; /* number; 0 = not shipped yet */
 	char uuid[40];
+	bool broken;	   /* it does not hold all that happened: err */
 	char problem[512]; /* why the server has not got everything, or "" */
 	char notes[4096];  /* lines */
 	struct err err;

@@ -242,6 +242,8 @@ trace(struct tracer *t, struct err *err)
 	return ret;
 }
 
+/* The command has ended: whatever happens to the recording now, its status is
+ * what the front passes on. */
 static int
 finish(struct tracer *t, struct err *err)
 {
@@ -251,19 +253,18 @@ finish(struct tracer *t, struct err *err)
 	tell(t, LINK_ENDED);
 	ret = recorder_finish(t->recorder, &res, err);
 	t->recorder = NULL;
-	if (ret == 0)
-		ret = store_sink_finish(t->sink, err);
-	if (ret == 0) {
-		t->msg.status = res.status;
-		t->msg.events = res.events;
-		t->msg.tasks = res.tasks;
-		t->msg.live = 0;
-		note_recording(t);
-		snprintf(t->msg.notes, sizeof(t->msg.notes), "%s",
-			 buf_cstr(&res.notes));
-	}
+	if (ret < 0)
+		return ret;
+	t->msg.status = res.status;
+	t->msg.events = res.events;
+	t->msg.tasks = res.tasks;
+	t->msg.live = 0;
+	snprintf(t->msg.notes, sizeof(t->msg.notes), "%s",
+		 buf_cstr(&res.notes));
 	buf_free(&res.notes);
-	return ret;
+	t->msg.broken = store_sink_finish(t->sink, err) < 0;
+	note_recording(t);
+	return 0;
 }
 
 void
@@ -281,10 +282,10 @@ tracer_run(const struct record_job *job, struct spawned *spawned, int link)
 	if (ret == 0)
 		ret = finish(&t, &err);
 	if (t.sink) {
-		int closed = t.sink->ops->close(t.sink, ret < 0 ? NULL : &err);
+		bool known = ret < 0 || t.msg.broken;
 
-		if (ret == 0)
-			ret = closed;
+		t.msg.broken |=
+			t.sink->ops->close(t.sink, known ? NULL : &err) < 0;
 	}
 	t.msg.err = err;
 	tell(&t, t.no_exec ? LINK_NO_EXEC

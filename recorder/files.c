@@ -189,7 +189,6 @@ store_pieces(struct recorder *r, int fd, uint64_t from, uint64_t to,
 		size_t want = to - from < BLOB_PIECE ? (size_t)(to - from)
 						     : BLOB_PIECE;
 		ssize_t n = fd_pread_full(fd, f->piece, want, (off_t)from);
-		int ret;
 
 		if (n < 0) {
 			errno = (int)-n;
@@ -197,10 +196,7 @@ store_pieces(struct recorder *r, int fd, uint64_t from, uint64_t to,
 		}
 		if (n == 0)
 			break; /* shorter than it was when we looked */
-		ret = sink_blobs(r->sink, span_of(f->piece, (size_t)n), &f->ids,
-				 err);
-		if (ret < 0)
-			return ret;
+		event_blobs(r, span_of(f->piece, (size_t)n), &f->ids);
 		from += (uint64_t)n;
 	}
 	return 0;

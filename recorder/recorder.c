@@ -46,6 +46,27 @@ note_time(struct recorder *r, uint32_t number)
 	}
 }
 
+/* The sink refused: the recording ends here. The program comes first: it goes
+ * on, traced but no longer recorded. */
+static void
+lost(struct recorder *r, uint64_t last, const struct err *why)
+{
+	if (r->failed)
+		return;
+	r->failed = true;
+	warn(r, NULL, WARN_LOST, -1, "the recording ends at event %llu: %s",
+	     (unsigned long long)last, why->text);
+}
+
+void
+event_blobs(struct recorder *r, struct span bytes, struct buf *ids)
+{
+	struct err why = { 0 };
+
+	if (!r->failed && sink_blobs(r->sink, bytes, ids, &why) < 0)
+		lost(r, r->seq, &why);
+}
+
 int
 event_put(struct recorder *r, struct event *ev, struct err *err)
 {
@@ -59,12 +80,10 @@ event_put(struct recorder *r, struct event *ev, struct err *err)
 		return 0;
 	if (r->flush_ns == 0)
 		r->flush_ns = ev->time_ns;
-	if (r->sink->ops->put(r->sink, ev, &why) < 0) {
-		r->failed = true; /* the program comes first: it goes on */
-		warn(r, NULL, WARN_LOST, -1,
-		     "the recording ends at event %llu: %s",
-		     (unsigned long long)ev->seq - 1, why.text);
-	}
+	if (r->sink->ops->put(r->sink, ev, &why) < 0)
+		lost(r, ev->seq - 1, &why);
+	if (fault_hit(FAULT_recorder_kill))
+		raise(SIGKILL);
 	return 0;
 }
 

@@ -69,16 +69,13 @@ put_blobs(struct recorder *r, enum item_kind kind, uint64_t at,
 	  struct span bytes, struct err *err)
 {
 	struct buf ids = { 0 };
-	int ret = 0;
 
-	if (!r->failed)
-		ret = sink_blobs(r->sink, bytes, &ids, err);
-	if (ret >= 0)
-		item_put_blobs(&r->items, kind, at, bytes.len,
-			       (const struct blob_id *)(const void *)ids.p,
-			       ids.len / sizeof(struct blob_id));
+	event_blobs(r, bytes, &ids);
+	item_put_blobs(&r->items, kind, at, bytes.len,
+		       (const struct blob_id *)(const void *)ids.p,
+		       ids.len / sizeof(struct blob_id));
 	buf_free(&ids);
-	return ret < 0 ? ret : 0;
+	return 0;
 }
 
 /* A failed call counts as having written its whole buffer, which may be
