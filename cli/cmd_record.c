@@ -148,8 +148,8 @@ list_extra(struct record_job *job)
 	job->n_extra = fds.len;
 }
 
-/* ENOENT, EACCES or 0: most failures of execve, known before anything starts.
- */
+/* ENOENT, EACCES or 0: most failures of execve, known before anything starts;
+ * E_UNSUPPORTED for a program that can be executed but not read. */
 static int
 look_up(struct arena *a, const char *name, char *const *envp)
 {
@@ -163,7 +163,7 @@ look_up(struct arena *a, const char *name, char *const *envp)
 			return errno;
 		if (S_ISDIR(st.st_mode) || access(name, X_OK) < 0)
 			return EACCES;
-		return 0;
+		return access(name, R_OK) < 0 ? E_UNSUPPORTED : 0;
 	}
 	for (; *envp; envp++) {
 		if (strncmp(*envp, "PATH=", 5) == 0)
@@ -175,8 +175,8 @@ look_up(struct arena *a, const char *name, char *const *envp)
 					       n ? "/" : "./", name);
 		int ret = look_up(a, file, envp);
 
-		if (ret == 0)
-			return 0;
+		if (ret == 0 || ret == E_UNSUPPORTED)
+			return ret;
 		if (ret == EACCES)
 			code = EACCES;
 		path += n;
@@ -190,8 +190,16 @@ cannot_execute(const char *name, int code)
 {
 	struct err e = { 0 };
 
-	err_set(&e, E_EXEC, "cannot execute '%s': %s", name, strerror(code));
-	if (code == EACCES)
+	err_set(&e, E_EXEC, "cannot %s '%s': %s",
+		code == E_UNSUPPORTED ? "record" : "execute", name,
+		code == E_UNSUPPORTED ? "you may execute it, but not read it"
+				      : strerror(code));
+	if (code == E_UNSUPPORTED)
+		err_hint(&e,
+			 "a recording contains the program: have it made "
+			 "readable (ls -l '%s'), or record as root",
+			 name);
+	else if (code == EACCES)
 		err_hint(&e,
 			 "is it a program, and may you execute it? "
 			 "ls -l '%s'",

@@ -14,10 +14,15 @@ int exec_capture(struct recorder *r, struct task *t, struct buf *items,
 		 struct err *err);
 /*
  * Before an execve of path (as execveat takes it; "" = dirfd itself): why the
- * image cannot be recorded ("a 32-bit program"), or NULL. Also NULL when that
- * cannot be told; exec_capture then fails with E_UNSUPPORTED.
+ * image cannot be recorded ("a 32-bit program") and what execve should say
+ * instead, or NULL. Also NULL when that cannot be told; exec_capture then fails
+ * with E_UNSUPPORTED.
  */
-const char *exec_refusal(const struct task *t, int dirfd, const char *path);
+const char *exec_refusal(const struct task *t, int dirfd, const char *path,
+			 int *out_errno);
+/* After it: a warning when the image lacks privileges because it is recorded.
+ */
+int exec_privileges(struct recorder *r, const struct task *t, struct err *err);
 /* Items of the header event: host facts, argv, env, descriptors. */
 int exec_header(struct recorder *r, struct task *t, struct buf *items,
 		struct err *err);

@@ -272,6 +272,8 @@ put_exec(struct recorder *r, struct task *t, struct err *err)
 	ev.pc = t->last.rip;
 	ev.sp = t->last.rsp;
 	ret = event_put(r, &ev, err);
+	if (ret == 0)
+		ret = exec_privileges(r, t, err);
 	if (ret < 0)
 		return ret;
 	return r->opts.checksum_every != 0 ? sum_event(r, t, err) : 0;

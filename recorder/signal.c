@@ -286,7 +286,9 @@ die_of(struct recorder *r, struct task *t, const uint8_t info[128],
 		return ret;
 	if (t->call.active && (ret = syscall_log_enter(r, t, err)) < 0)
 		return ret;
-	if (is_fault(signo, info) && !t->call.active)
+	/* An execve that fails when the old image is gone kills where the task
+	 * stands: no code of its own ran. */
+	if (is_fault(signo, info) && !t->call.active && !task_is_at(t, &regs))
 		flags = EVF_RUNS;
 	else if (t->stash.rewound)
 		flags = EVF_RUNS | EVF_REWOUND;

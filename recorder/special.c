@@ -67,16 +67,18 @@ answer_exec(struct recorder *r, struct task *t)
 	bool at = t->call.sc.nr == SYS_execveat;
 	struct buf path = { 0 };
 	const char *why = NULL;
+	int code = ENOEXEC;
 
 	if (mem_read_str(&task_space(t)->mem, a[at ? 1 : 0], PATH_MAX, &path) ==
 	    0)
 		why = exec_refusal(t, at ? (int)a[0] : AT_FDCWD,
-				   buf_cstr(&path));
+				   buf_cstr(&path), &code);
 	if (why != NULL) {
 		warn(r, t, WARN_REFUSED, t->call.sc.nr,
-		     "%s is %s, which cannot be recorded: answered ENOEXEC",
-		     buf_cstr(&path), why);
-		syscall_answer(t, -ENOEXEC, true);
+		     "%s is %s, which cannot be recorded: answered %s",
+		     buf_cstr(&path), why,
+		     code == EACCES ? "EACCES" : "ENOEXEC");
+		syscall_answer(t, -code, true);
 	}
 	buf_free(&path);
 	return why != NULL;

@@ -66,6 +66,28 @@ remove_tree(const char *path)
 	nftw(path, remove_entry, 64, FTW_DEPTH | FTW_PHYS);
 }
 
+/* What a program that failed said last: initdb marks not all of its errors. */
+static void
+last_words(const char *log, int status, char *out, size_t size)
+{
+	struct buf text = { 0 };
+	const char *at, *last = NULL;
+
+	if (cluster_log_tail(log, out, size))
+		return;
+	snprintf(out, size, "exit status %d", WEXITSTATUS(status));
+	if (fd_read_file(log, &text) == 0) {
+		for (at = buf_cstr(&text); *at; at = strchrnul(at, '\n')) {
+			at += strspn(at, "\n");
+			last = *at ? at : last;
+		}
+		if (last)
+			snprintf(out, size, "%.*s", (int)strcspn(last, "\n"),
+				 last);
+	}
+	buf_free(&text);
+}
+
 /* One of PostgreSQL's programs; its output goes to home/create.log. */
 static int
 run(const struct cluster *c, const char *bindir, const char *name,
@@ -81,9 +103,7 @@ run(const struct cluster *c, const char *bindir, const char *name,
 		    : program_run(program, argv, &c->who, &fd, &status, err);
 	fd_close(&fd);
 	if (rc == 0 && status != 0) {
-		if (!cluster_log_tail(log, why, sizeof(why)))
-			snprintf(why, sizeof(why), "exit status %d",
-				 WEXITSTATUS(status));
+		last_words(log, status, why, sizeof(why));
 		rc = err_set(err, E_DB_UNREACHABLE, "%s failed: %s", program,
 			     why);
 		err_hint(err,
