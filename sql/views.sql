@@ -30,11 +30,17 @@ language sql stable parallel safe as $$
 $$;
 comment on function pastime.ending(int) is 'A wait status for people: exit 1, SIGSEGV, running.';
 
+-- Valid UTF-8 is recognised by its form: catching the error of convert_from would
+-- take a subtransaction, which parallel queries cannot have.
 create or replace function pastime.text(data bytea) returns text
 language sql immutable parallel safe as $$
-	select pg_catalog.encode(data, 'escape')
+	select case when pg_catalog.encode(data, 'hex') ~ ('^(0[1-9a-f]|[1-7][0-9a-f]|(c[2-9a-f]|d[0-9a-f])[89ab][0-9a-f]'
+		|| '|(e0[ab][0-9a-f]|e[1-9abcef][89ab][0-9a-f]|ed[89][0-9a-f])[89ab][0-9a-f]'
+		|| '|(f0[9ab]|f[123][89ab]|f48)[0-9a-f]([89ab][0-9a-f]){2})*$')
+		then pg_catalog.convert_from(data, 'UTF8')
+		else pg_catalog.encode(data, 'escape') end
 $$;
-comment on function pastime.text(bytea) is 'Bytes as text; what is no ASCII as \ooo.';
+comment on function pastime.text(bytea) is 'Bytes as text; when they are no UTF-8, with \ooo for what is no ASCII.';
 
 create or replace function pastime.pos(seq bigint) returns text
 language sql immutable parallel safe as $$
@@ -161,4 +167,129 @@ create or replace view this.failing_signal as select * from pastime.failing_sign
 create or replace view this.open_descriptor as select * from pastime.open_descriptor where recording = pastime.rec();
 create or replace view this.transfer as select * from pastime.transfer where recording = pastime.rec();
 create or replace view this.output as select * from pastime.output where recording = pastime.rec();
-create or replace view this.process_tree as select * from pastime.process_tree where recording = pastime.rec();
+-- Not from pastime.process_tree: no condition gets into a recursion, so that it
+-- would walk the trees of all recordings.
+create or replace view this.process_tree as
+with recursive tree as (
+	select p.process, 0 as depth, array[p.process] as line
+	from this.process p where p.parent is null
+	union all
+	select p.process, t.depth + 1, t.line || p.process
+	from tree t join this.process p on p.parent = t.process
+)
+select p.recording, t.line, t.depth, p.process, p.pid, p.parent, p.from_seq, p.to_seq, p.from_ns, p.to_ns,
+	p.status, pastime.ending(p.status) as ending, p.exe, p.command
+from tree t join this.process p on p.process = t.process;
+
+-- What columns mean that occur in many places, and those that views bring. A
+-- column of schema "this" means what it does in schema "pastime"; others of a
+-- view what the only described column of that name means.
+do $$
+declare c record; s text;
+begin
+foreach s in array array['pastime', 'this'] loop
+	for c in
+		with same as (
+			select t.relname, a.attname, pg_catalog.col_description(t.oid, a.attnum) as description
+			from pg_catalog.pg_class t
+			join pg_catalog.pg_namespace n on n.oid = t.relnamespace and n.nspname = 'pastime'
+			join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum > 0
+			where s = 'this'
+		), said as (
+			select a.attname, min(d.description) as description
+			from pg_catalog.pg_attribute a
+			join pg_catalog.pg_class t on t.oid = a.attrelid and t.relkind in ('r', 'p')
+			join pg_catalog.pg_namespace n on n.oid = t.relnamespace and n.nspname = 'pastime'
+			join pg_catalog.pg_description d on d.objoid = t.oid and d.objsubid = a.attnum
+			group by a.attname
+			having count(distinct d.description) = 1
+		), common (attname, description) as (values
+			('recording', 'Number of the recording.'),
+			('seq', 'Number of the event; position e<seq> is the moment just after it.'),
+			('time_ns', 'Nanoseconds since the recording began.'),
+			('dur_ns', 'Nanoseconds from entry to return.'),
+			('task', 'Number of the task (thread).'),
+			('process', 'Number of the process.'),
+			('parent', 'Number of the parent process.'),
+			('pid', 'What the program saw as its process id.'),
+			('tid', 'What the program saw as its thread id.'),
+			('comm', 'Short name of the task.'),
+			('from_seq', 'The event that began it.'),
+			('to_seq', 'The event that ended it; null: it lasted to the end.'),
+			('from_ns', 'When it began, nanoseconds since the recording began.'),
+			('to_ns', 'When it ended; null: it lasted to the end.'),
+			('status', 'Wait status; null: none yet. See function ending.'),
+			('ending', 'How it ended, for people: exit 1, SIGSEGV.'),
+			('exe', 'Path of the program.'),
+			('argv', 'Its arguments.'),
+			('command', 'Command line.'),
+			('fd', 'Number of the descriptor.'),
+			('file', 'Number of the open file, or of the captured one.'),
+			('kind', 'Kind, by number or by name.'),
+			('name', 'Name.'),
+			('what', 'What it is, in words.'),
+			('call', 'System call, by number or by name.'),
+			('category', 'Category of the call: file, net, process, ...'),
+			('a0', 'Argument 0 as the program passed it.'),
+			('a1', 'Argument 1.'), ('a2', 'Argument 2.'), ('a3', 'Argument 3.'),
+			('a4', 'Argument 4.'), ('a5', 'Argument 5.'),
+			('ret', 'Result; null when there is none yet.'),
+			('error', 'Error of a failed call, by number or by name.'),
+			('error_name', 'Name of the error of a failed call.'),
+			('path', 'Path.'), ('pc', 'Program counter at the event.'),
+			('sp', 'Stack pointer at the event.'),
+			('note', 'Text: of a warning, a command line, a signal''s name, how a task ended.'),
+			('signo', 'Number of the signal.'), ('code', 'Its si_code, or a warning''s code.'),
+			('sender_pid', 'Who sent it, as the program saw it.'),
+			('address', 'The address of the access that failed.'),
+			('outcome', 'handler, ignored, fatal, stop, continue.'),
+			('handler', 'Address of the handler that ran.'),
+			('direction', 'out: from the program; in: to it.'),
+			('bytes', 'Bytes that were moved, or stored.'),
+			('text', 'The bytes as text.'),
+			('local', 'Sockets: the local address.'), ('peer', 'Sockets: the remote address.'),
+			('opener', 'The process that opened it; null: it was there at the start.'),
+			('line', 'Processes from the first one down to this: order by it.'),
+			('depth', 'Distance from the first process.'),
+			('space', 'Number of the address space.'),
+			('start', 'First address.'), ('len', 'Bytes.'), ('prot', 'PROT_ bits.'), ('flags', 'MAP_ bits; of events see pastime.event.'),
+			('size', 'Bytes.'), ('mtime_ns', 'Time of the last change, nanoseconds since 1970.'),
+			('mode', 'Type and permissions.'), ('dev', 'Device.'), ('ino', 'Inode.'),
+			('from_byte', 'The first captured byte.'),
+			('file_offset', 'Offset in the file, bytes.'),
+			('shared', 'Several spaces see the same memory.'),
+			('pos', 'Position.'), ('made', 'When it was made.'),
+			('version', 'Version.'), ('hash', 'XXH3-64 of the text.'),
+			('applied', 'When.'), ('program', 'Version of pastime.'),
+			('value', 'Value.'), ('last', 'The last one given out.'),
+			('first_seq', 'Its first event.'), ('data', 'Bytes.'),
+			('pack', 'Which pack.'), ('blobs', 'Number, or ids, of the blobs.'),
+			('stored', 'When.'), ('at', 'Offset in the pack, bytes.')
+		)
+		select t.oid, n.nspname, t.relname, t.relkind, a.attname,
+			coalesce(m.description, o.description, d.description) as description
+		from pg_catalog.pg_class t
+		join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+		join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+		left join same m on m.relname = t.relname and m.attname = a.attname
+		left join common o on o.attname = a.attname
+		left join said d on d.attname = a.attname and t.relkind = 'v'
+		where n.nspname = s and t.relkind in ('r', 'p', 'v')
+			and pg_catalog.col_description(t.oid, a.attnum) is null
+			and coalesce(m.description, o.description, d.description) is not null
+	loop
+		execute pg_catalog.format('comment on column %I.%I.%I is %L', c.nspname, c.relname, c.attname, c.description);
+	end loop;
+end loop;
+	for c in
+		select v.relname, pg_catalog.obj_description(t.oid, 'pg_class') as description
+		from pg_catalog.pg_class v
+		join pg_catalog.pg_namespace n on n.oid = v.relnamespace and n.nspname = 'this'
+		join pg_catalog.pg_class t on t.relname = v.relname
+		join pg_catalog.pg_namespace m on m.oid = t.relnamespace and m.nspname = 'pastime'
+		where v.relkind = 'v'
+	loop
+		execute pg_catalog.format('comment on view this.%I is %L', c.relname, c.description);
+	end loop;
+end
+$$;

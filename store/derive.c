@@ -14,6 +14,7 @@
 #include "store/reader.h"
 
 #define FLUSH_ROWS 100000
+#define ANALYZE_ROWS 500
 #define OID_TEXT 25
 #define OID_UUID 2950
 
@@ -22,6 +23,7 @@ struct derive {
 	uint64_t rec;
 	uint64_t from, to; /* events after from, up to to */
 	struct intervals iv;
+	size_t stored; /* rows */
 	derive_progress *progress;
 	void *ctx;
 };
@@ -467,6 +469,7 @@ store_table(struct derive *d, const struct table *t, bool open, struct err *err)
 	copy_start(&b);
 	for (size_t i = 0; i < n; i++)
 		stored += t->put(d, i, open, &b);
+	d->stored += stored;
 	if (stored) {
 		copy_finish(&b);
 		sql = mem_printf("copy pastime.%s from stdin (format binary)",
@@ -644,6 +647,13 @@ derive_intervals(struct db *db, uint64_t rec, derive_progress *progress,
 		rc = db_commit(db, err);
 	if (rc < 0)
 		db_rollback(db);
+	/* Much that is new: the planner should know before autovacuum comes. */
+	if (rc == 0 && d.stored > ANALYZE_ROWS)
+		rc = db_exec(db,
+			     "analyze pastime.task, pastime.process, "
+			     "pastime.image, pastime.descriptor, "
+			     "pastime.open_file",
+			     err);
 	intervals_release(&d.iv);
 	return rc;
 }

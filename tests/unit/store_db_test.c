@@ -319,6 +319,29 @@ Test(store_schema, changed_views_are_made_again_and_others_kept, .init = fresh,
 	db_close(db);
 }
 
+Test(store_schema, bytes_are_text_where_they_are_utf_8, .init = fresh,
+     .fini = fix_remove)
+{
+	struct db *db = connect_to();
+
+	must(schema_ensure(db, &fix_err));
+	cr_assert_eq(fix_sql(db,
+			     "select count(*) from (values "
+			     "('', ''), ('6162', 'ab'), ('c3a9', U&'\\00e9'), "
+			     "('e282ac', U&'\\20ac'), "
+			     "('f09f9880', U&'\\+01f600'), "
+			     "('00', E'\\\\000'), ('ff', E'\\\\377'), "
+			     "('c3', E'\\\\303'), "
+			     "('eda080', E'\\\\355\\\\240\\\\200'), "
+			     "('f4908080', "
+			     "E'\\\\364\\\\220\\\\200\\\\200'), "
+			     "('c080', E'\\\\300\\\\200')) v (h, t) "
+			     "where pastime.text(pg_catalog.decode(h, 'hex')) "
+			     "= t"),
+		     11);
+	db_close(db);
+}
+
 Test(store_schema, everything_that_people_query_is_described, .init = fresh,
      .fini = fix_remove)
 {
@@ -332,6 +355,18 @@ Test(store_schema, everything_that_people_query_is_described, .init = fresh,
 				 "and c.relkind in ('r', 'v', 'p') "
 				 "and pg_catalog.obj_description(c.oid, "
 				 "'pg_class') is null"),
+		     0);
+	cr_assert_eq(fix_sql(db,
+			     "select count(*) from pg_catalog.pg_class c "
+			     "join pg_catalog.pg_namespace n "
+			     "on n.oid = c.relnamespace "
+			     "join pg_catalog.pg_attribute a "
+			     "on a.attrelid = c.oid and a.attnum > 0 "
+			     "and not a.attisdropped "
+			     "where n.nspname in ('pastime', 'this') "
+			     "and c.relkind in ('r', 'v', 'p') "
+			     "and pg_catalog.col_description(c.oid, a.attnum) "
+			     "is null"),
 		     0);
 	db_close(db);
 }
