@@ -7,7 +7,6 @@
 
 #include "cli/cmd.h"
 #include "cli/roff.h"
-#include "cli/schema.h"
 #include "cli/text.h"
 
 struct help {
@@ -111,7 +110,7 @@ show_codes(void)
 }
 
 static int
-show_topic(struct cli *c, const char *topic, struct err *err)
+show_topic(const char *topic, struct err *err)
 {
 	const char *help = err_help(topic);
 	const struct cmd *near = cmd_nearest(topic);
@@ -125,8 +124,6 @@ show_topic(struct cli *c, const char *topic, struct err *err)
 			return 0;
 		}
 	}
-	if (strcmp(topic, "schema") == 0)
-		return schema_print(c, err);
 	if (strcmp(topic, "errors") == 0) {
 		show_codes();
 		return 0;
@@ -158,7 +155,7 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 		cmd_overview(stdout);
 		return 0;
 	}
-	return show_topic(c, argv[0], err);
+	return show_topic(argv[0], err);
 }
 
 const struct cmd cmd_help = {

@@ -50,10 +50,10 @@ until_cut_off()
 {
 	local nth name
 
-	for ((nth = 16; nth < 100; nth += 4)); do
+	for ((nth = 24; nth < 100; nth += 4)); do
 		name=$1$nth
 		PASTIME_FAULT=${2//NTH/$nth} "$p" record -q -n "$name" \
-			sh "$T/work" >/dev/null 2>&1
+			sh "$T/work" 12000 >/dev/null 2>&1
 		case $(field "$name" state) in
 		"") ;;
 		"cut off") echo "$name"; return ;;
