@@ -69,7 +69,8 @@ cluster_locate(struct cluster *c, struct err *err)
 	rc = home_path(&c->home, err);
 	if (rc < 0)
 		return rc;
-	rc = home_account(false, &c->who, err);
+	/* whoever looks first decides who owns the directories */
+	rc = home_account(true, &c->who, err);
 	if (rc < 0) {
 		cluster_release(c);
 		return rc;

@@ -196,11 +196,8 @@ private_dir(const char *path, const struct account *who, struct err *err)
 		return err_errno(err, "cannot look at %s", path);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ENOTDIR, "%s is not a directory", path);
-	if (who->switch_user && (st.st_uid == 0 || rmdir(path) == 0)) {
-		/* Left half made, or the account was created since: an empty
-		 * one of the account that served before it. */
-		if (st.st_uid != 0 && mkdir(path, 0700) < 0)
-			return err_errno(err, "cannot make %s", path);
+	if (who->switch_user && st.st_uid == 0) {
+		/* Left half made, or the account was created since. */
 		if (lchown(path, who->uid, who->gid) < 0 ||
 		    chmod(path, 0700) < 0)
 			return err_errno(err, "cannot give %s to %s", path,
