@@ -64,9 +64,18 @@ ask(const struct fetch *f, uint64_t *seq, bool back, size_t n, struct arena *a,
 	if (back ? scanned <= 1 : scanned >= f->last)
 		*all = true;
 	*seq = scanned;
-	atomic_store(&f->job->at, scanned);
-	atomic_store(&f->job->to, back ? 1 : f->last);
 	return 0;
+}
+
+/* For people: how far it came of what there is in that direction. */
+static void
+tell_progress(const struct fetch *f, uint64_t start, uint64_t seq, bool back)
+{
+	uint64_t all = back ? start : f->last - start;
+	uint64_t at = back ? start - seq : seq - start;
+
+	atomic_store(&f->job->at, at < all ? at : all);
+	atomic_store(&f->job->to, all);
 }
 
 int
@@ -79,6 +88,7 @@ fetch_page(const struct fetch *f, uint64_t seq, bool back, size_t n,
 	row_vec rows = { 0 };
 	bool all = back ? seq <= 1 : seq >= f->last;
 	struct format_opts fo = { .max_string = f->max_string };
+	uint64_t start = seq;
 	int rc = 0;
 
 	while (!all && rows.len < n) {
@@ -90,6 +100,7 @@ fetch_page(const struct fetch *f, uint64_t seq, bool back, size_t n,
 			 err);
 		if (rc < 0)
 			goto out;
+		tell_progress(f, start, seq, back);
 		for (size_t i = 0; i < got; i++) {
 			struct row row;
 
@@ -140,7 +151,7 @@ fetch_nth(const struct fetch *f, uint64_t seq, bool back, uint64_t n,
 	/* What the question cannot say is looked at here. */
 	bool pick = f->text || (f->task && f->filter);
 	size_t most = BATCH_FIRST;
-	uint64_t found = 0;
+	uint64_t found = 0, start = seq;
 	int rc = 0;
 
 	while (!all && found < n) {
@@ -154,6 +165,7 @@ fetch_nth(const struct fetch *f, uint64_t seq, bool back, uint64_t n,
 			 &got, &all, err);
 		if (rc < 0)
 			break;
+		tell_progress(f, start, seq, back);
 		for (size_t i = 0; i < got && found < n; i++) {
 			if (f->task && ev[i].task != f->task)
 				continue;

@@ -48,6 +48,7 @@ void moment_status(struct ui *ui, struct buf *out);
 
 /* What views offer each other. */
 void memory_look(struct ui *ui, const char *expr);	 /* memory.c */
+void output_postpone(struct ui *ui);			 /* output.c */
 void sql_run(struct ui *ui, const char *query);		 /* sql.c */
 void status_text(int status, struct buf *out);		 /* tasks.c */
 void state_label(const struct view *v, struct buf *out); /* stack.c */

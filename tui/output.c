@@ -98,6 +98,14 @@ out:
 	buf_free(&j->text);
 }
 
+/* What a person asks for goes before what goes along: asked again behind it. */
+void
+output_postpone(struct ui *ui)
+{
+	worker_cancel(ui->ask, JOB_OUTPUT);
+	ui->views[VIEW_OUTPUT]->dirty |= DIRTY_POS;
+}
+
 static void
 output_update(struct view *v, unsigned dirty)
 {

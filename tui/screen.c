@@ -160,7 +160,7 @@ draw_busy(struct ui *ui, int y, int cols)
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		uint64_t since, at, to;
-		char text[96], key[KEY_NAME_MAX];
+		char text[96], share[16] = "", key[KEY_NAME_MAX];
 		unsigned job;
 		int w;
 
@@ -168,8 +168,11 @@ draw_busy(struct ui *ui, int y, int cols)
 			continue;
 		if (!ui->headless && clock_now_ns() - since < QUIET_NS)
 			continue;
-		snprintf(text, sizeof(text), "%s %s, %s stops",
-			 draw_spinner(ui->spin), job_text(job),
+		if (to)
+			snprintf(share, sizeof(share), " %d %%",
+				 (int)((double)at * 100 / (double)to));
+		snprintf(text, sizeof(text), "%s %s%s, %s stops",
+			 draw_spinner(ui->spin), job_text(job), share,
 			 keymap_key_of(&ui->keys, REQ_CANCEL, key));
 		w = draw_width(text);
 		if (w >= cols)

@@ -90,6 +90,7 @@ search_events(struct ui *ui, bool back, uint64_t count)
 	j->n = count ? count : 1;
 	j->back = back;
 	worker_cancel(ui->ask, JOB_SEARCH);
+	output_postpone(ui);
 	worker_submit(ui->ask, &j->job);
 }
 

@@ -190,6 +190,7 @@ sql_run(struct ui *ui, const char *query)
 	j->ui = ui;
 	j->query = mem_strdup(query);
 	worker_cancel(ui->ask, JOB_SQL);
+	output_postpone(ui);
 	worker_submit(ui->ask, &j->job);
 	ui_open(ui, VIEW_SQL);
 }
