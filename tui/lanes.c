@@ -274,6 +274,20 @@ level(uint32_t count, uint32_t most)
 	return 1 + (top ? bits * 7 / top : 7);
 }
 
+/* A mark at its time; a wide one at the edge moves in. */
+static void
+draw_dot(const struct lanes_data *d, int y, int x0, int end, uint64_t time_ns,
+	 const char *text)
+{
+	int x = column(d, time_ns), w = draw_width(text);
+
+	if (x < 0)
+		return;
+	if (x0 + x + w > end)
+		x = end - x0 - w;
+	draw_text(y, x0 + x, w, 0, STYLE_MARK, text);
+}
+
 static void
 draw_lane(const struct lanes_view *lv, int y, const struct rect *r, int x0,
 	  size_t at, uint32_t most, bool focus)
@@ -285,7 +299,7 @@ draw_lane(const struct lanes_view *lv, int y, const struct rect *r, int x0,
 	enum style s = focus && lv->cursor == task ? STYLE_SELECT
 		       : task == nav_task(ui)	   ? STYLE_STATUS
 						   : STYLE_NORMAL;
-	int end = r->x + r->w, x;
+	int end = r->x + r->w;
 
 	draw_fill(y, r->x, x0 - r->x, s);
 	draw_text(y, r->x, 1, 0, s, task == nav_task(ui) ? ">" : " ");
@@ -296,19 +310,14 @@ draw_lane(const struct lanes_view *lv, int y, const struct rect *r, int x0,
 		draw_text(y, x0 + (int)b, 1, 0, STYLE_NORMAL,
 			  draw_level(
 				  level(d->counts[at * d->buckets + b], most)));
-	if (t && t->died_seq && (x = column(d, t->died_ns)) >= 0)
-		draw_text(y, x0 + x, end - x0 - x, 0, STYLE_MARK,
-			  draw_glyph(GLYPH_EXIT));
-	for (size_t i = 0; i < d->n_dots; i++) {
-		const struct dot *dot = &d->dots[i];
-
-		x = column(d, dot->time_ns);
-		if (dot->task != task || x < 0)
-			continue;
-		draw_text(y, x0 + x, end - x0 - x, 0, STYLE_MARK,
-			  dot->glyph == GLYPH_COUNT ? "@"
-						    : draw_glyph(dot->glyph));
-	}
+	if (t && t->died_seq)
+		draw_dot(d, y, x0, end, t->died_ns, draw_glyph(GLYPH_EXIT));
+	for (size_t i = 0; i < d->n_dots; i++)
+		if (d->dots[i].task == task)
+			draw_dot(d, y, x0, end, d->dots[i].time_ns,
+				 d->dots[i].glyph == GLYPH_COUNT
+					 ? "@"
+					 : draw_glyph(d->dots[i].glyph));
 }
 
 static void

@@ -8,6 +8,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
+/* How often a recording that still runs is looked at. */
+#define LOOK_NS 900000000ull
+
 static const struct view_ops *const all_views[VIEW_COUNT] = {
 	[VIEW_LANES] = &lanes_ops,   [VIEW_EVENTS] = &events_ops,
 	[VIEW_DETAIL] = &detail_ops, [VIEW_SOURCE] = &source_ops,
@@ -124,12 +129,18 @@ ui_busy(struct ui *ui)
 void
 ui_tick(struct ui *ui)
 {
+	uint64_t now = clock_now_ns();
+
 	ui->spin++;
 	if (ui_busy(ui))
 		ui->redraw = true;
 	/* A recording that still runs grows. */
-	if (ui->rec_known && ui->rec.state && !strcmp(ui->rec.state, "running"))
-		nav_refresh(ui);
+	if (!ui->rec_known || !ui->rec.state ||
+	    strcmp(ui->rec.state, "running") != 0 ||
+	    now - ui->looked_ns < LOOK_NS)
+		return;
+	ui->looked_ns = now;
+	nav_refresh(ui);
 }
 
 void

@@ -108,6 +108,7 @@ struct ui {
 	bool message_error;
 	bool redraw; /* something changed */
 	unsigned spin;
+	uint64_t looked_ns; /* when a running recording was last asked for */
 	bool quit;
 	bool headless;	  /* a script drives */
 	struct err fatal; /* nothing can be shown: why */
