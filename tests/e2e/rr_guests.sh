@@ -19,8 +19,10 @@ for guest in "$build"/tests/guests/*; do
 	said=$(tail -n 12 "$T/err")
 	is "$name: replayed alike" 0 "$status"
 	[ "$status" = 0 ] || printf '%s\n' "$said"
-	# 0, or 77: what it tests is not possible here
-	like "$name: its own checks" "status (0|0x4d00)," "$said"
+	# 0, or 77: what it tests is not possible here; lineage dies of SIGSEGV
+	ends='0|0x4d00'
+	[ "$name" != lineage ] || ends=0xb
+	like "$name: its own checks" "status ($ends)," "$said"
 	cd / || exit 99
 done
 holds "there are guests ($guests)" [ "$guests" -gt 40 ]
