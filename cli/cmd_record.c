@@ -10,6 +10,7 @@
 #include "cli/link.h"
 #include "cli/say.h"
 #include "cli/text.h"
+#include "store/query.h"
 
 extern char **environ;
 
@@ -233,6 +234,9 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 	int ret;
 
 	list_extra(&job);
+	ret = o->name ? query_check_name(o->name, err) : 0;
+	if (ret < 0)
+		return ret;
 	if (!job.name)
 		job.name = slash && slash[1] ? slash + 1 : argv[0];
 	if (o->cpus > 1024)

@@ -13,8 +13,12 @@ run_rm(struct cli *c, void *own, int argc, char **argv, struct err *err)
 
 	/* All of them exist, or none is removed. */
 	for (int i = 0; i < argc && ret == 0; i++) {
+		bool named = false;
+
 		ret = pick_recording(c, argv[i], &rec, err);
-		if (ret == 0)
+		for (size_t k = 0; ret == 0 && k < recs.len; k++)
+			named |= recs.v[k] == rec;
+		if (ret == 0 && !named)
 			vec_push(&recs, rec);
 	}
 	for (size_t i = 0; i < recs.len && ret == 0; i++) {

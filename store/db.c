@@ -95,6 +95,13 @@ failed(struct db *db, const PGresult *res, const char *what, struct err *err)
 		return unreachable(db, what, err);
 	if (strcmp(state ? state : "", "57014") == 0)
 		return err_set(err, E_CANCELLED, "%s (SQLSTATE 57014)", text);
+	if (strcmp(state ? state : "", "53100") == 0) {
+		err_set(err, E_DB, "%s (SQLSTATE 53100)", text);
+		err_hint(err,
+			 "the server's disk is full: free some space there "
+			 "('pastime rm' and 'pastime gc' do)");
+		return -E_DB;
+	}
 	return err_set(err, E_DB, "%s%s%s (SQLSTATE %s)", text,
 		       detail ? "; " : "", detail ? detail : "",
 		       state ? state : "?");
@@ -269,8 +276,10 @@ param(struct buf *b, const struct db_arg *a, const char **value, int *len)
 		*len = 0;
 		return 0;
 	case DB_T_TEXT:
-		*value = a->p;
-		*len = (int)strlen(a->p);
+		/* What people typed need not be UTF-8. */
+		text_sanitize(b, span_str(a->p));
+		*value = buf_cstr(b);
+		*len = (int)b->len;
 		return OID_TEXT;
 	case DB_T_BYTEA:
 		*value = a->n ? a->p : "";

@@ -7,7 +7,77 @@
 #include "store/query.h"
 
 #define LOCK_TIMEOUT "set local lock_timeout = '2s'"
+#define LOCK_NOT_AVAILABLE "55P03"
 
+/* What is made from chunks, and can be made again. */
+static const char *const derived[] = {
+	"task",	     "process", "image", "descriptor",
+	"open_file", "mapping", "file",	 "warning",
+};
+
+static const char *const sources[] = {
+	"chunk",
+	"recording_pack",
+	"mark",
+	"recording",
+};
+
+static int
+delete_from(struct db *db, const char *const *tables, size_t n, uint64_t rec,
+	    struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		char *sql = mem_printf("delete from pastime.%s where "
+				       "recording = %lu",
+				       tables[i], (unsigned long)rec);
+
+		rc = db_exec(db, sql, err);
+		mem_free(sql);
+	}
+	return rc;
+}
+
+/* The rows of one recording that people query. Its partition goes last: DROP
+ * waits for who reads pastime.event, but not for long. */
+static int
+drop_derived(struct db *db, uint64_t rec, struct err *err)
+{
+	char *sql;
+	int rc;
+
+	rc = delete_from(db, derived, ARRAY_LEN(derived), rec, err);
+	if (rc == 0) {
+		sql = mem_printf("drop table if exists pastime_rows.event_%lu",
+				 (unsigned long)rec);
+		rc = db_exec(db, sql, err);
+		mem_free(sql);
+	}
+	if (rc == 0)
+		rc = db_query(db,
+			      "update pastime.recording set rows_upto = 0, "
+			      "intervals_upto = 0 where recording = $1",
+			      DB_ARGS(DB_INT(rec)), NULL, NULL, err);
+	return rc;
+}
+
+/* End the transaction that began with rc; what is locked goes another time. */
+static int
+end(struct db *db, int rc, struct err *err)
+{
+	if (rc == 0)
+		rc = db_commit(db, err);
+	if (rc == 0)
+		return 0;
+	db_rollback(db);
+	return strcmp(db_sqlstate(db), LOCK_NOT_AVAILABLE) == 0 ? 0 : rc;
+}
+
+/*
+ * Queries stop seeing it at once; chunks and packs stay until gc, because a
+ * replay or a recorder may be at work on them.
+ */
 int
 query_remove(struct db *db, uint64_t rec, struct err *err)
 {
@@ -24,40 +94,42 @@ query_remove(struct db *db, uint64_t rec, struct err *err)
 		err_hint(err, "'pastime ls' lists the recordings");
 		rc = -E_NOT_FOUND;
 	}
+	if (rc < 0)
+		return rc;
+	rc = db_exec(db, "begin; " LOCK_TIMEOUT, err);
+	if (rc == 0)
+		rc = drop_derived(db, rec, err);
+	return end(db, rc, err);
+}
+
+/* False while a recorder still stores it. */
+static int
+is_free(struct db *db, uint64_t rec, struct err *err)
+{
+	struct arena a = { 0 };
+	struct db_rows r;
+	int rc;
+
+	rc = db_query(db, "select pg_catalog.pg_try_advisory_xact_lock($1)",
+		      DB_ARGS(DB_INT(KEY_LIVE(rec))), &a, &r, err);
+	if (rc == 0)
+		rc = (int)db_get_int(&r, 0, 0);
+	arena_free(&a);
 	return rc;
 }
 
-static const char *const tables[] = {
-	"chunk", "recording_pack", "task",	"process",
-	"image", "descriptor",	   "open_file", "mapping",
-	"file",	 "mark",	   "warning",	"recording",
-};
-
-/* The rows of one recording, everywhere. Its partition goes last: DROP waits
- * for who reads pastime.event, but not for long. */
 static int
 drop_recording(struct db *db, uint64_t rec, struct err *err)
 {
-	char *sql;
-	int rc = 0;
+	int rc = is_free(db, rec, err);
 
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(tables); i++) {
-		sql = mem_printf("delete from pastime.%s where recording = "
-				 "%lu",
-				 tables[i], (unsigned long)rec);
-		rc = db_exec(db, sql, err);
-		mem_free(sql);
-	}
-	if (rc == 0) {
-		sql = mem_printf("drop table if exists pastime_rows.event_%lu",
-				 (unsigned long)rec);
-		rc = db_exec(db, sql, err);
-		mem_free(sql);
-	}
-	return rc;
+	if (rc <= 0)
+		return rc;
+	rc = delete_from(db, sources, ARRAY_LEN(sources), rec, err);
+	return rc < 0 ? rc : drop_derived(db, rec, err);
 }
 
-/* One transaction for each; what is locked now goes another time. */
+/* One transaction for each. */
 static int
 drop_removed(struct db *db, struct err *err)
 {
@@ -74,12 +146,7 @@ drop_removed(struct db *db, struct err *err)
 		rc = db_exec(db, "begin; " LOCK_TIMEOUT, err);
 		if (rc == 0)
 			rc = drop_recording(db, rec, err);
-		if (rc == 0)
-			rc = db_commit(db, err);
-		if (rc < 0)
-			db_rollback(db);
-		if (rc < 0 && strcmp(db_sqlstate(db), "55P03") == 0)
-			rc = 0;
+		rc = end(db, rc, err);
 	}
 	arena_free(&a);
 	return rc;

@@ -174,6 +174,17 @@ find_by(struct db *db, const char *sql, const char *rec, uint64_t *out,
 
 #define LIVING "select recording from pastime.recording where not removed "
 
+/* What may be the beginning of a UUID. A short number never is: when recording
+ * 3 is gone, "rm 3" shall not find another one whose UUID begins so. */
+static bool
+is_prefix(const char *rec)
+{
+	size_t digits = strspn(rec, "0123456789");
+
+	return rec[0] && (rec[digits] || digits >= 8) &&
+	       strspn(rec, "0123456789abcdefABCDEF-") == strlen(rec);
+}
+
 int
 store_find(struct db *db, const char *rec, uint64_t *out, struct err *err)
 {
@@ -207,7 +218,7 @@ store_find(struct db *db, const char *rec, uint64_t *out, struct err *err)
 		     rec, out, &n, err);
 	if (rc < 0 || n)
 		return rc;
-	if (rec[0] && strspn(rec, "0123456789abcdefABCDEF-") == strlen(rec)) {
+	if (is_prefix(rec)) {
 		rc = find_by(db,
 			     LIVING "and uuid::text like "
 				    "pg_catalog.lower($1) || '%' limit 2",

@@ -125,14 +125,22 @@ change(struct db *db, uint64_t rec, const char *sql, const struct db_arg *args,
 }
 
 int
+query_check_name(const char *name, struct err *err)
+{
+	if (name[0] && strspn(name, "0123456789") != strlen(name))
+		return 0;
+	err_set(err, E_USAGE, "'%s' cannot be the name of a recording", name);
+	err_hint(err, "a name is not empty and no number");
+	return -E_USAGE;
+}
+
+int
 query_rename(struct db *db, uint64_t rec, const char *name, struct err *err)
 {
-	if (!name[0] || strspn(name, "0123456789") == strlen(name)) {
-		err_set(err, E_USAGE, "'%s' cannot be the name of a recording",
-			name);
-		err_hint(err, "a name is not empty and no number");
-		return -E_USAGE;
-	}
+	int rc = query_check_name(name, err);
+
+	if (rc < 0)
+		return rc;
 	return change(db, rec,
 		      "update pastime.recording set name = $2 "
 		      "where recording = $1 and not removed",

@@ -22,10 +22,11 @@ struct recording_row {
 };
 int query_recordings(struct db *db, struct arena *a, struct recording_row **out, size_t *n, struct err *err);
 int query_recording(struct db *db, uint64_t rec, struct arena *a, struct recording_row *out, struct err *err);
+int query_check_name(const char *name, struct err *err);
 int query_rename(struct db *db, uint64_t rec, const char *name, struct err *err);
 int query_tag(struct db *db, uint64_t rec, const char *key, const char *value, struct err *err);
 int query_remove(struct db *db, uint64_t rec, struct err *err);
-/* Blobs nobody needs, partitions marked deleted. */
+/* What was removed and is not being stored any more; blobs nobody needs. */
 int query_gc(struct db *db, uint64_t *out_blobs, uint64_t *out_bytes, struct err *err);
 
 struct task_row {

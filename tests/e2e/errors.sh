@@ -14,6 +14,8 @@ like "nearest option" "--name" "$(cat "$T/err")"
 refuses 125 E_USAGE "record needs" "$p" record
 refuses 125 E_USAGE "KEY=VALUE" "$p" record --tag novalue true
 refuses 125 E_USAGE "KEY=VALUE" "$p" record --env =x true
+refuses 125 E_USAGE "no number" "$p" record --name 12 true
+refuses 125 E_USAGE "not empty" "$p" record --name '' true
 refuses 125 E_USAGE "checksum" "$p" record --checksum=often true
 refuses 125 E_USAGE "exclude each other" "$p" ls --json --csv
 refuses 125 E_USAGE "too many: 'x'" "$p" ls x

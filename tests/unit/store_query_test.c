@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -42,7 +43,19 @@ Test(store_query, recordings_are_listed_found_renamed_tagged_and_removed)
 	must(store_find(db, rows[1].uuid, &rec, &fix_err));
 	cr_assert_eq(rec, 2);
 	cr_assert_eq(store_find(db, "third", &rec, &fix_err), -E_NOT_FOUND);
-	cr_assert_eq(store_find(db, "3", &rec, &fix_err), -E_NOT_FOUND);
+	/* A number is no prefix of a UUID, else rm 3 removes it. */
+	for (char digit[2] = "3"; digit[0] <= '9'; digit[0]++)
+		cr_assert_eq(store_find(db, digit, &rec, &fix_err),
+			     -E_NOT_FOUND);
+	must(db_exec(db,
+		     "update pastime.recording set uuid = "
+		     "'12345678-1234-1234-1234-123456789abc' where "
+		     "recording = 2",
+		     &fix_err));
+	cr_assert_eq(store_find(db, "1234567", &rec, &fix_err), -E_NOT_FOUND);
+	must(store_find(db, "12345678", &rec, &fix_err));
+	cr_assert_eq(rec, 2);
+	must(store_find(db, "12345678-1", &rec, &fix_err));
 	cr_assert_eq(store_find(db, "", &rec, &fix_err), -E_NOT_FOUND);
 
 	must(query_rename(db, 1, "better", &fix_err));
@@ -107,6 +120,12 @@ Test(store_query, gc_removes_what_nobody_needs_and_no_more)
 	must(query_gc(db, &blobs, &bytes, &fix_err));
 	cr_assert_eq(blobs, 0);
 	must(query_remove(db, 1, &fix_err));
+	/* Queries do not see it any more; a replay still finds all it needs. */
+	cr_assert_eq(fix_sql(db, "select count(*) from pastime.event"), 0);
+	cr_assert_eq(fix_sql(db, "select count(*) from pastime.task"), 0);
+	cr_assert_eq(fix_sql(db, "select count(*) from pastime.chunk where "
+				 "recording = 1"),
+		     1);
 	must(query_gc(db, &blobs, &bytes, &fix_err));
 	cr_assert_eq(blobs, 1);
 	cr_assert_gt(bytes, 0);
@@ -129,9 +148,9 @@ Test(store_query, gc_waits_for_no_reader)
 	db = fix_connect();
 	reader = fix_connect();
 	must(query_fill_rows(db, 1, NULL, NULL, &fix_err));
-	must(query_remove(db, 1, &fix_err));
 	must(db_exec(reader, "begin; select count(*) from pastime.event",
 		     &fix_err));
+	must(query_remove(db, 1, &fix_err));
 	must(query_gc(db, &blobs, &bytes, &fix_err));
 	/* It could not go now; it goes when nobody looks. */
 	cr_assert_eq(fix_sql(db, "select count(*) from pastime.recording"), 1);
@@ -139,6 +158,49 @@ Test(store_query, gc_waits_for_no_reader)
 	must(query_gc(db, &blobs, &bytes, &fix_err));
 	cr_assert_eq(fix_sql(db, "select count(*) from pastime.recording"), 0);
 	store_close(reader);
+	store_close(db);
+}
+
+Test(store_query, gc_leaves_what_is_still_recorded)
+{
+	struct sink *s;
+	struct db *db;
+	uint64_t blobs, bytes;
+
+	s = fix_open("x");
+	fix_put(s, 1, 1, 10);
+	must(s->ops->flush(s, &fix_err));
+	db = fix_connect();
+	while (fix_sql(db, "select coalesce(max(events), 0) from "
+			   "pastime.recording") < 10)
+		sched_yield();
+	must(query_remove(db, 1, &fix_err));
+	must(query_gc(db, &blobs, &bytes, &fix_err));
+	cr_assert_eq(fix_sql(db, "select count(*) from pastime.recording"), 1);
+	fix_put(s, 1, 11, 20);
+	must(s->ops->close(s, &fix_err));
+	must(query_gc(db, &blobs, &bytes, &fix_err));
+	cr_assert_eq(fix_sql(db, "select count(*) from pastime.recording"), 0);
+	cr_assert_eq(fix_sql(db, "select count(*) from pastime.chunk"), 0);
+	store_close(db);
+}
+
+Test(store_query, text_need_not_be_utf8)
+{
+	struct recording_row row;
+	struct arena a = { 0 };
+	struct db *db;
+	uint64_t rec;
+
+	fix_record("x", 1, 10);
+	db = fix_connect();
+	must(query_rename(db, 1, "na\xffme", &fix_err));
+	must(query_recording(db, 1, &a, &row, &fix_err));
+	cr_assert_str_eq(row.name, "na\\xffme");
+	must(store_find(db, "na\xffme", &rec, &fix_err));
+	cr_assert_eq(rec, 1);
+	cr_assert_eq(store_find(db, "\xfe", &rec, &fix_err), -E_NOT_FOUND);
+	arena_free(&a);
 	store_close(db);
 }
 
