@@ -36,7 +36,7 @@ code_update(struct view *v, unsigned dirty)
 	struct lines *l = &v->lines;
 	size_t here = 0;
 
-	if (!(dirty & DIRTY_MOMENT) || !v->ui->moment.valid)
+	if (!(dirty & DIRTY_MOMENT) || !moment_known(v))
 		return;
 	lines_clear(l);
 	if (!m->n_insns) {

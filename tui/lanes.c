@@ -11,6 +11,7 @@
 
 #define NAME_MAX_COLS 20
 #define SIGNALS_MAX 500u
+#define DOT_SHIFT 3 /* columns that a mark may stand beside its own */
 
 /* A mark in a lane. */
 struct dot {
@@ -274,18 +275,57 @@ level(uint32_t count, uint32_t most)
 	return 1 + (top ? bits * 7 / top : 7);
 }
 
-/* A mark at its time; a wide one at the edge moves in. */
-static void
-draw_dot(const struct lanes_data *d, int y, int x0, int end, uint64_t time_ns,
-	 const char *text)
-{
-	int x = column(d, time_ns), w = draw_width(text);
+/* What of a lane is taken by marks, a flag per column. */
+struct taken {
+	int y, x0, cols;
+	bool *v;
+};
 
-	if (x < 0)
+static bool
+is_free(const struct taken *t, int x, int w)
+{
+	for (int i = 0; i < w; i++)
+		if (x < 0 || x + i >= t->cols || t->v[x + i])
+			return false;
+	return true;
+}
+
+/*
+ * A mark at its column, or beside it when another one stands there: half of a
+ * wide character is nothing that a terminal can show.
+ */
+static void
+draw_dot(struct taken *t, int x, const char *text)
+{
+	int w = draw_width(text);
+
+	for (int off = 0; x >= 0 && off <= 2 * DOT_SHIFT; off++) {
+		int at = x + (off % 2 ? -(off + 1) / 2 : off / 2);
+
+		if (!is_free(t, at, w))
+			continue;
+		draw_text(t->y, t->x0 + at, w, 0, STYLE_MARK, text);
+		memset(t->v + at, true, (size_t)w);
 		return;
-	if (x0 + x + w > end)
-		x = end - x0 - w;
-	draw_text(y, x0 + x, w, 0, STYLE_MARK, text);
+	}
+}
+
+/* Bookmarks first: they are the user's own. */
+static void
+draw_dots(const struct lanes_data *d, const struct task_row *task,
+	  struct taken *t)
+{
+	for (size_t i = 0; i < d->n_dots; i++)
+		if (d->dots[i].task == task->task &&
+		    d->dots[i].glyph == GLYPH_COUNT)
+			draw_dot(t, column(d, d->dots[i].time_ns), "@");
+	if (task->died_seq)
+		draw_dot(t, column(d, task->died_ns), draw_glyph(GLYPH_EXIT));
+	for (size_t i = 0; i < d->n_dots; i++)
+		if (d->dots[i].task == task->task &&
+		    d->dots[i].glyph != GLYPH_COUNT)
+			draw_dot(t, column(d, d->dots[i].time_ns),
+				 draw_glyph(d->dots[i].glyph));
 }
 
 static void
@@ -300,6 +340,7 @@ draw_lane(const struct lanes_view *lv, int y, const struct rect *r, int x0,
 		       : task == nav_task(ui)	   ? STYLE_STATUS
 						   : STYLE_NORMAL;
 	int end = r->x + r->w;
+	struct taken taken = { .y = y, .x0 = x0 };
 
 	draw_fill(y, r->x, x0 - r->x, s);
 	draw_text(y, r->x, 1, 0, s, task == nav_task(ui) ? ">" : " ");
@@ -310,14 +351,13 @@ draw_lane(const struct lanes_view *lv, int y, const struct rect *r, int x0,
 		draw_text(y, x0 + (int)b, 1, 0, STYLE_NORMAL,
 			  draw_level(
 				  level(d->counts[at * d->buckets + b], most)));
-	if (t && t->died_seq)
-		draw_dot(d, y, x0, end, t->died_ns, draw_glyph(GLYPH_EXIT));
-	for (size_t i = 0; i < d->n_dots; i++)
-		if (d->dots[i].task == task)
-			draw_dot(d, y, x0, end, d->dots[i].time_ns,
-				 d->dots[i].glyph == GLYPH_COUNT
-					 ? "@"
-					 : draw_glyph(d->dots[i].glyph));
+	/* After a resize the old counts may be wider than the pane. */
+	taken.cols = (int)d->buckets < end - x0 ? (int)d->buckets : end - x0;
+	if (!t || taken.cols <= 0)
+		return;
+	taken.v = mem_calloc((size_t)taken.cols, sizeof(*taken.v));
+	draw_dots(d, t, &taken);
+	mem_free(taken.v);
 }
 
 static void

@@ -62,6 +62,30 @@ lines_add_text(struct lines *l, enum style s, const char *text)
 }
 
 void
+lines_add_wrapped(struct lines *l, enum style s, int w, const char *text)
+{
+	struct buf line = { 0 };
+
+	while (*text) {
+		size_t len = strcspn(text, " \n");
+		char *word = mem_printf("%.*s", (int)len, text);
+
+		if (line.len &&
+		    draw_width(buf_cstr(&line)) + 1 + draw_width(word) > w) {
+			lines_add(l, s, buf_cstr(&line));
+			buf_clear(&line);
+		}
+		if (len)
+			buf_printf(&line, "%s%s", line.len ? " " : "", word);
+		mem_free(word);
+		text += len + (text[len] != '\0');
+	}
+	if (line.len)
+		lines_add(l, s, buf_cstr(&line));
+	buf_free(&line);
+}
+
+void
 lines_set_cursor(struct lines *l, size_t at)
 {
 	l->cursor = at < l->v.len ? at : l->v.len ? l->v.len - 1 : 0;

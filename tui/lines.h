@@ -36,6 +36,8 @@ struct line *lines_addf(struct lines *l, enum style s, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Every line of a text that has newlines. */
 void lines_add_text(struct lines *l, enum style s, const char *text);
+/* Broken between words into lines of at most w columns. */
+void lines_add_wrapped(struct lines *l, enum style s, int w, const char *text);
 void lines_set_cursor(struct lines *l, size_t at); /* clipped */
 void lines_move(struct lines *l, int64_t delta);
 const struct line *lines_current(const struct lines *l); /* or NULL */

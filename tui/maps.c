@@ -11,7 +11,7 @@ maps_update(struct view *v, unsigned dirty)
 {
 	const struct tui_moment *m = &v->ui->moment.m;
 
-	if (!(dirty & DIRTY_MOMENT) || !v->ui->moment.valid)
+	if (!(dirty & DIRTY_MOMENT) || !moment_known(v))
 		return;
 	lines_clear(&v->lines);
 	for (size_t i = 0; i < m->n_maps; i++) {

@@ -90,7 +90,7 @@ memory_update(struct view *v, unsigned dirty)
 	const struct line *line = lines_current(l);
 	uint64_t stay = line ? line->num : 0;
 
-	if (!(dirty & (DIRTY_MOMENT | DIRTY_SIZE)) || !v->ui->moment.valid)
+	if (!(dirty & (DIRTY_MOMENT | DIRTY_SIZE)) || !moment_known(v))
 		return;
 	mv->per_line = bytes_that_fit(v->rect.w);
 	lines_clear(l);

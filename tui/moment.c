@@ -121,6 +121,19 @@ moment_want(struct ui *ui)
 }
 
 bool
+moment_known(struct view *v)
+{
+	const struct ui *ui = v->ui;
+
+	if (ui->moment.valid)
+		return true;
+	lines_clear(&v->lines);
+	lines_add_wrapped(&v->lines, STYLE_ERROR, v->rect.w - 1,
+			  ui->replay_err.text);
+	return false;
+}
+
+bool
 moment_stale(const struct ui *ui)
 {
 	return ui->moment.valid && ui->moment.m.pos.seq != ui->seq;

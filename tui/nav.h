@@ -41,6 +41,8 @@ void here_want(struct ui *ui);
 
 /* moment.c: the replay's side. */
 void moment_want(struct ui *ui);
+/* For a pane without a moment: false; the lines then say why, if known. */
+bool moment_known(struct view *v);
 bool moment_stale(const struct ui *ui);
 void moment_cancel(struct ui *ui);
 /* "replay ready", "replaying 37 %", "diverged after e1234". */

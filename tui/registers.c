@@ -55,7 +55,7 @@ registers_update(struct view *v, unsigned dirty)
 	const struct regs *old = regs_before(v->ui);
 	struct lines *l = &v->lines;
 
-	if (!(dirty & DIRTY_MOMENT) || !v->ui->moment.valid)
+	if (!(dirty & DIRTY_MOMENT) || !moment_known(v))
 		return;
 	lines_clear(l);
 	if (!m->has_regs) {

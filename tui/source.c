@@ -39,7 +39,7 @@ source_update(struct view *v, unsigned dirty)
 	struct lines *l = &v->lines;
 	uint64_t pc;
 
-	if (!(dirty & DIRTY_MOMENT) || !v->ui->moment.valid)
+	if (!(dirty & DIRTY_MOMENT) || !moment_known(v))
 		return;
 	lines_clear(l);
 	if (!m->n_src) {

@@ -163,7 +163,7 @@ sql_done(struct job *job, void *owner)
 		lines_add(l, STYLE_DIM, "stopped");
 	} else if (job->rc < 0) {
 		lines_add_text(l, STYLE_ERROR, job->err.text);
-		lines_add_text(l, STYLE_DIM, job->err.hint);
+		lines_add_wrapped(l, STYLE_DIM, s->v.rect.w, job->err.hint);
 	} else {
 		fill_table(l, &j->res);
 		snprintf(s->tag, sizeof(s->tag), "%s",

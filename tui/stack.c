@@ -40,11 +40,12 @@ stack_update(struct view *v, unsigned dirty)
 {
 	const struct tui_moment *m = &v->ui->moment.m;
 
-	if (!(dirty & DIRTY_MOMENT))
+	if (!(dirty & (DIRTY_MOMENT | DIRTY_SIZE)))
 		return;
 	lines_clear(&v->lines);
 	if (v->ui->replay_err.code) {
-		lines_add(&v->lines, STYLE_ERROR, v->ui->replay_err.text);
+		lines_add_wrapped(&v->lines, STYLE_ERROR, v->rect.w - 1,
+				  v->ui->replay_err.text);
 		return;
 	}
 	if (!v->ui->moment.valid)

@@ -3,9 +3,9 @@
 # What the panes show is the program's own state at that event, and what the
 # terminal shows is what the headless screens of the other tests show.
 # shellcheck source=lib.sh
-. "${TOP_SRCDIR:-.}/tests/e2e/lib.sh"
+. "${TOP_SRCDIR:-.}/tests/e2e/lib.sh" || exit
 # shellcheck source=tmux.sh
-. "${TOP_SRCDIR:-.}/tests/e2e/tmux.sh"
+. "${TOP_SRCDIR:-.}/tests/e2e/tmux.sh" || exit
 need "${CC%% *}"
 trap 'no_terminal; clean_up' EXIT
 

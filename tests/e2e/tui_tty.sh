@@ -2,9 +2,9 @@
 # The terminal side of the TUI in a real terminal, over a made-up recording: taken
 # and given back on every way out, resized, suspended, mouse, paste, clipboard.
 # shellcheck source=lib.sh
-. "${TOP_SRCDIR:-.}/tests/e2e/lib.sh"
+. "${TOP_SRCDIR:-.}/tests/e2e/lib.sh" || exit
 # shellcheck source=tmux.sh
-. "${TOP_SRCDIR:-.}/tests/e2e/tmux.sh"
+. "${TOP_SRCDIR:-.}/tests/e2e/tmux.sh" || exit
 trap 'no_terminal; clean_up' EXIT
 
 demo=${TOP_BUILDDIR:-.}/tui_demo

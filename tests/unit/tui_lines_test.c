@@ -82,3 +82,21 @@ Test(tui_lines, searching_goes_round)
 	cr_assert_eq(l.cursor, 29);
 	lines_release(&l);
 }
+
+Test(tui_lines, wrapping_breaks_between_words)
+{
+	struct lines l = { 0 };
+
+	lines_add_wrapped(&l, STYLE_NORMAL, 10, "one two three  four\nfive");
+	cr_assert_eq(l.v.len, 3);
+	cr_assert_str_eq(l.v.v[0].text, "one two");
+	cr_assert_str_eq(l.v.v[1].text, "three four");
+	cr_assert_str_eq(l.v.v[2].text, "five");
+	lines_clear(&l);
+	lines_add_wrapped(&l, STYLE_NORMAL, 5, "a incomprehensible b");
+	cr_assert_eq(l.v.len, 3, "a word that is too long has its own line");
+	lines_clear(&l);
+	lines_add_wrapped(&l, STYLE_NORMAL, 5, "");
+	cr_assert_eq(l.v.len, 0);
+	lines_release(&l);
+}

@@ -39,6 +39,8 @@ choose(const char *keys, struct fake *f)
 		fake_small(f);
 	if (strstr(script, "# fake: diverged"))
 		f->diverges = 30;
+	if (strstr(script, "# fake: noreplay"))
+		f->diverges = 1;
 	if (strstr(script, "# fake: empty")) {
 		f->events = 0;
 		f->state = "running";
@@ -134,6 +136,7 @@ Test(tui_screens, jumps_are_remembered) { check("history"); }
 Test(tui_screens, searching) { check("search"); }
 Test(tui_screens, the_keys_do_not_wait_for_workers) { check("stale"); }
 Test(tui_screens, a_divergence_leaves_the_rest_usable) { check("diverged"); }
+Test(tui_screens, without_a_replay_the_rest_works) { check("noreplay"); }
 Test(tui_screens, the_mouse) { check("mouse"); }
 Test(tui_screens, lanes_zoom_and_choose) { check("lanes"); }
 Test(tui_screens, an_empty_recording_that_still_runs) { check("running"); }
