@@ -75,11 +75,12 @@ struct replayer {
 /* The puppet of ev->task, or NULL and E_FORMAT. */
 struct puppet *step_puppet(struct replayer *r, const struct event *ev,
 			   struct err *err);
+/* Run to the next halt, or for as long as the way to ev may take. */
+int step_run(struct replayer *r, struct puppet *p, const struct event *ev,
+	     struct halt *out, struct err *err);
 /* Run to the next halt, which must be the syscall that ev tells. */
 int step_to_call(struct replayer *r, struct puppet *p, const struct event *ev,
 		 struct err *err);
-/* How long the way to ev may take before we call it endless. */
-uint64_t step_limit(const struct replayer *r, const struct event *ev);
 /* Do what the items say: memory, registers, extended state. */
 int step_items(struct replayer *r, struct puppet *p, const struct event *ev,
 	       struct err *err);
@@ -157,8 +158,7 @@ void fdtab_exec(struct puppet *p);
 /* Learn from a call that returned what descriptors are now. */
 void output_track(struct replayer *r, struct puppet *p, const struct event *ev);
 /* A write-like call that begins (enter) or is complete (exit, syscall). */
-int output_begin(struct replayer *r, struct puppet *p, const struct event *ev,
-		 struct err *err);
+void output_begin(struct puppet *p, const struct event *ev);
 int output_end(struct replayer *r, struct puppet *p, const struct event *ev,
 	       struct err *err);
 

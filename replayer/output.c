@@ -258,8 +258,6 @@ output_track(struct replayer *r, struct puppet *p, const struct event *ev)
 		return;
 	switch (ev->call) {
 	case SYS_dup:
-		track_dup(p, (int)ev->args[0], (int)ev->ret, false);
-		break;
 	case SYS_dup2:
 		track_dup(p, (int)ev->args[0], (int)ev->ret, false);
 		break;
@@ -351,9 +349,8 @@ read_written(struct puppet *p, const struct event *ev, uint64_t max,
 	}
 }
 
-int
-output_begin(struct replayer *r, struct puppet *p, const struct event *ev,
-	     struct err *err)
+void
+output_begin(struct puppet *p, const struct event *ev)
 {
 	/* Of a call that only begins, any length may be taken. */
 	uint64_t max = ev->ret > 0 ? (uint64_t)ev->ret : 0;
@@ -363,7 +360,6 @@ output_begin(struct replayer *r, struct puppet *p, const struct event *ev,
 	buf_clear(&p->out);
 	if (max > 0 && fdtab_find(p->fds, (int)ev->args[0]))
 		read_written(p, ev, max, &p->out);
-	return 0;
 }
 
 /* The recorded bytes of the call, when the event carries all len of them. */

@@ -31,9 +31,8 @@ to_insn(struct replayer *r, struct puppet *p, const struct event *ev,
 {
 	struct halt h;
 	uint64_t pc;
-	int ret;
+	int ret = step_run(r, p, ev, &h, err);
 
-	ret = puppet_run(r, p, step_limit(r, ev), &h, err);
 	if (ret < 0)
 		return ret;
 	pc = p->regs.rip;
@@ -73,9 +72,8 @@ to_fault(struct replayer *r, struct puppet *p, const struct event *ev,
 	 struct err *err)
 {
 	struct halt h;
-	int ret;
+	int ret = step_run(r, p, ev, &h, err);
 
-	ret = puppet_run(r, p, step_limit(r, ev), &h, err);
 	if (ret < 0)
 		return ret;
 	if (h.what != HALT_FAULT || h.signo != (int)ev->args[0] ||
@@ -91,15 +89,8 @@ static int
 to_rewound(struct replayer *r, struct puppet *p, const struct event *ev,
 	   struct err *err)
 {
-	struct halt h;
-	int ret;
+	int ret = step_to_call(r, p, ev, err);
 
-	ret = puppet_run(r, p, step_limit(r, ev), &h, err);
-	if (ret < 0)
-		return ret;
-	if (h.what != HALT_CALL)
-		return diverge_halt(r, p, ev, &h, err);
-	ret = diverge_regs(r, p, ev, p->regs.rip, &h, err);
 	if (ret < 0)
 		return ret;
 	p->regs.rip -= 2;
@@ -123,10 +114,6 @@ replay_signal(struct replayer *r, const struct event *ev, struct err *err)
 			       "place again and ends after event %lu",
 			       ev->seq, ev->args[0], ev->task, ev->pc,
 			       ev->seq - 1);
-	if ((ev->flags & EVF_RUNS) && !p->pid)
-		return err_set(err, E_FORMAT,
-			       "event %lu: task %u has no memory", ev->seq,
-			       ev->task);
 	if ((ev->flags & EVF_RUNS) && (ev->flags & EVF_REWOUND))
 		ret = to_rewound(r, p, ev, err);
 	else if (ev->flags & EVF_RUNS)

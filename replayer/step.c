@@ -14,10 +14,10 @@
 #include <sys/syscall.h>
 
 #define CANONICAL_R11 0x246u
-#define LIMIT_MIN_NS                                                           \
-	20000000000u	 /* a puppet gets so long for any interval,            \
-			  */
-#define LIMIT_FACTOR 50u /* and so many times what was recorded */
+/* How long a puppet gets for any interval, and so many times what was
+ * recorded. */
+#define LIMIT_MIN_NS 20000000000u
+#define LIMIT_FACTOR 50u
 
 struct puppet *
 step_puppet(struct replayer *r, const struct event *ev, struct err *err)
@@ -32,8 +32,8 @@ step_puppet(struct replayer *r, const struct event *ev, struct err *err)
 	return p;
 }
 
-uint64_t
-step_limit(const struct replayer *r, const struct event *ev)
+static uint64_t
+limit_of(const struct replayer *r, const struct event *ev)
 {
 	uint64_t ns = ev->time_ns > r->now->time_ns
 			      ? ev->time_ns - r->now->time_ns
@@ -42,12 +42,15 @@ step_limit(const struct replayer *r, const struct event *ev)
 	return LIMIT_MIN_NS + ns * LIMIT_FACTOR;
 }
 
-static int
-no_process(const struct event *ev, struct err *err)
+int
+step_run(struct replayer *r, struct puppet *p, const struct event *ev,
+	 struct halt *out, struct err *err)
 {
-	return err_set(err, E_FORMAT,
-		       "event %lu: task %u has not begun a program", ev->seq,
-		       ev->task);
+	if (!p->pid)
+		return err_set(err, E_FORMAT,
+			       "event %lu: task %u has not begun a program",
+			       ev->seq, ev->task);
+	return puppet_run(r, p, limit_of(r, ev), out, err);
 }
 
 int
@@ -55,11 +58,8 @@ step_to_call(struct replayer *r, struct puppet *p, const struct event *ev,
 	     struct err *err)
 {
 	struct halt h;
-	int ret;
+	int ret = step_run(r, p, ev, &h, err);
 
-	if (!p->pid)
-		return no_process(ev, err);
-	ret = puppet_run(r, p, step_limit(r, ev), &h, err);
 	if (ret < 0)
 		return ret;
 	if (h.what != HALT_CALL)
@@ -443,8 +443,10 @@ complete_call(struct replayer *r, struct puppet *p, const struct event *ev,
 	return ret;
 }
 
-int
-replay_enter(struct replayer *r, const struct event *ev, struct err *err)
+/* Up to the call, which begins. */
+static int
+begin_call(struct replayer *r, const struct event *ev, struct puppet **out,
+	   struct err *err)
 {
 	struct puppet *p = step_puppet(r, ev, err);
 	int ret;
@@ -454,12 +456,24 @@ replay_enter(struct replayer *r, const struct event *ev, struct err *err)
 	ret = step_to_call(r, p, ev, err);
 	if (ret < 0)
 		return ret;
+	leave_trail(p, ev);
+	output_begin(p, ev);
+	*out = p;
+	return 0;
+}
+
+int
+replay_enter(struct replayer *r, const struct event *ev, struct err *err)
+{
+	struct puppet *p;
+	int ret = begin_call(r, ev, &p, err);
+
+	if (ret < 0)
+		return ret;
 	p->in_call = true;
 	p->call = ev->call;
 	memcpy(p->args, ev->args, sizeof(p->args));
-	leave_trail(p, ev);
-	ret = output_begin(r, p, ev, err);
-	return ret < 0 ? ret : step_items(r, p, ev, err);
+	return step_items(r, p, ev, err);
 }
 
 int
@@ -480,16 +494,9 @@ replay_exit(struct replayer *r, const struct event *ev, struct err *err)
 int
 replay_syscall(struct replayer *r, const struct event *ev, struct err *err)
 {
-	struct puppet *p = step_puppet(r, ev, err);
-	int ret;
+	struct puppet *p;
+	int ret = begin_call(r, ev, &p, err);
 
-	if (!p)
-		return -E_FORMAT;
-	ret = step_to_call(r, p, ev, err);
-	if (ret < 0)
-		return ret;
-	leave_trail(p, ev);
-	ret = output_begin(r, p, ev, err);
 	return ret < 0 ? ret : complete_call(r, p, ev, err);
 }
 

@@ -405,6 +405,38 @@ Test(replayer_step, damaged_recordings_are_errors_not_crashes)
 	}
 }
 
+Test(replayer_step, a_task_without_a_program_cannot_run, .timeout = 15)
+{
+	static const enum event_kind kinds[] = { EV_enter, EV_syscall, EV_insn,
+						 EV_signal };
+	struct regs regs = { 0 };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct event birth = script_event(EV_birth, 1);
+		struct event ev = script_event(kinds[i], 1);
+		struct err err = { 0 };
+		struct replayer *r;
+		struct script s;
+
+		script_init(&s);
+		birth.args[0] = birth.args[1] = birth.args[4] = 1;
+		script_put(&s, &birth);
+		ev.flags = EVF_RUNS;
+		ev.args[0] = 1;
+		item_put_bytes(&s.items, ITEM_REGS, 0,
+			       span_of(&regs, sizeof(regs)));
+		script_put(&s, &ev);
+		script_end(&s);
+		r = script_replay(&s, NULL);
+		cr_assert_eq(script_run(r, &err), -E_FORMAT, "kind %d: %s",
+			     kinds[i], err.text);
+		cr_assert_not_null(strstr(err.text, "not begun"), "%s",
+				   err.text);
+		replayer_close(r);
+		script_free(&s);
+	}
+}
+
 static pid_t
 pid_of(struct replayer *r, uint32_t task)
 {
