@@ -41,15 +41,14 @@
 #define IGNORED_SET \
 	(BIT(SIGCHLD) | BIT(SIGURG) | BIT(SIGWINCH) | BIT(SIGCONT))
 
-/* Zero bytes in the agent's page (nondet.c puts them back). */
-#define AGENT_ZEROS (AGENT_BASE + 0x800)
-
 /* Offsets in the kernel's siginfo (asm-generic/siginfo.h) and rt_sigframe
  * (arch/x86/include/asm/sigframe.h): return address, then the ucontext with
  * flags, link, stack, and the registers r8-r15, rdi, rsi, rbp, rbx, rdx, rax,
  * rcx, rsp, rip. */
 #define INFO_CODE 8
 #define INFO_FIELDS 16
+/* si_code of what PTRACE_GETSIGINFO says at an exit stop. */
+#define EXIT_STOP_CODE (SIGTRAP | PTRACE_EVENT_EXIT << 8)
 #define FRAME_STACK (8 + 16)
 #define FRAME_RIP (8 + 40 + 16 * 8)
 #define FRAME_HEAD 512
@@ -196,13 +195,10 @@ static int
 emit_call(struct recorder *r, struct task *t, struct event *ev, bool restart,
 	  struct err *err)
 {
-	int ret;
-
 	t->call.sc.ret = restart ? 0 : -EINTR;
 	if (restart)
 		ev->flags |= EVF_RESTART;
-	ret = syscall_emit(r, t, ev, err);
-	return ret;
+	return syscall_emit(r, t, ev, err);
 }
 
 /* signo has been given: it was the stashed one, or came before it. */
@@ -353,6 +349,22 @@ give_async(struct recorder *r, struct task *t, const uint8_t info[128],
 	return deliver(r, t, info, EVF_RUNS | EVF_UNTIMED, err);
 }
 
+/* The siginfo of the signal that t has stopped for. A SIGKILL moves it on to
+ * its exit stop, whose siginfo is another: then its end is what comes next. */
+static int
+stop_info(const struct task *t, uint8_t info[128])
+{
+	int ret = ptrace_get_siginfo(t->tid, info);
+	int32_t signo;
+
+	if (ret < 0)
+		return ret;
+	memcpy(&signo, info, sizeof(signo));
+	return signo != t->stop.signo || info_code(info) == EXIT_STOP_CODE
+		       ? -E_GONE
+		       : 0;
+}
+
 int
 signal_stop(struct recorder *r, struct task *t, struct err *err)
 {
@@ -363,8 +375,7 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 	struct event ev;
 	bool fault;
 
-	if ((ret = ptrace_get_siginfo(t->tid, info)) < 0 ||
-	    (ret = dispositions_read(t->tid, &d)) < 0)
+	if ((ret = stop_info(t, info)) < 0)
 		return ret;
 	if (sent)
 		memcpy(info, t->stash.info, sizeof(info));
@@ -381,6 +392,8 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 			return sched_continue(r, t);
 		}
 	}
+	if ((ret = dispositions_read(t->tid, &d)) < 0)
+		return ret;
 	if (!(d.caught & BIT(signo))) {
 		if (!fault && ((d.ignored | IGNORED_SET | STOP_SET) & BIT(signo)))
 			return task_resume(t, PTRACE_CONT, signo);
@@ -456,8 +469,8 @@ signal_now(struct recorder *r, struct task *t, struct err *err)
 static int
 default_sigsys(struct task *t, struct err *err)
 {
-	/* 32 zero bytes, SIG_DFL, are found in the agent's page. */
-	const uint64_t args[6] = { SIGSYS, AGENT_ZEROS, 0, 8 };
+	/* Zero between injected calls: SIG_DFL. */
+	const uint64_t args[6] = { SIGSYS, AGENT_ARG, 0, 8 };
 	uint64_t mask;
 	int64_t done;
 	int ret = remote_at_entry(t->tid, SYS_rt_sigaction, args, &done, err);
