@@ -73,6 +73,8 @@ int life_first(struct recorder *r, struct task *t, struct err *err);
 int life_fork(struct recorder *r, struct task *t, struct err *err);
 /* First stop of a task that its parent has not announced, or has. */
 int life_first_stop(struct recorder *r, struct task *t, struct err *err);
+/* After each stop: end the tasks that nobody will announce any more. */
+void life_orphans(struct recorder *r);
 int life_exec(struct recorder *r, struct task *t, struct err *err);
 /* The exit stop of a successful execve. */
 int life_exec_done(struct recorder *r, struct task *t, struct err *err);

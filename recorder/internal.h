@@ -60,6 +60,7 @@ struct call {
 	bool again;	  /* issued anew on our account: the next entry is the same call */
 	bool waiting;	  /* at its entry, until shared_enter lets it go */
 	bool execed;	  /* execve has replaced the image */
+	bool forked;	  /* its child is announced */
 	struct sys_call sc; /* nr, args, ret as the program sees them */
 	const struct sys_desc *desc;
 	struct regs regs; /* at the entry stop */
@@ -95,6 +96,7 @@ struct task {
 	struct task *mate;   /* at a fork stop: the child that has not stopped yet;
 			      * of a new task: the parent, once it announced it */
 	bool in_vfork;	     /* waits for its child's exec or death */
+	bool orphan;	     /* new, and nobody will announce it */
 	bool interrupted;    /* PTRACE_INTERRUPT is under way */
 	bool dead;	     /* its death event is out */
 	uint64_t cleartid;   /* set_tid_address, CLONE_CHILD_CLEARTID; 0 = none */
@@ -159,6 +161,7 @@ struct recorder {
 	struct record_opts opts;
 	struct sink *sink;
 	struct map tasks;    /* tid -> struct task */
+	VEC(struct task *) unborn; /* stopped, not announced */
 	VEC(struct group *) groups;
 	VEC(struct space *) spaces;
 	uint64_t seq;	     /* of the last event put */

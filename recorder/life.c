@@ -5,11 +5,16 @@
  * (PITFALLS B1.17). The parent stays at its fork stop until both are here, so
  * that birth is logged with the child's registers and before anything that
  * parent or child do next.
+ *
+ * A SIGKILL that meets a fork half-way leaves a child and no fork stop. The
+ * child has not run, and nobody knows of it: it is ended, as if the kill had
+ * come before the fork.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -112,6 +117,7 @@ birth(struct recorder *r, struct task *parent, struct task *c, struct err *err)
 	int ret;
 
 	parent->mate = c->mate = NULL;
+	task_unborn(r, c);
 	if (ptrace_get_regs(c->tid, &c->last) < 0) {
 		c->last = parent->call.regs; /* dead: they do not matter */
 		c->last.rax = 0;
@@ -171,6 +177,7 @@ life_fork(struct recorder *r, struct task *t, struct err *err)
 
 	if (ret < 0)
 		return ret;
+	t->call.forked = true;
 	c = task_get(r, (pid_t)tid);
 	if (c == NULL)
 		c = task_add(r, (pid_t)tid);
@@ -184,7 +191,46 @@ life_fork(struct recorder *r, struct task *t, struct err *err)
 int
 life_first_stop(struct recorder *r, struct task *t, struct err *err)
 {
-	return t->mate != NULL ? birth(r, t->mate, t, err) : 0;
+	if (t->mate != NULL)
+		return birth(r, t->mate, t, err);
+	if (t->orphan)
+		return task_resume(t, PTRACE_CONT, 0);
+	task_unborn(r, t);
+	vec_push(&r->unborn, t);
+	return 0;
+}
+
+/* Inside a call whose fork stop may still come. */
+static bool
+is_forking(const struct task *t)
+{
+	const struct call *c = &t->call;
+
+	return !t->dead && c->active && !c->forked &&
+	       (c->sc.nr == SYS_clone || c->sc.nr == SYS_fork ||
+		c->sc.nr == SYS_vfork);
+}
+
+void
+life_orphans(struct recorder *r)
+{
+	size_t it = 0;
+	uint64_t tid;
+	void *t;
+
+	if (r->unborn.len == 0)
+		return;
+	while (map_next(&r->tasks, &it, &tid, &t))
+		if (is_forking(t))
+			return;
+	for (size_t i = 0; i < r->unborn.len; i++) {
+		r->unborn.v[i]->orphan = true;
+		kill(r->unborn.v[i]->tid, SIGKILL);
+		/* It may stand at its exit stop already. */
+		if (r->unborn.v[i]->stop.kind == STOP_EXIT)
+			task_resume(r->unborn.v[i], PTRACE_CONT, 0);
+	}
+	vec_clear(&r->unborn);
 }
 
 int

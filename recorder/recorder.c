@@ -177,6 +177,7 @@ recorder_free(struct recorder *r)
 	warn_release(r);
 	outputs_release(r);
 	map_free(&r->tasks);
+	vec_free(&r->unborn);
 	vec_free(&r->groups);
 	vec_free(&r->spaces);
 	buf_free(&r->items);
@@ -249,6 +250,7 @@ recorder_step(struct recorder *r, struct err *err)
 		return ret;
 	ret = stop.kind == STOP_NONE ? sched_tick(r, err) :
 				       dispatch(r, &stop, err);
+	life_orphans(r);
 	if (ret >= 0)
 		ret = sched_pump(r, err);
 	if (ret >= 0)

@@ -24,9 +24,21 @@ task_add(struct recorder *r, pid_t tid)
 }
 
 void
+task_unborn(struct recorder *r, const struct task *t)
+{
+	for (size_t i = 0; i < r->unborn.len; i++) {
+		if (r->unborn.v[i] == t) {
+			vec_swap_remove(&r->unborn, i);
+			break;
+		}
+	}
+}
+
+void
 task_free(struct recorder *r, struct task *t)
 {
 	ASSERT(t->proc == NULL);
+	task_unborn(r, t);
 	outputs_forget(r, t);
 	if (task_get(r, t->tid) == t)
 		map_del(&r->tasks, (uint64_t)t->tid);

@@ -6,6 +6,8 @@
 
 struct task *task_get(const struct recorder *r, pid_t tid); /* or NULL */
 struct task *task_add(struct recorder *r, pid_t tid);	    /* TASK_NEW */
+/* It is announced, or gone: it need not be looked for any more. */
+void task_unborn(struct recorder *r, const struct task *t);
 /* Forget a task that is out of its process's list. */
 void task_free(struct recorder *r, struct task *t);
 /* Another thread called exec: t has the leader's tid from now on. */

@@ -118,6 +118,7 @@ Test(recorder_stream, trees_obey_the_rules)
 	guest_obeys("fork_tree");
 	guest_obeys("vfork_exec");
 	guest_obeys("exit_races");
+	guest_obeys("kill_sweep");
 	guest_obeys("map_shared_merge");
 	guest_obeys("jobctl");
 }
