@@ -95,6 +95,8 @@ cluster_locate(struct cluster *c, struct err *err)
 	}
 	if (d)
 		closedir(d);
+	if (c->exists)
+		home_owner(c->dir, &c->who);
 	return 0;
 }
 
@@ -524,7 +526,7 @@ bring_up(struct cluster *c, struct err *err)
 		if (rc < 0)
 			return rc;
 	}
-	rc = home_account(true, &c->who, err);
+	rc = c->exists ? 0 : home_account(true, &c->who, err);
 	if (rc < 0)
 		return rc;
 	rc = pgbin_find(0, &newest, &major, err);

@@ -178,6 +178,21 @@ home_account(bool may_create, struct account *out, struct err *err)
 	return -ENOENT;
 }
 
+void
+home_owner(const char *dir, struct account *io)
+{
+	const struct passwd *pw;
+	struct stat st;
+
+	if (!io->switch_user || lstat(dir, &st) < 0 || st.st_uid == 0 ||
+	    st.st_uid == io->uid)
+		return;
+	pw = getpwuid(st.st_uid);
+	io->uid = st.st_uid;
+	io->gid = st.st_gid;
+	snprintf(io->name, sizeof(io->name), "%s", pw ? pw->pw_name : "?");
+}
+
 /* Make path, or accept it when it is a directory of who's alone. */
 static int
 private_dir(const char *path, const struct account *who, struct err *err)

@@ -32,6 +32,10 @@ struct account {
  */
 int home_account(bool may_create, struct account *out, struct err *err);
 
+/* For root: whoever owns dir, a cluster that exists, runs its server, also when
+ * another account would be chosen today. */
+void home_owner(const char *dir, struct account *io);
+
 /*
  * The directory of the server's socket: short (the kernel allows 107 bytes
  * with the name), private, owned by the account; made when it does not exist.

@@ -22,10 +22,10 @@ extern char **environ;
 
 typedef VEC(char *) env_vec;
 
-/* What the child needs, made before the fork: between fork and exec a process
- * with threads may call async-signal-safe functions only. */
 #define ARGV_MAX 63 /* words of a command line of ours */
 
+/* What the child needs, made before the fork: between fork and exec a process
+ * with threads may call async-signal-safe functions only. */
 struct launch {
 	const char *path;
 	const char *const *argv;

@@ -116,8 +116,11 @@ Test(store_cluster, several_who_need_it_at_once_start_one)
 	for (int i = 0; i < 5; i++) {
 		if (fork() == 0) {
 			struct db *db;
+			int rc = store_open(NULL, &db, &fix_err);
 
-			_exit(store_open(NULL, &db, NULL) < 0);
+			if (rc < 0)
+				fprintf(stderr, "child: %s\n", fix_err.text);
+			_exit(rc < 0);
 		}
 	}
 	for (int i = 0; i < 5; i++) {
@@ -218,6 +221,29 @@ Test(store_cluster, a_socket_directory_of_somebody_else_is_refused)
 	cr_assert_not_null(strstr(fix_err.text, "belongs to user 12345"));
 	rmdir(dir);
 	mem_free(dir);
+}
+
+Test(store_cluster, the_account_that_made_a_cluster_runs_it)
+{
+	struct cluster_status before, after;
+	struct stat st;
+	struct db *db;
+
+	if (geteuid() != 0 || !getpwnam("postgres"))
+		cr_skip_test("needs root and two accounts");
+	setenv("PASTIME_ACCOUNT", "nobody", 1);
+	db = fix_connect();
+	store_close(db);
+	before = status();
+	must(cluster_stop(&fix_err));
+	setenv("PASTIME_ACCOUNT", "postgres", 1);
+	db = fix_connect();
+	store_close(db);
+	after = status();
+	cr_assert_eq(stat(after.socket_dir, &st), 0);
+	cr_assert_eq(st.st_uid, getpwnam("nobody")->pw_uid);
+	cluster_status_free(&before);
+	cluster_status_free(&after);
 }
 
 Test(store_cluster, a_cluster_of_another_major_names_the_package)

@@ -33,7 +33,8 @@ TestSuite(store_intervals, .init = begin, .fini = end);
 static struct event
 call(int nr, int64_t ret, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
-	return (struct event){ .seq = ++last_seq,
+	last_seq++;
+	return (struct event){ .seq = last_seq,
 			       .time_ns = last_seq * 1000,
 			       .task = 1,
 			       .kind = EV_syscall,
@@ -205,7 +206,8 @@ see(struct intervals *iv, struct event ev)
 static void
 birth(struct intervals *iv, uint32_t task, uint32_t process, uint32_t parent)
 {
-	struct event ev = { .seq = ++last_seq,
+	last_seq++;
+	struct event ev = { .seq = last_seq,
 			    .time_ns = last_seq * 1000,
 			    .task = task,
 			    .kind = EV_birth,
@@ -219,7 +221,8 @@ static void
 of_kind(struct intervals *iv, unsigned kind, uint32_t task, uint64_t a0,
 	uint64_t a1, uint64_t a2)
 {
-	struct event ev = { .seq = ++last_seq,
+	last_seq++;
+	struct event ev = { .seq = last_seq,
 			    .time_ns = last_seq * 1000,
 			    .task = task,
 			    .kind = (uint16_t)kind,

@@ -337,7 +337,7 @@ Test(store_sink, a_full_disk_ends_it_at_a_whole_event)
 	    mount("small", fix_path(), "tmpfs", 0, "size=2m") != 0)
 		cr_skip_test("mounting is not allowed here");
 	check_full_disk();
-	umount(fix_path());
+	umount2(fix_path(), MNT_DETACH);
 }
 
 static void

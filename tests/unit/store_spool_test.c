@@ -176,6 +176,7 @@ Test(store_spool, a_full_disk_leaves_whole_frames)
 {
 	static uint8_t bytes[100000];
 	struct spool *s;
+	struct stat st;
 	size_t n = 0;
 	int rc;
 
@@ -189,11 +190,14 @@ Test(store_spool, a_full_disk_leaves_whole_frames)
 	cr_assert_not_null(strstr(fix_err.text, "No space left"));
 	cr_assert_gt(n, 5);
 	cr_assert_eq(count(s), n);
+	/* What was written of the last one is given back. */
+	cr_assert_eq(stat(path(), &st), 0);
+	cr_assert_eq((uint64_t)st.st_size, spool_end(s));
 	spool_close(s, false);
 	must(spool_open(path(), &s, &fix_err));
 	cr_assert_eq(count(s), n);
 	spool_close(s, false);
-	umount(fix_path());
+	umount2(fix_path(), MNT_DETACH);
 }
 
 Test(store_spool, dropping_gives_space_back_and_keeps_the_rest)
