@@ -19,6 +19,17 @@ struct sym_module {
 	Dwfl_Module *dwfl; /* NULL: no ELF file that can be read */
 };
 
+/* What was found for an address: libdwfl walks a whole symbol table for it. */
+struct sym_known {
+	uint64_t addr;	  /* 0 = nothing here */
+	const char *raw;  /* function, libdwfl's; NULL = none */
+	uint64_t offset;
+	const char *file; /* libdw's; NULL = none */
+	int line;
+};
+
+#define SYM_KNOWN 4096u
+
 struct symbols {
 	struct sym_ops ops;
 	VEC(struct sym_module) modules;
@@ -26,6 +37,7 @@ struct symbols {
 	Dwfl *dwfl;
 	struct unwinder *unwinder; /* unwind.c */
 	size_t capstone;	   /* csh, 0 = not open yet */
+	struct sym_known *known;   /* SYM_KNOWN of them, by address; or NULL */
 };
 
 /* The module whose mappings cover addr, or NULL. */

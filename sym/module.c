@@ -39,6 +39,8 @@ modules_clear(struct symbols *s)
 	}
 	vec_clear(&s->modules);
 	vec_clear(&s->maps);
+	mem_free(s->known);
+	s->known = NULL;
 }
 
 void
@@ -238,14 +240,36 @@ source_line(Dwfl_Module *m, uint64_t addr, int *out_line)
 	return NULL;
 }
 
+/*
+ * The function and the line of addr. Who steps through a program asks for the
+ * same addresses again and again; they are forgotten with the mappings.
+ */
+static const struct sym_known *
+find_place(struct symbols *s, const struct sym_module *m, uint64_t addr)
+{
+	struct sym_known *k;
+	GElf_Off off = 0;
+	GElf_Sym sym;
+
+	if (!s->known)
+		s->known = mem_calloc(SYM_KNOWN, sizeof(*s->known));
+	k = &s->known[(addr ^ addr >> 12) % SYM_KNOWN];
+	if (k->addr == addr)
+		return k;
+	*k = (struct sym_known){ .addr = addr };
+	k->raw = dwfl_module_addrinfo(m->dwfl, addr, &off, &sym, NULL, NULL,
+				      NULL);
+	k->offset = k->raw ? off : 0;
+	k->file = source_line(m->dwfl, addr, &k->line);
+	return k;
+}
+
 void
 symbols_lookup(struct symbols *s, uint64_t addr, struct arena *a,
 	       struct sym_place *out)
 {
 	struct sym_module *m = symbols_module(s, addr);
-	GElf_Off off = 0;
-	GElf_Sym sym;
-	const char *raw, *file;
+	const struct sym_known *k;
 
 	*out = (struct sym_place){ 0 };
 	if (!m)
@@ -253,26 +277,22 @@ symbols_lookup(struct symbols *s, uint64_t addr, struct arena *a,
 	out->module = arena_strdup(a, m->shown);
 	if (!m->dwfl)
 		return;
-	raw = dwfl_module_addrinfo(m->dwfl, addr, &off, &sym, NULL, NULL, NULL);
-	if (raw) {
-		out->function = function_name(raw, a);
-		out->offset = off;
-	}
-	file = source_line(m->dwfl, addr, &out->line);
-	out->file = file ? arena_strdup(a, file) : NULL;
+	k = find_place(s, m, addr);
+	if (k->raw)
+		out->function = function_name(k->raw, a);
+	out->offset = k->offset;
+	out->file = k->file ? arena_strdup(a, k->file) : NULL;
+	out->line = k->line;
 }
 
 uint64_t
 symbols_function_start(struct symbols *s, uint64_t addr)
 {
 	struct sym_module *m = symbols_module(s, addr);
-	GElf_Off off = 0;
-	GElf_Sym sym;
+	const struct sym_known *k =
+		m && m->dwfl ? find_place(s, m, addr) : NULL;
 
-	if (!m || !m->dwfl ||
-	    !dwfl_module_addrinfo(m->dwfl, addr, &off, &sym, NULL, NULL, NULL))
-		return 0;
-	return addr - off;
+	return k && k->raw ? addr - k->offset : 0;
 }
 
 /* The best match in one module: a defined function or object of that name. */

@@ -97,7 +97,7 @@ struct tui_moment {
 	struct sym_frame *frames;
 	size_t n_frames;
 	struct sym_insn *insns;
-	struct sym_place *insn_places; /* one per insn */
+	struct sym_place *insn_places; /* function and offset per insn */
 	size_t n_insns, insn_at;       /* insn_at: index of the frame's pc */
 	const char *src_file;
 	int src_line, src_first;

@@ -276,6 +276,43 @@ take_memory(struct space *s, const struct tui_moment_req *req, struct arena *a,
 	m->mem_len = got > 0 ? (size_t)got : 0;
 }
 
+static bool
+same_function(const struct tui_moment *m, size_t a, size_t b)
+{
+	const struct sym_place *p = &m->insn_places[a], *q = &m->insn_places[b];
+
+	if (!p->function || !q->function)
+		return !p->function && !q->function;
+	return m->insns[a].addr - p->offset == m->insns[b].addr - q->offset &&
+	       !strcmp(p->function, q->function);
+}
+
+/*
+ * The places of the instructions between two that are known. What lies
+ * between two of one function belongs to it: asking for each of them would be
+ * most of the work of a moment.
+ */
+static void
+fill_places(struct space *s, struct arena *a, struct tui_moment *m, size_t lo,
+	    size_t hi)
+{
+	size_t mid = lo + (hi - lo) / 2;
+
+	if (hi - lo < 2)
+		return;
+	if (same_function(m, lo, hi)) {
+		for (size_t i = lo + 1; i < hi; i++) {
+			m->insn_places[i] = m->insn_places[lo];
+			m->insn_places[i].offset +=
+				m->insns[i].addr - m->insns[lo].addr;
+		}
+		return;
+	}
+	symbols_lookup(s->sym, m->insns[mid].addr, a, &m->insn_places[mid]);
+	fill_places(s, a, m, lo, mid);
+	fill_places(s, a, m, mid, hi);
+}
+
 static void
 take_code(struct space *s, uint64_t pc, struct arena *a, struct tui_moment *m)
 {
@@ -293,8 +330,10 @@ take_code(struct space *s, uint64_t pc, struct arena *a, struct tui_moment *m)
 	m->insn_at = before;
 	m->n_insns = before + after;
 	m->insn_places = arena_alloc(a, m->n_insns * sizeof(*m->insn_places));
-	for (size_t i = 0; i < m->n_insns; i++)
-		symbols_lookup(s->sym, m->insns[i].addr, a, &m->insn_places[i]);
+	symbols_lookup(s->sym, m->insns[0].addr, a, &m->insn_places[0]);
+	symbols_lookup(s->sym, m->insns[m->n_insns - 1].addr, a,
+		       &m->insn_places[m->n_insns - 1]);
+	fill_places(s, a, m, 0, m->n_insns - 1);
 }
 
 static bool
