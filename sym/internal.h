@@ -21,8 +21,8 @@ struct sym_module {
 
 /* What was found for an address: libdwfl walks a whole symbol table for it. */
 struct sym_known {
-	uint64_t addr;	  /* 0 = nothing here */
-	const char *raw;  /* function, libdwfl's; NULL = none */
+	uint64_t addr;	 /* 0 = nothing here */
+	const char *raw; /* function, libdwfl's; NULL = none */
 	uint64_t offset;
 	const char *file; /* libdw's; NULL = none */
 	int line;
