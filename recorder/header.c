@@ -19,7 +19,7 @@
 
 #define NRLIMITS 16
 
-static void
+static void __attribute__((format(printf, 3, 4)))
 put_text(struct buf *items, const char *key, const char *fmt, ...)
 {
 	struct buf text = { 0 };
