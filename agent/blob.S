@@ -14,4 +14,18 @@ agent_blob:
 agent_blob_len:
 	.quad	1b - agent_blob
 
+	.balign	16
+	.globl	agent_stub
+	.type	agent_stub, @object
+agent_stub:
+	.incbin "agent/stub.bin"
+1:	.size	agent_stub, 1b - agent_stub
+
+	.balign	8
+	.globl	agent_stub_len
+	.type	agent_stub_len, @object
+	.size	agent_stub_len, 8
+agent_stub_len:
+	.quad	1b - agent_stub
+
 	.section .note.GNU-stack, "", @progbits

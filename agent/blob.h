@@ -8,4 +8,9 @@
 extern const uint8_t agent_blob[];
 extern const size_t agent_blob_len;
 
+/* The point stub (agent/stub.h), which runs wherever it is put; it begins
+ * with struct stub_head. */
+extern const uint8_t agent_stub[];
+extern const size_t agent_stub_len;
+
 #endif

@@ -10,7 +10,7 @@ base:
 event:base
 agent:
 sym:event base
-tracee:sym event base agent/abi.h agent/blob.h
+tracee:sym event base agent/abi.h agent/blob.h agent/stub.h
 recorder:tracee event base agent/abi.h
 replayer:tracee sym event base agent/abi.h
 store:event base
@@ -65,6 +65,9 @@ FNR == 1 {
 	# A driver that joins recorder and replayer, as a command does.
 	if (FILENAME == "tools/rr_smoke.c")
 		folder = "cli"
+	# A driver of one part alone.
+	if (FILENAME == "tools/point_check.c")
+		folder = "tracee"
 	if (FILENAME ~ "^tests/(unit|fuzz)/") {
 		tested = FILENAME
 		sub("^tests/[a-z]*/", "", tested)

@@ -147,6 +147,55 @@ ptrace_set_sigmask(pid_t tid, uint64_t mask)
 	return request_ptr(PTRACE_SETSIGMASK, tid, sizeof(mask), &mask);
 }
 
+static bool
+is_fault(const siginfo_t *si)
+{
+	switch (si->si_signo) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGILL:
+	case SIGFPE:
+	case SIGTRAP:
+	case SIGSYS:
+		return si->si_code > 0;
+	}
+	return false;
+}
+
+int
+ptrace_fault_pending(pid_t tid)
+{
+	siginfo_t si[16];
+	struct __ptrace_peeksiginfo_args args = { .nr = 16 };
+	long n;
+
+	for (;;) {
+		n = ptrace(PTRACE_PEEKSIGINFO, tid, &args, si);
+		if (n < 0)
+			return errno == ESRCH ? -E_GONE : -errno;
+		for (long i = 0; i < n; i++)
+			if (is_fault(&si[i]))
+				return 1;
+		if (n < args.nr)
+			return 0;
+		args.off += (uint64_t)n;
+	}
+}
+
+int
+ptrace_set_break(pid_t tid, uint64_t addr)
+{
+	size_t at = offsetof(struct user, u_debugreg);
+	int ret;
+
+	/* DR7: local enable of DR0, which stops at an instruction. */
+	ret = request(PTRACE_POKEUSER, tid, at + 7 * 8, 0);
+	if (ret < 0 || addr == 0)
+		return ret;
+	ret = request(PTRACE_POKEUSER, tid, at, addr);
+	return ret < 0 ? ret : request(PTRACE_POKEUSER, tid, at + 7 * 8, 1);
+}
+
 int
 ptrace_event_msg(pid_t tid, unsigned long *out)
 {

@@ -1,0 +1,500 @@
+/*
+ * Taking a point. The interrupted instruction is rarely a good place: from it
+ * the task is stepped to one that a jump can replace.
+ *
+ *   interrupt -> point_hot: protect pages -> run 200 us -> interrupt ->
+ *   point_take: steps -> registers, stack, what was written
+ *
+ * Every stop is looked at before it is taken (stop_peek): one that is not
+ * ours is left for the caller.
+ */
+#include "tracee/point.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "agent/abi.h"
+#include "base/arena.h"
+#include "base/mem.h"
+#include "tracee/deadline.h"
+#include "tracee/point_priv.h"
+#include "tracee/ptrace.h"
+#include "tracee/stop.h"
+
+#define WALK_MAX 64u	/* steps */
+/* What will do, by the number of steps taken. A jump that may change flags makes
+ * each visit far cheaper when the point is sought. */
+#define WALK_BEST 4u	/* before: one long instruction, flags dead */
+#define WALK_GOOD 12u	/* before: flags dead */
+#define NEAR 2048u	/* branches into a window are looked for so far away */
+#define REP_STEPS 4096u /* without a debug register */
+#define TRIES_MAX 8u
+#define EFLAGS_TF 0x100u
+#define ANCHOR_READS 24u
+
+#define SIG_BIT(n) (1ull << ((n) - 1))
+#define FAULT_SIGNALS                                              \
+	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | \
+	 SIG_BIT(SIGFPE) | SIG_BIT(SIGSYS))
+
+struct walk {
+	pid_t tid;
+	const struct mem *mem;
+	struct regs regs; /* where it stands */
+	struct code code;
+	uint8_t way;
+	unsigned steps;
+};
+
+static int
+gone(pid_t tid, struct err *err)
+{
+	return err_set(err, E_GONE, "task %d is gone", tid);
+}
+
+/*
+ * Is an event the next thing? After a call nothing of the interval has run
+ * yet; a fault may be queued while the interrupt was reported first (the
+ * program counter stands behind an int3 then).
+ */
+static int
+event_is_due(pid_t tid, struct err *err)
+{
+	struct regs regs;
+	int ret = ptrace_get_regs(tid, &regs);
+
+	if (ret == 0)
+		ret = ptrace_fault_pending(tid);
+	if (ret == -E_GONE)
+		return gone(tid, err);
+	if (ret < 0) {
+		errno = -ret;
+		return err_errno(err, "cannot look at task %d", tid);
+	}
+	return ret == 1 || (int64_t)regs.orig_rax >= 0 ||
+	       (regs.rip >= AGENT_BASE && regs.rip < AGENT_BASE + AGENT_SIZE);
+}
+
+int
+point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
+	  struct dirty *dirty, struct err *err)
+{
+	struct arena arena = { 0 };
+	struct maps maps;
+	int ret;
+
+	*c = (struct point_taking){ .tid = tid, .mem = m, .dirty = dirty };
+	ret = event_is_due(tid, err);
+	if (ret != 0)
+		return ret < 0 ? ret : POINT_EVENT;
+	ret = maps_read(tid, &arena, &maps, err);
+	if (ret == 0)
+		ret = dirty_look(dirty, &maps, &c->before, err);
+	arena_free(&arena);
+	c->hot_cpu_ns = cputime_ns(tid);
+	return ret;
+}
+
+void
+point_cancel(struct point_taking *c)
+{
+	if (c->dirty != NULL)
+		dirty_put_back(c->dirty, &c->before);
+	dirty_set_free(&c->before);
+	c->dirty = NULL;
+}
+
+/* ---- walking */
+
+/* The next stop of a step. 1: it is the step's own; 0: it has to be resumed
+ * once more; POINT_STOP: another, not taken. */
+static int
+step_stop(pid_t tid, struct err *err)
+{
+	struct stop st;
+	int ret;
+
+	do
+		ret = stop_peek(tid, true, &st);
+	while (ret == -EINTR);
+	if (ret < 0)
+		return gone(tid, err);
+	switch (st.kind) {
+	case STOP_EVENT_STOP: /* a late interrupt; the step may be done or not */
+		return stop_wait(tid, true, &st) < 0 ? gone(tid, err) : 0;
+	case STOP_SIGNAL:
+		if (st.signo != SIGTRAP)
+			return POINT_STOP;
+		return stop_wait(tid, true, &st) < 0 ? gone(tid, err) : 1;
+	case STOP_NONE:
+	case STOP_EXITED:
+	case STOP_KILLED:
+	case STOP_SECCOMP:
+	case STOP_SYSCALL:
+	case STOP_GROUP:
+	case STOP_FORK:
+	case STOP_VFORK:
+	case STOP_CLONE:
+	case STOP_VFORK_DONE:
+	case STOP_EXEC:
+	case STOP_EXIT:
+		break;
+	}
+	return POINT_STOP;
+}
+
+/* 1, or POINT_STOP. */
+static int
+resume_once(struct walk *w, int request, struct err *err)
+{
+	int ret;
+
+	do {
+		ret = ptrace_resume(w->tid, request, 0);
+		if (ret < 0)
+			return gone(w->tid, err);
+		ret = step_stop(w->tid, err);
+	} while (ret == 0);
+	w->steps++;
+	return ret;
+}
+
+/* A repeated string instruction: all of it, at native speed. */
+static int
+step_rep(struct walk *w, struct err *err)
+{
+	uint64_t next = w->code.pc + w->code.len;
+	int ret;
+
+	if (ptrace_set_break(w->tid, next) == 0) {
+		ret = resume_once(w, PTRACE_CONT, err);
+		ptrace_set_break(w->tid, 0);
+		return ret;
+	}
+	for (unsigned i = 0; i < REP_STEPS; i++) {
+		ret = resume_once(w, PTRACE_SINGLESTEP, err);
+		if (ret != 1)
+			return ret;
+		if (ptrace_get_regs(w->tid, &w->regs) < 0)
+			return gone(w->tid, err);
+		if (w->regs.rip != w->code.pc)
+			return 1;
+	}
+	return POINT_AGAIN;
+}
+
+/* The pushed flags have the tracer's trap flag in them. */
+static int
+mend_pushf(const struct walk *w, struct err *err)
+{
+	uint64_t flags;
+	struct regs regs;
+
+	if (ptrace_get_regs(w->tid, &regs) < 0)
+		return gone(w->tid, err);
+	if (regs.rsp == w->regs.rsp - 8 &&
+	    mem_read_all(w->mem, regs.rsp, &flags, 8) == 0) {
+		flags &= ~(uint64_t)EFLAGS_TF;
+		mem_write_all(w->mem, regs.rsp, &flags, 8);
+	}
+	return 1;
+}
+
+static int
+step(struct walk *w, struct err *err)
+{
+	int ret;
+
+	if (w->code.rep)
+		return step_rep(w, err);
+	ret = resume_once(w, PTRACE_SINGLESTEP, err);
+	if (ret == 1 && w->code.pushf)
+		ret = mend_pushf(w, err);
+	return ret;
+}
+
+/* Can a jump replace what is here, and nobody is known to land within? */
+static bool
+suits(struct walk *w)
+{
+	uint8_t near[2 * NEAR];
+	uint64_t pc = w->regs.rip, from = pc - NEAR;
+	ssize_t n = mem_read(w->mem, from, near, sizeof(near));
+	struct window win;
+	struct span code, here;
+
+	if (n <= (ssize_t)NEAR) {
+		from = pc;
+		n = mem_read(w->mem, from, near, NEAR);
+	}
+	if (n <= 0)
+		return false;
+	code = span_of(near, (size_t)n);
+	here = span_of(near + (pc - from), (size_t)n - (size_t)(pc - from));
+	w->way = POINT_JUMP;
+	return window_at(here, pc, &win) &&
+	       (win.count == 1 || w->steps >= WALK_BEST) &&
+	       (w->steps >= WALK_GOOD || code_flags_dead(code, from, pc)) &&
+	       !window_has_target(&win, code, from);
+}
+
+/* Decode what the task is about to execute. */
+static bool
+decode_here(struct walk *w)
+{
+	uint8_t code[CODE_LEN_MAX];
+	ssize_t n = mem_read(w->mem, w->regs.rip, code, sizeof(code));
+
+	return n > 0 &&
+	       code_decode(span_of(code, (size_t)n), w->regs.rip, &w->code);
+}
+
+static int
+walk_on(struct walk *w, struct err *err)
+{
+	int ret;
+
+	for (unsigned i = 0;; i++) {
+		bool half;
+
+		if (ptrace_get_regs(w->tid, &w->regs) < 0)
+			return gone(w->tid, err);
+		if (!decode_here(w) || w->code.flow == FLOW_EVENT)
+			return POINT_EVENT;
+		/* The interrupt may have hit it between two repetitions. */
+		half = i == 0 && (w->code.rep || w->code.gather);
+		if (!half && suits(w))
+			return POINT_TAKEN;
+		if (i >= WALK_MAX) {
+			w->way = POINT_TRAP;
+			return POINT_TAKEN;
+		}
+		ret = step(w, err);
+		if (ret != 1)
+			return ret;
+	}
+}
+
+/* Signals from elsewhere wait meanwhile. Faults of the program's own do not, and a
+ * blocked SIGTRAP would be unblocked by the kernel for good. */
+static int
+walk(struct walk *w, struct err *err)
+{
+	uint64_t mask, busy;
+	int ret;
+
+	if (ptrace_get_sigmask(w->tid, &mask) < 0)
+		return gone(w->tid, err);
+	busy = (~(uint64_t)0 & ~FAULT_SIGNALS & ~SIG_BIT(SIGTRAP)) |
+	       (mask & FAULT_SIGNALS);
+	if (ptrace_set_sigmask(w->tid, busy) < 0)
+		return gone(w->tid, err);
+	ret = walk_on(w, err);
+	/* After its death is seen this may fail, and does not matter. */
+	ptrace_set_sigmask(w->tid, mask);
+	return ret;
+}
+
+/* ---- what is stored */
+
+static void
+add_range(const struct mem *m, uint64_t addr, uint64_t len, struct point *p)
+{
+	struct point_range r = { .addr = addr,
+				 .len = (uint32_t)len,
+				 .at = (uint32_t)p->bytes.len };
+
+	if (p->ranges.len == STUB_RANGES ||
+	    p->bytes.len + len > STUB_WANT_SIZE)
+		return;
+	point_read(m, addr, buf_grow(&p->bytes, len), len);
+	vec_push(&p->ranges, r);
+}
+
+static void
+add_stack(const struct mem *m, const struct maps *maps, struct point *p)
+{
+	const struct vma *v = maps_find(maps, p->regs.rsp);
+	uint64_t from = (p->regs.rsp - POINT_STACK_BELOW) & ~7ull;
+	uint64_t to = (p->regs.rsp + POINT_STACK_ABOVE) & ~7ull;
+
+	if (v == NULL || dirty_ignores(v))
+		return;
+	if (from < v->start)
+		from = v->start;
+	if (to > v->end)
+		to = v->end;
+	add_range(m, from, to - from, p);
+}
+
+static bool
+is_near_register(const struct regs *r, uint64_t page)
+{
+	for (unsigned n = 0; n < 16; n++)
+		if (point_gpr(r, n) - page < POINT_PAGE)
+			return true;
+	return false;
+}
+
+/* Not all when there are many: first those that registers point to. */
+static void
+add_hot(const struct mem *m, const struct dirty_set *hot, struct point *p)
+{
+	bool all = hot->pages <= POINT_HOT_MAX;
+	unsigned left = POINT_HOT_MAX;
+
+	for (int round = all ? 1 : 0; round < 2; round++) {
+		for (size_t i = 0; i < hot->runs.len; i++) {
+			const struct dirty_run *g = &hot->runs.v[i];
+
+			for (uint64_t k = 0; k < g->pages && left > 0; k++) {
+				uint64_t a = g->addr + k * POINT_PAGE;
+				bool near = is_near_register(&p->regs, a);
+
+				if (!all && near != (round == 0))
+					continue;
+				add_range(m, a, POINT_PAGE, p);
+				left--;
+			}
+		}
+	}
+}
+
+static void
+add_sums(const struct mem *m, const struct dirty_set *written, struct point *p)
+{
+	for (size_t i = 0; i < written->runs.len; i++) {
+		const struct dirty_run *g = &written->runs.v[i];
+		uint64_t at = g->addr, end = at + g->pages * POINT_PAGE;
+
+		while (at < end) {
+			uint64_t n = (end - at) / POINT_PAGE;
+			struct point_sum s = { .addr = at };
+
+			if (n > POINT_SUM_PAGES)
+				n = POINT_SUM_PAGES;
+			s.pages = (uint32_t)n;
+			s.hash = point_hash(m, at, s.pages);
+			vec_push(&p->sums, s);
+			at += n * POINT_PAGE;
+		}
+	}
+}
+
+/* A call instruction ends at addr. */
+static bool
+is_after_call(const struct mem *m, uint64_t addr)
+{
+	uint8_t b[7];
+
+	if (mem_read_all(m, addr - sizeof(b), b, sizeof(b)) < 0)
+		return false;
+	if (b[2] == 0xe8)
+		return true;
+	for (unsigned len = 2; len <= sizeof(b); len++) {
+		const uint8_t *p = b + sizeof(b) - len;
+		struct code c;
+
+		if (p[0] == 0xff && code_decode(span_of(p, len), 0, &c) &&
+		    c.len == len && c.flow == FLOW_CALL_IND)
+			return true;
+	}
+	return false;
+}
+
+static void
+add_anchors(const struct mem *m, const struct maps *maps, struct point *p)
+{
+	const struct point_range *r = &p->ranges.v[0];
+	unsigned n = 0, reads = 0;
+
+	if (p->ranges.len == 0)
+		return;
+	for (uint32_t at = 0; at < r->len; at += 8) {
+		const struct vma *v;
+		uint64_t word;
+
+		if (n == POINT_ANCHORS || reads == ANCHOR_READS)
+			return;
+		memcpy(&word, p->bytes.p + r->at + at, 8);
+		if (r->addr + at < p->regs.rsp || word < POINT_PAGE)
+			continue;
+		v = maps_find(maps, word);
+		if (v == NULL || !(v->prot & PROT_EXEC))
+			continue;
+		reads++;
+		if (is_after_call(m, word))
+			p->anchors[n++] = word;
+	}
+}
+
+static int
+capture(struct point_taking *c, const struct walk *w, struct point *p,
+	struct err *err)
+{
+	struct arena arena = { 0 };
+	struct dirty_set hot = { 0 }, written = { 0 };
+	struct maps maps;
+	ssize_t n;
+	int ret;
+
+	p->way = w->way;
+	p->regs = w->regs;
+	p->regs.eflags &= POINT_FLAGS;
+	p->regs.orig_rax = UINT64_MAX;
+	n = mem_read(c->mem, w->regs.rip, p->code, sizeof(p->code));
+	p->code_len = n > 0 ? (uint8_t)n : 0;
+	if (ptrace_get_xstate(c->tid, &p->xstate) < 0)
+		return gone(c->tid, err);
+	ret = maps_read(c->tid, &arena, &maps, err);
+	if (ret == 0)
+		ret = dirty_look(c->dirty, &maps, &hot, err);
+	if (ret == 0 && dirty_hashes(c->dirty))
+		ret = dirty_all(c->dirty, &maps, &written, err);
+	else if (ret == 0)
+		dirty_set_join(&hot, &c->before, &written);
+	if (ret == 0) {
+		add_stack(c->mem, &maps, p);
+		add_hot(c->mem, &hot, p);
+		add_sums(c->mem, &written, p);
+		add_anchors(c->mem, &maps, p);
+		p->complete = true;
+	}
+	dirty_set_free(&hot);
+	dirty_set_free(&written);
+	arena_free(&arena);
+	return ret < 0 ? ret : POINT_TAKEN;
+}
+
+int
+point_take(struct point_taking *c, uint64_t interval_ns, struct point *out,
+	   struct err *err)
+{
+	struct walk w = { .tid = c->tid, .mem = c->mem };
+	struct point p = { .cpu_ns = interval_ns };
+	int ret = event_is_due(c->tid, err);
+
+	if (ret == 1)
+		ret = POINT_EVENT;
+	else if (ret == 0 && c->tries++ < TRIES_MAX &&
+		 cputime_ns(c->tid) - c->hot_cpu_ns < POINT_HOT_NS / 4)
+		return POINT_AGAIN; /* it got no CPU to speak of */
+	if (ret == 0)
+		ret = walk(&w, err);
+	c->steps = w.steps;
+	if (ret == POINT_TAKEN)
+		ret = capture(c, &w, &p, err);
+	if (ret == POINT_AGAIN)
+		return ret;
+	if (ret != POINT_TAKEN) {
+		point_free(&p);
+		point_cancel(c);
+		return ret;
+	}
+	dirty_set_free(&c->before);
+	c->dirty = NULL;
+	*out = p;
+	return ret;
+}
