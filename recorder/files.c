@@ -177,28 +177,62 @@ is_elf(int fd)
 	       memcmp(magic, "\177ELF", 4) == 0;
 }
 
-/* Store [from, to) of the file in pieces; ids go to f->ids. */
+/* Where the file has contents again at or after from: a hole of a terabyte is
+ * passed in one step. */
+static uint64_t
+next_data(int fd, uint64_t from)
+{
+	off_t at = lseek(fd, (off_t)from, SEEK_DATA);
+
+	if (at < 0)
+		return errno == ENXIO ? UINT64_MAX : from;
+	return (uint64_t)at;
+}
+
+static bool
+is_zero(const uint8_t *p, size_t n)
+{
+	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+/* Store [from, to) of the file in pieces; ids go to f->ids: none for zeros, and
+ * nothing for zeros at the end. */
 static int
 store_pieces(struct recorder *r, int fd, uint64_t from, uint64_t to,
 	     struct err *err)
 {
+	static const struct blob_id none;
 	struct files *f = r->files;
+	uint64_t data = 0;
+	size_t end = 0;
 
 	buf_clear(&f->ids);
 	while (from < to) {
 		size_t want = to - from < BLOB_PIECE ? (size_t)(to - from)
 						     : BLOB_PIECE;
-		ssize_t n = fd_pread_full(fd, f->piece, want, (off_t)from);
+		ssize_t n = (ssize_t)want;
 
+		if (data < from + want)
+			data = next_data(fd, from);
+		if (data < from + want)
+			n = fd_pread_full(fd, f->piece, want, (off_t)from);
 		if (n < 0) {
 			errno = (int)-n;
 			return err_errno(err, "cannot read a mapped file");
 		}
 		if (n == 0)
 			break; /* shorter than it was when we looked */
-		event_blobs(r, span_of(f->piece, (size_t)n), &f->ids);
+		if (data < from + want && !is_zero(f->piece, (size_t)n)) {
+			event_blobs(r, span_of(f->piece, (size_t)n), &f->ids);
+			end = f->ids.len;
+		} else if (data == UINT64_MAX) {
+			break;
+		} else {
+			buf_put(&f->ids, &none, sizeof(none));
+		}
 		from += (uint64_t)n;
 	}
+	f->ids.len = end;
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define FILES_OPEN_MAX 300u
+#define MEMORY_CHECKED (64u << 20) /* for less, nobody is asked */
 #define FILE_NAME "pt-file:"
 #define SHARED_NAME "pt-shared:"
 
@@ -230,16 +231,50 @@ give_up_oldest(struct replayer *r)
 		give_up(r, oldest);
 }
 
+static bool
+is_hole(const struct pfile *f, size_t i)
+{
+	static const struct blob_id none;
+
+	return memcmp(&f->ids[i], &none, sizeof(none)) == 0;
+}
+
+/* Contents are memory here, and the kernel kills whom it likes when there is no
+ * more: refuse what cannot fit. */
+static int
+check_memory(const struct pfile *f, struct err *err)
+{
+	static const char key[] = "\nMemAvailable:";
+	uint64_t need = 0, available;
+	struct buf text = { 0 };
+	const char *p;
+	int ret = 0;
+
+	for (size_t i = 0; i < f->n_ids; i++)
+		need += is_hole(f, i) ? 0 : BLOB_PIECE;
+	if (need < MEMORY_CHECKED || fd_read_file("/proc/meminfo", &text) < 0)
+		return 0;
+	p = strstr(buf_cstr(&text), key);
+	available = p ? strtoull(p + sizeof(key) - 1, NULL, 10) * 1024 : need;
+	if (need > available) {
+		ret = err_set(err, ENOMEM,
+			      "the contents of %s need %lu MB of memory, "
+			      "%lu MB are available",
+			      f->path, need >> 20, available >> 20);
+		err_hint(err, "replay it where there is more");
+	}
+	buf_free(&text);
+	return ret;
+}
+
 static int
 write_blobs(struct replayer *r, int fd, const struct pfile *f, struct err *err)
 {
 	off_t at = (off_t)f->rec.from;
-	int ret;
+	int ret = check_memory(f, err);
 
-	for (size_t i = 0; i < f->n_ids; i++) {
-		struct blob_id none = { 0 };
-
-		if (memcmp(&f->ids[i], &none, sizeof(none)) == 0) {
+	for (size_t i = 0; ret == 0 && i < f->n_ids; i++) {
+		if (is_hole(f, i)) {
 			at += BLOB_PIECE;
 			continue;
 		}
@@ -254,7 +289,7 @@ write_blobs(struct replayer *r, int fd, const struct pfile *f, struct err *err)
 				       f->path);
 		at += (off_t)r->tmp.len;
 	}
-	return 0;
+	return ret;
 }
 
 int
