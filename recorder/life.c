@@ -298,9 +298,40 @@ new_image(struct recorder *r, struct task *t, struct err *err)
 	return mem_open(&s->mem, t->tid, err);
 }
 
-static int
-put_exec(struct recorder *r, struct task *t, struct err *err)
+/* The word of CLONE_CHILD_CLEARTID in memory that others still have. */
+struct cleared {
+	uint64_t addr;
+	uint32_t heir; /* a task of that space; 0 = none */
+};
+
+/* execve leaves the old space as the end of a task does (mm_release): the word
+ * becomes 0 for those who stay there. To be asked before the space is changed.
+ */
+static struct cleared
+cleared_by_exec(const struct recorder *r, const struct task *t)
 {
+	struct cleared c = { .addr = t->cleartid };
+	size_t it = 0;
+	uint64_t tid;
+	void *p;
+
+	while (c.addr != 0 && c.heir == 0 &&
+	       map_next(&r->tasks, &it, &tid, &p)) {
+		const struct task *other = p;
+
+		if (other != t && other->proc != NULL && !other->dead &&
+		    other->proc != t->proc &&
+		    task_space(other) == task_space(t))
+			c.heir = other->number;
+	}
+	return c;
+}
+
+static int
+put_exec(struct recorder *r, struct task *t, struct cleared cleared,
+	 struct err *err)
+{
+	static const uint8_t zero[4];
 	struct event ev;
 	int ret;
 
@@ -308,6 +339,9 @@ put_exec(struct recorder *r, struct task *t, struct err *err)
 	ret = exec_capture(r, t, &r->items, err);
 	if (ret < 0)
 		return ret;
+	if (cleared.heir != 0)
+		item_put_mem_task(&r->items, cleared.heir, cleared.addr,
+				  span_of(zero, sizeof(zero)));
 	ret = ptrace_get_regs(t->tid, &t->last);
 	if (ret < 0)
 		return ret;
@@ -328,11 +362,12 @@ put_exec(struct recorder *r, struct task *t, struct err *err)
 int
 life_exec_done(struct recorder *r, struct task *t, struct err *err)
 {
+	struct cleared cleared = cleared_by_exec(r, t);
 	int ret = new_image(r, t, err);
 
 	if (ret < 0)
 		return ret == -ENOENT || ret == -ESRCH ? -E_GONE : ret;
-	ret = put_exec(r, t, err);
+	ret = put_exec(r, t, cleared, err);
 	if (ret < 0)
 		return ret;
 	syscall_forget(t);
@@ -376,7 +411,7 @@ life_first(struct recorder *r, struct task *t, struct err *err)
 	if (ret < 0)
 		return ret;
 	t->call.sc.nr = SYS_execve;
-	ret = put_exec(r, t, err);
+	ret = put_exec(r, t, (struct cleared){ 0 }, err);
 	if (ret < 0)
 		return ret;
 	return sched_continue(r, t);
