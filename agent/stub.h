@@ -14,11 +14,11 @@
 #include <stdint.h>
 #endif
 
-#define STUB_DATA 0x1000    /* struct stub_data */
-#define STUB_STACK 0x4000   /* top of the stub's own stack */
-#define STUB_VECTOR 0x4000  /* where it saves vector registers */
+#define STUB_DATA 0x1000   /* struct stub_data */
+#define STUB_STACK 0x4000  /* top of the stub's own stack */
+#define STUB_VECTOR 0x4000 /* where it saves vector registers */
 #define STUB_VECTOR_SIZE 0x2000
-#define STUB_WANT 0x6000    /* expected bytes: vector registers, then ranges */
+#define STUB_WANT 0x6000 /* expected bytes: vector registers, then ranges */
 #define STUB_WANT_RANGES (STUB_WANT + STUB_VECTOR_SIZE)
 #define STUB_WANT_SIZE 0x10000
 #define STUB_SIZE (STUB_WANT_RANGES + STUB_WANT_SIZE)
@@ -55,47 +55,50 @@
  */
 struct stub_head {
 	uint32_t entry;	    /* STUB_HOT bytes; the program's jump leads here */
-	uint32_t near_word; /* jump to word, in reach of a short branch at entry */
+	uint32_t near_word; /* jump to word, in reach of a short branch at entry
+			     */
 	uint32_t near_stop; /* jump to stop, likewise */
-	uint32_t word_dead; /* compare on: rcx is the program's, flags do not matter */
-	uint32_t word;	    /* compare on: rcx is saved; a fault from here ... */
-	uint32_t word_end;  /* ... to here means: the word differs */
-	uint32_t out;	    /* no match: rcx back, then */
-	uint32_t out_jump;  /* a jump (5 bytes) to the moved instructions */
-	uint32_t slow;	    /* a fault from here on: nothing matches, */
-	uint32_t rest;	    /* go on here with result 0 */
-	uint32_t stop;	    /* rcx back, then */
-	uint32_t hit;	    /* the trap: all registers as at the visit */
+	uint32_t word_dead; /* compare on: rcx is the program's, flags do not
+			       matter */
+	uint32_t word;	   /* compare on: rcx is saved; a fault from here ... */
+	uint32_t word_end; /* ... to here means: the word differs */
+	uint32_t out;	   /* no match: rcx back, then */
+	uint32_t out_jump; /* a jump (5 bytes) to the moved instructions */
+	uint32_t slow;	   /* a fault from here on: nothing matches, */
+	uint32_t rest;	   /* go on here with result 0 */
+	uint32_t stop;	   /* rcx back, then */
+	uint32_t hit;	   /* the trap: all registers as at the visit */
 };
 
 struct stub_range {
-	uint64_t addr;	 /* multiple of 8 */
-	uint64_t want;	 /* address of the expected bytes */
+	uint64_t addr; /* multiple of 8 */
+	uint64_t want; /* address of the expected bytes */
 	uint64_t words;
 };
 
 struct stub_sum {
-	uint64_t addr;	 /* of the first page */
+	uint64_t addr; /* of the first page */
 	uint64_t pages;
-	uint64_t hash;	 /* stub_hash */
+	uint64_t hash; /* stub_hash */
 };
 
-/* Registers in the order of instruction encoding: rax rcx rdx rbx rsp rbp ... */
+/* Registers in the order of instruction encoding: rax rcx rdx rbx rsp rbp ...
+ */
 struct stub_data {
 	uint64_t visits;
 	uint64_t rcx;
-	uint64_t left;	    /* visits to go, when one is sought by its number */
+	uint64_t left; /* visits to go, when one is sought by its number */
 	uint64_t rax;
-	uint64_t word;	    /* address of the word that differed last */
-	uint64_t word_neg;  /* minus its expected value */
+	uint64_t word;	   /* address of the word that differed last */
+	uint64_t word_neg; /* minus its expected value */
 	uint64_t result;
-	uint64_t dummy;	    /* what word points to at first: 0 */
-	uint64_t neg[16];   /* minus the expected values */
+	uint64_t dummy;	  /* what word points to at first: 0 */
+	uint64_t neg[16]; /* minus the expected values */
 	uint64_t saved[16];
-	uint64_t kills[18]; /* visits that register n told apart; [16]: the word,
-			     * [17]: a vector register */
+	uint64_t kills[18]; /* visits that register n told apart; [16]: the
+			     * word, [17]: a vector register */
 	uint64_t flags, want_flags, flags_mask;
-	uint64_t xsave;	    /* multiple of 64: where to save; 0 = do not */
+	uint64_t xsave; /* multiple of 64: where to save; 0 = do not */
 	uint64_t xsave_mask;
 	uint64_t vector_at; /* 4 bytes of it that differed last */
 	uint64_t slot;	    /* return address of a moved call */
@@ -106,8 +109,8 @@ struct stub_data {
 	struct stub_sum sum[STUB_SUMS];
 };
 
-#define STUB_AT(name, off) \
-	_Static_assert(__builtin_offsetof(struct stub_data, name) == (off), \
+#define STUB_AT(name, off)                                                     \
+	_Static_assert(__builtin_offsetof(struct stub_data, name) == (off),    \
 		       "the assembler's view")
 STUB_AT(visits, STUB_VISITS);
 STUB_AT(rcx, STUB_RCX);

@@ -11,8 +11,7 @@
 static void
 decoder_init(ZydisDecoder *d)
 {
-	ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LONG_64,
-			 ZYDIS_STACK_WIDTH_64);
+	ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 }
 
 static bool
@@ -69,17 +68,17 @@ flow_of(const ZydisDecodedInstruction *in)
 	if (!direct)
 		return FLOW_NEXT;
 	return in->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT &&
-			       in->opcode >= 0xe0 && in->opcode <= 0xe3 ?
-		       FLOW_LOOP :
-		       FLOW_JCC;
+			       in->opcode >= 0xe0 && in->opcode <= 0xe3
+		       ? FLOW_LOOP
+		       : FLOW_JCC;
 }
 
 /* The number of the general register that holds r, or -1. */
 static int
 general(ZydisRegister r)
 {
-	ZydisRegister full = ZydisRegisterGetLargestEnclosing(
-		ZYDIS_MACHINE_MODE_LONG_64, r);
+	ZydisRegister full =
+		ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, r);
 
 	if (full < ZYDIS_REGISTER_RAX || full > ZYDIS_REGISTER_R15)
 		return -1;
@@ -106,8 +105,7 @@ look_at_operands(const ZydisDecodedInstruction *in,
 			    o->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT)
 				out->rsp_operand = true;
 		} else if (ind && o->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-			   o->visibility ==
-				   ZYDIS_OPERAND_VISIBILITY_EXPLICIT &&
+			   o->visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT &&
 			   general(o->mem.base) == 4) {
 			out->rsp_operand = true;
 		}
@@ -131,9 +129,9 @@ code_decode(struct span bytes, uint64_t pc, struct code *out)
 	out->flow = (uint8_t)flow_of(&in);
 	out->opcode = in.opcode;
 	out->modrm_at = in.raw.modrm.offset;
-	out->rep = (in.attributes &
-		    (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
-		     ZYDIS_ATTRIB_HAS_REPNE)) != 0;
+	out->rep =
+		(in.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
+				  ZYDIS_ATTRIB_HAS_REPNE)) != 0;
 	out->gather = in.meta.category == ZYDIS_CATEGORY_GATHER ||
 		      in.meta.category == ZYDIS_CATEGORY_AVX2GATHER ||
 		      in.meta.category == ZYDIS_CATEGORY_SCATTER;
@@ -186,10 +184,10 @@ window_at(struct span bytes, uint64_t pc, struct window *out)
 		size_t left = bytes.len - out->len;
 
 		if (out->len >= bytes.len || out->count == WINDOW_INSNS ||
-		    !code_decode(span_of(bytes.p + out->len,
-					 left < CODE_LEN_MAX ? left :
-							       CODE_LEN_MAX),
-				 pc + out->len, c) ||
+		    !code_decode(
+			    span_of(bytes.p + out->len,
+				    left < CODE_LEN_MAX ? left : CODE_LEN_MAX),
+			    pc + out->len, c) ||
 		    c->flow == FLOW_EVENT)
 			return false;
 		if (out->len > 0)
@@ -244,14 +242,15 @@ is_start(const ZydisDecoder *d, struct span code, size_t at)
 	return from == at;
 }
 
-/* Where the bytes at p, if they are a direct branch, lead to; 0 = they are none. */
+/* Where the bytes at p, if they are a direct branch, lead to; 0 = they are
+ * none. */
 static uint64_t
 branch_target(const uint8_t *p, size_t left, uint64_t pc)
 {
 	int32_t rel;
 
-	if (left >= 2 && ((p[0] & 0xf0) == 0x70 || p[0] == 0xeb ||
-			  (p[0] & 0xfc) == 0xe0))
+	if (left >= 2 &&
+	    ((p[0] & 0xf0) == 0x70 || p[0] == 0xeb || (p[0] & 0xfc) == 0xe0))
 		return pc + 2 + (uint64_t)(int64_t)(int8_t)p[1];
 	if (left >= 5 && (p[0] == 0xe8 || p[0] == 0xe9)) {
 		memcpy(&rel, p + 1, sizeof(rel));
@@ -277,8 +276,8 @@ window_has_target(const struct window *w, struct span code, uint64_t code_pc)
 
 		if (pc - w->pc < w->len)
 			continue;
-		if (is_inner(w, branch_target(code.p + at, code.len - at,
-					      pc)) &&
+		if (is_inner(w,
+			     branch_target(code.p + at, code.len - at, pc)) &&
 		    is_start(&d, code, at))
 			return true;
 	}
@@ -321,8 +320,8 @@ window_trap_byte(unsigned i)
 
 /* ---- flags */
 
-#define ARITHMETIC                                                      \
-	(ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF |       \
+#define ARITHMETIC                                                             \
+	(ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF |              \
 	 ZYDIS_CPUFLAG_ZF | ZYDIS_CPUFLAG_SF | ZYDIS_CPUFLAG_OF)
 #define WAYS_MAX 16u  /* branches not followed yet */
 #define WAY_INSNS 48u /* on all ways together */
@@ -377,17 +376,16 @@ flags_after(const ZydisDecodedInstruction *in, uint32_t flags)
 /* One step along a way; other: where a branch leads, pc 0 = none. False: the
  * flags are read, or may be. */
 static bool
-follow(const ZydisDecoder *d, struct span code, uint64_t code_pc,
-       struct way *w, struct way *other)
+follow(const ZydisDecoder *d, struct span code, uint64_t code_pc, struct way *w,
+       struct way *other)
 {
 	uint64_t at = w->pc - code_pc;
 	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
 	ZydisDecodedInstruction in;
 
 	*other = (struct way){ 0 };
-	if (at >= code.len ||
-	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(d, code.p + at,
-						 code.len - at, &in, ops)))
+	if (at >= code.len || !ZYAN_SUCCESS(ZydisDecoderDecodeFull(
+				      d, code.p + at, code.len - at, &in, ops)))
 		return false;
 	if (in.cpu_flags != NULL && (in.cpu_flags->tested & w->flags) != 0)
 		return false;

@@ -13,16 +13,16 @@
 #include <stdint.h>
 
 enum code_flow {
-	FLOW_NEXT,	/* goes on behind it */
-	FLOW_JCC,	/* or to target */
-	FLOW_LOOP,	/* loop, loope, loopne, jrcxz: as jcc, short form only */
-	FLOW_JMP,	/* to target */
+	FLOW_NEXT, /* goes on behind it */
+	FLOW_JCC,  /* or to target */
+	FLOW_LOOP, /* loop, loope, loopne, jrcxz: as jcc, short form only */
+	FLOW_JMP,  /* to target */
 	FLOW_JMP_IND,
-	FLOW_CALL,	/* to target */
+	FLOW_CALL, /* to target */
 	FLOW_CALL_IND,
 	FLOW_RET,
-	FLOW_EVENT,	/* leaves user code, traps, or must not be moved:
-			 * syscall, int3, rdtsc, cpuid, xbegin, hlt, ... */
+	FLOW_EVENT, /* leaves user code, traps, or must not be moved:
+		     * syscall, int3, rdtsc, cpuid, xbegin, hlt, ... */
 };
 
 #define CODE_LEN_MAX 15u
@@ -30,7 +30,7 @@ enum code_flow {
 /* One instruction at its address. */
 struct code {
 	uint64_t pc;
-	uint64_t target;  /* JCC, LOOP, JMP, CALL */
+	uint64_t target; /* JCC, LOOP, JMP, CALL */
 	uint8_t len;
 	uint8_t flow;	  /* enum code_flow */
 	bool rep;	  /* string instruction with a repeat prefix */
@@ -38,10 +38,12 @@ struct code {
 	bool pushf;	  /* stores flags, the tracer's trap flag among them */
 	bool rsp_operand; /* an indirect call or jump whose operand needs rsp */
 	bool nop;
-	uint8_t disp_at;  /* where the 4 bytes of a RIP-relative operand are, or 0 */
+	uint8_t disp_at;  /* where the 4 bytes of a RIP-relative operand are, or
+			     0 */
 	uint8_t modrm_at; /* 0 = none */
 	uint8_t opcode;	  /* the last byte of it */
-	uint16_t writes;  /* general registers written: bit 0 rax, 1 rcx ... 15 r15 */
+	uint16_t writes;  /* general registers written: bit 0 rax, 1 rcx ... 15
+			     r15 */
 	uint8_t bytes[CODE_LEN_MAX];
 };
 
@@ -54,9 +56,10 @@ bool code_decode(struct span bytes, uint64_t pc, struct code *out);
 /* The instructions that a jump at pc covers. */
 struct window {
 	uint64_t pc;
-	uint8_t len;   /* of them together, >= WINDOW_JUMP but before padding */
+	uint8_t len; /* of them together, >= WINDOW_JUMP but before padding */
 	uint8_t count;
-	uint8_t inner; /* bit n: an instruction of the window begins at pc + n */
+	uint8_t inner; /* bit n: an instruction of the window begins at pc + n
+			*/
 	struct code insn[WINDOW_INSNS];
 };
 
@@ -89,8 +92,8 @@ int window_trap_byte(unsigned i);
 /* The window's instructions at another address. */
 struct moved {
 	uint8_t len;
-	uint8_t at[WINDOW_INSNS];  /* where each begins */
-	uint64_t ret;		   /* what the call among them pushes, 0 = no call */
+	uint8_t at[WINDOW_INSNS]; /* where each begins */
+	uint64_t ret; /* what the call among them pushes, 0 = no call */
 	uint8_t bytes[MOVED_MAX];
 };
 

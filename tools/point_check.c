@@ -3,9 +3,9 @@
  * execution points of a real program at random moments and find each again.
  *
  * The command runs traced; at an event a copy of it is kept. After a random
- * CPU time without another event the command is interrupted and a point is taken.
- * The copy has to find it: all registers and a hash of all writable memory must be
- * those of the command. Then the command goes on.
+ * CPU time without another event the command is interrupted and a point is
+ * taken. The copy has to find it: all registers and a hash of all writable
+ * memory must be those of the command. Then the command goes on.
  *
  *   -n N    points to take (default 20)
  *   -l MS   the longest interval (default 60)
@@ -46,7 +46,8 @@
 #define MS 1000000u
 #define RATIO_FROM_NS (5u * MS) /* intervals that count for the ratio */
 #define INTERVAL_MIN_NS 300000.0
-#define IDLE_COPIES 100u /* after so many in vain only who computes gets one */
+#define IDLE_COPIES 100u /* after so many in vain only who computes gets one   \
+			  */
 #define LAZY_NS MS	 /* then */
 
 struct sample {
@@ -71,13 +72,13 @@ struct check {
 	uint64_t base_ns;      /* CPU time of the command when it was made */
 	uint64_t target_ns;    /* of the interval, when it is interrupted */
 	uint64_t fake_tsc;
-	unsigned idle;	       /* copies in a row that were of no use */
-	bool lazy;	       /* the next interrupt begins an interval */
+	unsigned idle; /* copies in a row that were of no use */
+	bool lazy;     /* the next interrupt begins an interval */
 	struct dirty *dirty;
 	struct point_taking taking;
 	bool taking_now;
 	struct deadline timer;
-	FILE *out;	       /* the command prints nowhere */
+	FILE *out; /* the command prints nowhere */
 	struct totals t;
 };
 
@@ -130,7 +131,8 @@ hide_vdso(struct check *c, struct err *err)
 static int
 start(struct check *c, char **argv, struct err *err)
 {
-	struct spawn_opts o = { .trap_tsc = true, .cpu = sched_getcpu(),
+	struct spawn_opts o = { .trap_tsc = true,
+				.cpu = sched_getcpu(),
 				.keep_privs = geteuid() == 0 };
 	struct spawned s;
 	struct stop st;
@@ -151,9 +153,9 @@ start(struct check *c, char **argv, struct err *err)
 			ret = ptrace_cont(s.pid);
 	} while (ret == 0);
 	if (ret < 0)
-		return spawn_exec_status(&s, err) < 0 ?
-			       err->code :
-			       err_set(err, E_EXEC, "cannot start it");
+		return spawn_exec_status(&s, err) < 0
+			       ? err->code
+			       : err_set(err, E_EXEC, "cannot start it");
 	spawn_release(&s);
 	c->run.tid = s.pid;
 	if (ptrace_resume(s.pid, PTRACE_SYSCALL, 0) < 0 ||
@@ -231,8 +233,8 @@ print_point(const struct check *c, const struct point *p,
 }
 
 static void
-count_found(struct check *c, const struct point *p,
-	    const struct point_found *f, const struct sample *s)
+count_found(struct check *c, const struct point *p, const struct point_found *f,
+	    const struct sample *s)
 {
 	c->t.traps += p->way == POINT_TRAP;
 	c->t.ran_ahead += f->ran_ahead;
@@ -281,8 +283,8 @@ check_point(struct check *c, struct point *p, struct err *err)
 	ret = point_find(&c->base, p, &s, &f, err);
 	if (ret < 0)
 		return ret;
-	sample.ratio = (double)(own_cpu_ns() - cpu + f.cpu_ns) /
-		       (double)p->cpu_ns;
+	sample.ratio =
+		(double)(own_cpu_ns() - cpu + f.cpu_ns) / (double)p->cpu_ns;
 	sample.wall = (double)(clock_now_ns() - wall) / (double)p->cpu_ns;
 	c->t.points++;
 	if (ret == 0) {
@@ -365,8 +367,8 @@ on_interrupt(struct check *c, struct err *err)
 		deadline_arm(&c->timer, c->run.tid, c->target_ns - used);
 		return 0;
 	}
-	ret = c->taking_now ? point_take(&c->taking, used, &p, err) :
-			      point_hot(&c->taking, c->run.tid, &c->run.mem,
+	ret = c->taking_now ? point_take(&c->taking, used, &p, err)
+			    : point_hot(&c->taking, c->run.tid, &c->run.mem,
 					c->dirty, err);
 	c->t.take_ns += clock_now_ns() - begin;
 	if (ret < 0)
@@ -524,11 +526,12 @@ by_wall(const void *a, const void *b)
 static void
 titles(FILE *out)
 {
-	fprintf(out, "%-10s %6s %5s %4s | %6s %5s %5s %5s %5s | %5s %5s %5s %5s "
-	       "%5s %5s %5s %5s\n",
-	       "program", "points", "wrong", "lost", "n>5ms", "med", "p95",
-	       "worst", "wall", "take", "arm", "steps", "hot", "pages", "bytes",
-	       "ahead", "traps");
+	fprintf(out,
+		"%-10s %6s %5s %4s | %6s %5s %5s %5s %5s | %5s %5s %5s %5s "
+		"%5s %5s %5s %5s\n",
+		"program", "points", "wrong", "lost", "n>5ms", "med", "p95",
+		"worst", "wall", "take", "arm", "steps", "hot", "pages",
+		"bytes", "ahead", "traps");
 }
 
 static void
@@ -550,11 +553,11 @@ report(struct check *c)
 	}
 	fprintf(c->out,
 		"%-10.10s %6u %5u %4u | %6zu %5.2f %5.2f %5.2f %5.2f | %5.0f "
-	       "%5.0f %5.1f %5.1f %5.0f %5.0f %5u %5u\n",
-	       c->name, t->points, t->wrong, t->lost, n, med, p95, worst, wall,
-	       (double)t->take_ns / k / 1e3, (double)t->arm_ns / k / 1e3,
-	       (double)t->steps / k, (double)t->hot / k, (double)t->sums / k,
-	       (double)t->bytes / k, t->ran_ahead, t->traps);
+		"%5.0f %5.1f %5.1f %5.0f %5.0f %5u %5u\n",
+		c->name, t->points, t->wrong, t->lost, n, med, p95, worst, wall,
+		(double)t->take_ns / k / 1e3, (double)t->arm_ns / k / 1e3,
+		(double)t->steps / k, (double)t->hot / k, (double)t->sums / k,
+		(double)t->bytes / k, t->ran_ahead, t->traps);
 }
 
 static void
@@ -645,8 +648,9 @@ main(int argc, char **argv)
 		}
 	}
 	if (optind == argc) {
-		fprintf(stderr, "usage: point-check [-hptv] [-n POINTS] [-l MS] "
-				"[-s SEED] [-N NAME] COMMAND...\n");
+		fprintf(stderr,
+			"usage: point-check [-hptv] [-n POINTS] [-l MS] "
+			"[-s SEED] [-N NAME] COMMAND...\n");
 		return 2;
 	}
 	if (c.name == NULL)

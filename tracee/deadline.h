@@ -32,9 +32,9 @@ void deadline_arm(struct deadline *d, pid_t tid, uint64_t ns);
 void deadline_disarm(struct deadline *d);
 
 /*
- * The CPU time that a task has used, in ns: exact while it is stopped. 0 when it is
- * gone. A guide to how far a task has come, never more: the same code takes
- * 0.7 to 1.6 times as long the next time.
+ * The CPU time that a task has used, in ns: exact while it is stopped. 0 when
+ * it is gone. A guide to how far a task has come, never more: the same code
+ * takes 0.7 to 1.6 times as long the next time.
  */
 uint64_t cputime_ns(pid_t tid);
 

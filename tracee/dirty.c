@@ -66,7 +66,7 @@ struct page_hashes {
 struct dirty {
 	pid_t tid;
 	const struct mem *mem;
-	int uffd;    /* -1: by hashes */
+	int uffd; /* -1: by hashes */
 	int pagemap;
 	struct page_hashes hashes; /* of the last look */
 	struct dirty_set again;	   /* put back */
@@ -110,8 +110,8 @@ dirty_set_join(const struct dirty_set *a, const struct dirty_set *b,
 	while (i < a->runs.len || k < b->runs.len) {
 		const struct dirty_run *r;
 
-		if (k == b->runs.len || (i < a->runs.len &&
-					 a->runs.v[i].addr < b->runs.v[k].addr))
+		if (k == b->runs.len ||
+		    (i < a->runs.len && a->runs.v[i].addr < b->runs.v[k].addr))
 			r = &a->runs.v[i++];
 		else
 			r = &b->runs.v[k++];
@@ -164,16 +164,16 @@ add_existing(const struct dirty *d, uint64_t start, uint64_t end,
 }
 
 int
-dirty_all(const struct dirty *d, const struct maps *maps,
-	  struct dirty_set *out, struct err *err)
+dirty_all(const struct dirty *d, const struct maps *maps, struct dirty_set *out,
+	  struct err *err)
 {
 	struct dirty_set s = { 0 };
 	int ret = 0;
 
 	for (size_t i = 0; i < maps->len && ret == 0; i++)
 		if (!dirty_ignores(&maps->v[i]))
-			ret = add_existing(d, maps->v[i].start,
-					   maps->v[i].end, &s);
+			ret = add_existing(d, maps->v[i].start, maps->v[i].end,
+					   &s);
 	if (ret < 0) {
 		dirty_set_free(&s);
 		return err_set(err, -ret, "cannot read the page map of task %d",
@@ -190,12 +190,12 @@ hash_before(const struct page_hashes *h, size_t *at, uint64_t addr)
 {
 	while (*at < h->v.len && h->v.v[*at].addr < addr)
 		(*at)++;
-	return *at < h->v.len && h->v.v[*at].addr == addr ?
-		       h->v.v[*at].hash :
-		       0;
+	return *at < h->v.len && h->v.v[*at].addr == addr ? h->v.v[*at].hash
+							  : 0;
 }
 
-/* Hash the pages of a run; those that are new or other than before go to out. */
+/* Hash the pages of a run; those that are new or other than before go to out.
+ */
 static void
 hash_run(struct dirty *d, const struct dirty_run *r, size_t *at,
 	 struct page_hashes *now, struct dirty_set *out)
@@ -204,8 +204,8 @@ hash_run(struct dirty *d, const struct dirty_run *r, size_t *at,
 
 	for (uint64_t i = 0; i < r->pages; i += HASH_BATCH) {
 		uint64_t addr = r->addr + i * PAGE;
-		uint64_t n = r->pages - i < HASH_BATCH ? r->pages - i :
-							 HASH_BATCH;
+		uint64_t n =
+			r->pages - i < HASH_BATCH ? r->pages - i : HASH_BATCH;
 		ssize_t got = mem_read(d->mem, addr, page, n * PAGE);
 
 		for (uint64_t k = 0; (ssize_t)((k + 1) * PAGE) <= got; k++) {
@@ -345,8 +345,8 @@ dirty_look(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 	   struct err *err)
 {
 	struct dirty_set s = { 0 };
-	int ret = d->uffd < 0 ? look_by_hash(d, maps, &s, err) :
-				look_by_kernel(d, maps, &s, err);
+	int ret = d->uffd < 0 ? look_by_hash(d, maps, &s, err)
+			      : look_by_kernel(d, maps, &s, err);
 
 	if (ret < 0)
 		return ret;

@@ -2,10 +2,10 @@
 #define TRACEE_DIRTY_H
 
 /*
- * Which pages a space's tasks wrote: userfaultfd write protection that nobody has
- * to answer (asynchronous), read and renewed by PAGEMAP_SCAN (Linux 6.7).
- * About 50 us a look and 50 ns a written page; the first write to a page after a
- * look costs the program 1 us, the very first look 35 ns a page. Where the
+ * Which pages a space's tasks wrote: userfaultfd write protection that nobody
+ * has to answer (asynchronous), read and renewed by PAGEMAP_SCAN (Linux 6.7).
+ * About 50 us a look and 50 ns a written page; the first write to a page after
+ * a look costs the program 1 us, the very first look 35 ns a page. Where the
  * kernel has no such thing, every page is hashed: 0.5 us a page and look.
  *
  * The kernel's way tells every page that was written, and some that were not;
@@ -48,7 +48,8 @@ bool dirty_probe(void);
 
 /*
  * Watch the space of tid, a stopped task with the agent page (system calls are
- * injected). m is its memory and is borrowed. hash: do not try the kernel's way.
+ * injected). m is its memory and is borrowed. hash: do not try the kernel's
+ * way.
  */
 int dirty_open(struct dirty **out, pid_t tid, const struct mem *m, bool hash,
 	       struct err *err);

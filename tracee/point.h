@@ -7,12 +7,12 @@
  * docs/EXACT_POINTS.md explains the mechanism and its cost.
  *
  * A point is the state there: registers, extended registers, the stack around
- * rsp, the pages written shortly before (hot pages), and hashes of all that was written
- * since the interval began. A replay that reaches an equal state is at the
- * point: equal states have equal futures.
+ * rsp, the pages written shortly before (hot pages), and hashes of all that was
+ *written since the interval began. A replay that reaches an equal state is at
+ *the point: equal states have equal futures.
  *
- * Recording, for a task that runs user code (remember the interval's first CPU time):
- *	ptrace_interrupt; its stop: point_hot; resume it; POINT_HOT_NS later
+ * Recording, for a task that runs user code (remember the interval's first CPU
+ *time): ptrace_interrupt; its stop: point_hot; resume it; POINT_HOT_NS later
  *	ptrace_interrupt; its stop: point_take. Any other stop in between: an
  *	event came first, point_cancel.
  * Replaying: stand at the interval's begin; point_find.
@@ -27,9 +27,9 @@
 #include "tracee/dirty.h"
 #include "tracee/mem.h"
 
-#define POINT_HOT_NS 200000u	/* how long the hot pages are watched for */
-#define POINT_HOT_MAX 12u	/* so many are kept */
-#define POINT_STACK_BELOW 128u	/* the red zone */
+#define POINT_HOT_NS 200000u   /* how long the hot pages are watched for */
+#define POINT_HOT_MAX 12u      /* so many are kept */
+#define POINT_STACK_BELOW 128u /* the red zone */
 #define POINT_STACK_ABOVE 4096u
 #define POINT_ANCHORS 8u
 #define POINT_CODE 16u
@@ -58,18 +58,20 @@ struct point_sum {
 };
 
 struct point {
-	struct regs regs;     /* eflags masked by POINT_FLAGS, orig_rax -1 */
-	uint8_t way;	      /* enum point_way */
+	struct regs regs; /* eflags masked by POINT_FLAGS, orig_rax -1 */
+	uint8_t way;	  /* enum point_way */
 	uint8_t code_len;
 	uint8_t code[POINT_CODE]; /* what is at regs.rip */
-	bool complete;	      /* sums cover all that was written */
-	uint64_t cpu_ns;      /* from the begin of the interval, roughly */
-	uint64_t visits;      /* arrivals at regs.rip in the interval; 0 = not counted yet */
-	struct buf xstate;    /* NT_X86_XSTATE */
+	bool complete;		  /* sums cover all that was written */
+	uint64_t cpu_ns;	  /* from the begin of the interval, roughly */
+	uint64_t visits;   /* arrivals at regs.rip in the interval; 0 = not
+			      counted yet */
+	struct buf xstate; /* NT_X86_XSTATE */
 	VEC(struct point_range) ranges; /* stack first, then hot pages */
 	struct buf bytes;
-	VEC(struct point_sum) sums;	/* by address */
-	uint64_t anchors[POINT_ANCHORS]; /* return addresses, innermost first; 0 ends */
+	VEC(struct point_sum) sums;	 /* by address */
+	uint64_t anchors[POINT_ANCHORS]; /* return addresses, innermost first; 0
+					    ends */
 };
 
 void point_free(struct point *p); /* back to empty */
@@ -83,9 +85,10 @@ int point_decode(struct span s, struct point *out, struct err *err);
 enum point_outcome {
 	POINT_TAKEN = 1,
 	POINT_EVENT, /* the next thing it does is an event: let it run */
-	POINT_STOP,  /* a stop of the task waits to be taken (a signal, its death) */
-	POINT_AGAIN, /* it did not run since point_hot, or cannot stop here: resume
-		      * it and take it at the next interrupt */
+	POINT_STOP,  /* a stop of the task waits to be taken (a signal, its
+			death) */
+	POINT_AGAIN, /* it did not run since point_hot, or cannot stop here:
+		      * resume it and take it at the next interrupt */
 };
 
 /* A point being taken. */
@@ -96,7 +99,7 @@ struct point_taking {
 	struct dirty_set before; /* written up to point_hot */
 	uint64_t hot_cpu_ns;	 /* the task's CPU time then */
 	unsigned tries;
-	unsigned steps;		 /* taken by point_take */
+	unsigned steps; /* taken by point_take */
 };
 
 /*
@@ -114,10 +117,11 @@ int point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
  * outcome but POINT_AGAIN ends the taking.
  *
  * When c->steps > 0 the task got SIGTRAPs: a disposition of SIG_IGN for it is
- * SIG_DFL now, as after any trap, and must be put back. The signal mask is kept.
+ * SIG_DFL now, as after any trap, and must be put back. The signal mask is
+ * kept.
  */
-int point_take(struct point_taking *c, uint64_t interval_ns,
-	       struct point *out, struct err *err);
+int point_take(struct point_taking *c, uint64_t interval_ns, struct point *out,
+	       struct err *err);
 void point_cancel(struct point_taking *c);
 
 /* ---- replaying */
@@ -139,7 +143,7 @@ struct point_ops {
 struct point_search {
 	const struct point_ops *ops; /* NULL: do not run ahead */
 	void *arg;
-	bool count; /* visits are wanted: do not run ahead */
+	bool count;	   /* visits are wanted: do not run ahead */
 	uint64_t limit_ns; /* give up after so much CPU time; 0 = never */
 };
 
@@ -147,19 +151,19 @@ enum point_miss {
 	POINT_FOUND = 0,
 	POINT_MISS_EVENT, /* an event came before a state that agrees */
 	POINT_MISS_LIMIT,
-	POINT_MISS_CODE,  /* other instructions are at that place */
+	POINT_MISS_CODE, /* other instructions are at that place */
 };
 
 struct point_found {
 	enum point_miss miss;
-	uint64_t visits;    /* up to the point, itself included; 0 = not counted */
+	uint64_t visits; /* up to the point, itself included; 0 = not counted */
 	uint64_t armed_visits; /* of them, counted by the stub that found it */
-	unsigned mismatches; /* stops at which not everything agreed */
-	unsigned runs;	    /* armed stretches */
+	unsigned mismatches;   /* stops at which not everything agreed */
+	unsigned runs;	       /* armed stretches */
 	unsigned copies, fell_back; /* copies made, and run */
-	unsigned stops;	    /* of the tasks */
-	uint64_t cpu_ns;    /* of all tasks that ran */
-	uint64_t arm_ns;    /* spent in arming */
+	unsigned stops;		    /* of the tasks */
+	uint64_t cpu_ns;	    /* of all tasks that ran */
+	uint64_t arm_ns;	    /* spent in arming */
 	bool ran_ahead;
 };
 

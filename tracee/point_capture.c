@@ -23,9 +23,9 @@
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
 
-#define WALK_MAX 64u	/* steps */
-/* What will do, by the number of steps taken. A jump that may change flags makes
- * each visit far cheaper when the point is sought. */
+#define WALK_MAX 64u /* steps */
+/* What will do, by the number of steps taken. A jump that may change flags
+ * makes each visit far cheaper when the point is sought. */
 #define WALK_BEST 4u	/* before: one long instruction, flags dead */
 #define WALK_GOOD 12u	/* before: flags dead */
 #define NEAR 2048u	/* branches into a window are looked for so far away */
@@ -34,9 +34,9 @@
 #define EFLAGS_TF 0x100u
 #define ANCHOR_READS 24u
 
-#define SIG_BIT(n) (1ull << ((n) - 1))
-#define FAULT_SIGNALS                                              \
-	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | \
+#define SIG_BIT(n) (1ull << ((n)-1))
+#define FAULT_SIGNALS                                                          \
+	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) |                \
 	 SIG_BIT(SIGFPE) | SIG_BIT(SIGSYS))
 
 struct walk {
@@ -122,7 +122,8 @@ step_stop(pid_t tid, struct err *err)
 	if (ret < 0)
 		return gone(tid, err);
 	switch (st.kind) {
-	case STOP_EVENT_STOP: /* a late interrupt; the step may be done or not */
+	case STOP_EVENT_STOP: /* a late interrupt; the step may be done or not
+			       */
 		return stop_wait(tid, true, &st) < 0 ? gone(tid, err) : 0;
 	case STOP_SIGNAL:
 		if (st.signo != SIGTRAP)
@@ -277,8 +278,8 @@ walk_on(struct walk *w, struct err *err)
 	}
 }
 
-/* Signals from elsewhere wait meanwhile. Faults of the program's own do not, and a
- * blocked SIGTRAP would be unblocked by the kernel for good. */
+/* Signals from elsewhere wait meanwhile. Faults of the program's own do not,
+ * and a blocked SIGTRAP would be unblocked by the kernel for good. */
 static int
 walk(struct walk *w, struct err *err)
 {
@@ -306,8 +307,7 @@ add_range(const struct mem *m, uint64_t addr, uint64_t len, struct point *p)
 				 .len = (uint32_t)len,
 				 .at = (uint32_t)p->bytes.len };
 
-	if (p->ranges.len == STUB_RANGES ||
-	    p->bytes.len + len > STUB_WANT_SIZE)
+	if (p->ranges.len == STUB_RANGES || p->bytes.len + len > STUB_WANT_SIZE)
 		return;
 	point_read(m, addr, buf_grow(&p->bytes, len), len);
 	vec_push(&p->ranges, r);

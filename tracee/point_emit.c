@@ -1,17 +1,15 @@
 /*
  * The hot code of a stub: what each visit runs. It depends on what tells visits
- * apart (a register, or a word of memory), on whether visits are counted, and on
- * whether the program still needs its flags there. When it does, the only
+ * apart (a register, or a word of memory), on whether visits are counted, and
+ *on whether the program still needs its flags there. When it does, the only
  * branch that leaves flags alone tests rcx, which has to be saved and
  * restored, and that costs as much as a tight loop's whole turn:
  *
  *	flags dead			flags live
  *	incq visits			mov %rcx, rcx
- *	cmp $want, REG			mov visits, %rcx; lea 1(%rcx), %rcx; mov ...
- *	je word_dead			lea -want(REG), %ecx
- *	moved instructions		jrcxz near_word
- *					mov rcx, %rcx
- *					moved instructions
+ *	cmp $want, REG			mov visits, %rcx; lea 1(%rcx), %rcx; mov
+ *... je word_dead			lea -want(REG), %ecx moved instructions
+ *jrcxz near_word mov rcx, %rcx moved instructions
  *
  * Only the low half of the register or word is looked at: what agrees there is
  * compared in full behind.
@@ -59,7 +57,8 @@ here(const struct emitter *e)
 	return stub_code(e->s, stub_head()->entry) + e->len;
 }
 
-/* 4 bytes that lead to target from the end of the instruction, tail bytes on. */
+/* 4 bytes that lead to target from the end of the instruction, tail bytes on.
+ */
 static void
 put_rel(struct emitter *e, uint64_t target, unsigned tail)
 {

@@ -31,13 +31,14 @@
 #include "tracee/stop.h"
 
 #define MS 1000000u
-#define LOOK_MIN_NS (MS / 5) /* the first look; then at twice, four times, ... */
+#define LOOK_MIN_NS                                                            \
+	(MS / 5) /* the first look; then at twice, four times, ... */
 #define LOOK_MAX_NS MS
-#define LONG_NS (5u * MS)  /* shorter intervals are not worth running ahead */
-#define NEAR_NS 15000u	   /* native runs end so close to their goal */
-#define EARLY 0.12	   /* of the time left, between a copy and arming */
-/* What a visit may cost beside the loop's own turn, in ns: counted, and not (AMD
- * Zen 4; elsewhere less). A turn takes a cycle at least. */
+#define LONG_NS (5u * MS) /* shorter intervals are not worth running ahead */
+#define NEAR_NS 15000u	  /* native runs end so close to their goal */
+#define EARLY 0.12	  /* of the time left, between a copy and arming */
+/* What a visit may cost beside the loop's own turn, in ns: counted, and not
+ * (AMD Zen 4; elsewhere less). A turn takes a cycle at least. */
 #define DEAD_COUNT 2.0
 #define DEAD_BARE 0.9
 #define LIVE_COUNT 3.4
@@ -48,9 +49,9 @@
 /* How a stretch of running ended. */
 enum end {
 	END_FOUND = 1,
-	END_EVENT,  /* an event, a fault of its own, its death */
-	END_LIMIT,  /* CPU time used up */
-	END_TIGHT,  /* the stub makes it too slow */
+	END_EVENT, /* an event, a fault of its own, its death */
+	END_LIMIT, /* CPU time used up */
+	END_TIGHT, /* the stub makes it too slow */
 };
 
 /* Why the stub traps at its entry, where the task is out of it again. */
@@ -63,12 +64,12 @@ struct seek {
 	struct point_found *out;
 	struct deadline timer;
 	struct stub stub;
-	bool jump;	/* by stub, not by breakpoint */
-	bool int3;	/* breakpoint by int3: no debug registers */
-	uint8_t orig;	/* what int3 replaced */
+	bool jump;    /* by stub, not by breakpoint */
+	bool int3;    /* breakpoint by int3: no debug registers */
+	uint8_t orig; /* what int3 replaced */
 	enum pause pause;
-	size_t sum;	/* that told the last mismatch */
-	double slow;	/* armed over native, as measured */
+	size_t sum;  /* that told the last mismatch */
+	double slow; /* armed over native, as measured */
 	/* since the last look */
 	uint64_t visits, cpu_ns;
 };
@@ -102,9 +103,9 @@ is_fault(const struct point_run *run, const struct stop *st)
 
 /* What a stop means for whoever runs a task without following its events. */
 enum halt {
-	HALT_GO_ON,    /* nothing: resume it */
-	HALT_LOOK,     /* an interrupt */
-	HALT_FAULT,    /* a trap or fault */
+	HALT_GO_ON, /* nothing: resume it */
+	HALT_LOOK,  /* an interrupt */
+	HALT_FAULT, /* a trap or fault */
 	HALT_EVENT,
 	HALT_DEAD,
 };
@@ -248,9 +249,9 @@ state_agrees(struct seek *k, const struct point_run *run, struct regs *regs)
 static int
 install(struct seek *k, const struct point_run *run, struct err *err)
 {
-	return stub_install(&k->stub, run) < 0 ?
-		       err_set(err, EFAULT, "cannot write a stub") :
-		       0;
+	return stub_install(&k->stub, run) < 0
+		       ? err_set(err, EFAULT, "cannot write a stub")
+		       : 0;
 }
 
 /* The task reached the point's instruction. */
@@ -261,12 +262,12 @@ at_point(struct seek *k, struct point_run *run, struct regs *regs,
 	regs->rip = k->pc;
 	if (!k->jump)
 		k->visits++;
-	if (k->p != NULL ? state_agrees(k, run, regs) :
-			   k->jump || k->visits == k->visit) {
+	if (k->p != NULL ? state_agrees(k, run, regs)
+			 : k->jump || k->visits == k->visit) {
 		disarm(k, run);
 		regs->orig_rax = UINT64_MAX;
-		return ptrace_set_regs(run->tid, regs) < 0 ? gone(run, err) :
-							     END_FOUND;
+		return ptrace_set_regs(run->tid, regs) < 0 ? gone(run, err)
+							   : END_FOUND;
 	}
 	k->out->mismatches++;
 	if (k->jump) {
@@ -335,16 +336,16 @@ first_look(const struct seek *k)
 {
 	uint64_t ns = k->p != NULL ? k->p->cpu_ns / 16 : 0;
 
-	return ns > LOOK_MAX_NS || ns == 0 ? LOOK_MAX_NS :
-	       ns < LOOK_MIN_NS		   ? LOOK_MIN_NS :
-					     ns;
+	return ns > LOOK_MAX_NS || ns == 0 ? LOOK_MAX_NS
+	       : ns < LOOK_MIN_NS	   ? LOOK_MIN_NS
+					   : ns;
 }
 
 /*
- * Would it be too slow even without counting, when a visit takes each ns? That is
- * the loop's turn and what the stub adds, all of which may be hidden
- * behind the turn; so what a turn takes at least decides, and k->slow is the
- * worst case.
+ * Would it be too slow even without counting, when a visit takes each ns? That
+ * is the loop's turn and what the stub adds, all of which may be hidden behind
+ * the turn; so what a turn takes at least decides, and k->slow is the worst
+ * case.
  */
 static bool
 is_tight(struct seek *k, double each)
@@ -592,7 +593,8 @@ search_run(struct seek *k, struct point_run *run, struct err *err)
 	return search_ahead(k, run, err);
 }
 
-/* A jump into code that the program itself may write would be lost, or worse. */
+/* A jump into code that the program itself may write would be lost, or worse.
+ */
 static bool
 may_jump(struct seek *k, const struct point_run *run)
 {

@@ -40,8 +40,7 @@ settle(const struct point_run *from, struct point_run *out, struct err *err)
 }
 
 int
-point_fork(const struct point_run *from, struct point_run *out,
-	   struct err *err)
+point_fork(const struct point_run *from, struct point_run *out, struct err *err)
 {
 	/* The tracer's child, so that its end leaves nothing behind; traced
 	 * without an event for the original. */

@@ -10,7 +10,8 @@
 #define POINT_PAGE 4096u
 #define POINT_ARITHMETIC 0x8d5u /* CF PF AF ZF SF OF */
 
-/* General register n in the order of instruction encoding: rax rcx rdx rbx ... */
+/* General register n in the order of instruction encoding: rax rcx rdx rbx ...
+ */
 uint64_t point_gpr(const struct regs *r, unsigned n);
 
 /* ---- point_state.c */
@@ -42,39 +43,39 @@ enum first_how {
 struct stub_first {
 	enum first_how how;
 	uint8_t reg;
-	uint8_t part;	/* of the vector register: 0 to 3 */
-	uint64_t rsp;	/* its value at the point */
-	uint64_t word;	/* address of the bytes */
+	uint8_t part;  /* of the vector register: 0 to 3 */
+	uint64_t rsp;  /* its value at the point */
+	uint64_t word; /* address of the bytes */
 	uint32_t want;
 };
 
 /* A stub in a space: the same place in all copies that are made after
  * stub_map. */
 struct stub {
-	uint64_t map;	   /* start of the mapping, 0 = none */
+	uint64_t map; /* start of the mapping, 0 = none */
 	uint64_t len;
-	uint64_t base;	   /* the blob: in the mapping, multiple of 8 */
+	uint64_t base; /* the blob: in the mapping, multiple of 8 */
 	uint64_t pc;
 	struct stub_first first;
-	bool count;	   /* visits are counted */
+	bool count;	    /* visits are counted */
 	uint64_t countdown; /* not 0: stop at this visit, compare nothing */
-	bool flags_dead;   /* the program does not need its flags at pc */
-	uint32_t moved_at; /* offset of the moved instructions */
-	uint64_t word;	   /* learned: differs before the point; 0 = none */
+	bool flags_dead;    /* the program does not need its flags at pc */
+	uint32_t moved_at;  /* offset of the moved instructions */
+	uint64_t word;	    /* learned: differs before the point; 0 = none */
 	uint64_t word_want;
-	uint64_t tuned;	   /* visits when it was chosen what comes first */
+	uint64_t tuned; /* visits when it was chosen what comes first */
 	uint8_t orig[WINDOW_JUMP];
 	struct window window;
 	struct moved moved;
 };
 
 /*
- * Map and fill a stub at s->pc in run's space: for p, or (p NULL) one that counts
- * down from s->countdown. Returns 1, or 0 when no jump can be used there, which
- * is no error.
+ * Map and fill a stub at s->pc in run's space: for p, or (p NULL) one that
+ * counts down from s->countdown. Returns 1, or 0 when no jump can be used
+ * there, which is no error.
  */
-int stub_map(struct stub *s, const struct point_run *run,
-	     const struct point *p, struct err *err);
+int stub_map(struct stub *s, const struct point_run *run, const struct point *p,
+	     struct err *err);
 /* Take it out of the space again; a jump to it must not be there any more. */
 int stub_unmap(const struct stub *s, const struct point_run *run,
 	       struct err *err);
@@ -87,8 +88,8 @@ uint64_t stub_code(const struct stub *s, uint32_t offset);
 uint64_t stub_field(const struct stub *s, size_t offset);
 const struct stub_head *stub_head(void);
 bool stub_holds(const struct stub *s, uint64_t pc); /* pc is in the stub */
-/* Choose what told most visits of run apart so far to be compared first. True: it
- * is another than before, stub_install has to follow. */
+/* Choose what told most visits of run apart so far to be compared first. True:
+ * it is another than before, stub_install has to follow. */
 bool stub_tune(struct stub *s, const struct point_run *run,
 	       const struct point *p);
 /* Write the hot code for s as it is now. The task must not be in the stub. */

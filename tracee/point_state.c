@@ -122,8 +122,8 @@ static bool
 get_regs(struct reader *r, struct point *p)
 {
 	struct buf b = { 0 };
-	bool ok = get_sparse(r, &b, sizeof(p->regs)) &&
-		  b.len == sizeof(p->regs);
+	bool ok =
+		get_sparse(r, &b, sizeof(p->regs)) && b.len == sizeof(p->regs);
 
 	if (ok)
 		memcpy(&p->regs, b.p, sizeof(p->regs));
@@ -304,8 +304,8 @@ point_ranges_agree(const struct mem *m, const struct point *p)
 		const struct point_range *r = &p->ranges.v[i];
 
 		for (uint32_t at = 0; at < r->len; at += POINT_PAGE) {
-			uint32_t n = r->len - at < POINT_PAGE ? r->len - at :
-								POINT_PAGE;
+			uint32_t n = r->len - at < POINT_PAGE ? r->len - at
+							      : POINT_PAGE;
 
 			point_read(m, r->addr + at, page, n);
 			if (memcmp(page, p->bytes.p + r->at + at, n) != 0)

@@ -31,10 +31,10 @@
 
 #define LOWEST 0x10000u
 #define HIGHEST 0x7fffffff0000u
-#define KEEP_OFF (64u * 1024u)	       /* from other mappings */
+#define KEEP_OFF (64u * 1024u)		 /* from other mappings */
 #define STACK_ROOM (64u * 1024u * 1024u) /* below a stack */
-#define FLAGS_NEAR 512u		 /* code that is read around the point */
-#define FIRST_INSNS 16u		 /* looked at for a register that changes */
+#define FLAGS_NEAR 512u /* code that is read around the point */
+#define FIRST_INSNS 16u /* looked at for a register that changes */
 #define WORD_ABOVE_RSP (1u << 20)
 #define TUNE_MIN 1000u /* visits that got past the first comparison */
 
@@ -98,10 +98,10 @@ is_free(const struct maps *m, uint64_t start, uint64_t end)
 		if (v->start < end + room)
 			return false;
 	}
-	return start >= AGENT_BASE ? start >= AGENT_SCRATCH +
-					      AGENT_SCRATCH_SLOTS *
-						      AGENT_SCRATCH_STRIDE :
-				     end <= AGENT_BASE;
+	return start >= AGENT_BASE
+		       ? start >= AGENT_SCRATCH + AGENT_SCRATCH_SLOTS *
+							  AGENT_SCRATCH_STRIDE
+		       : end <= AGENT_BASE;
 }
 
 /* Does the stub fit where the displacement leads? */
@@ -153,8 +153,8 @@ try_bytes(struct place *p, int byte)
 			/* Aligned: one of eight fits. */
 			v = i < 8 ? (int)((0 - (uint32_t)p->stub->pc -
 					   WINDOW_JUMP + i) &
-					  0xff) :
-				    -1;
+					  0xff)
+				  : -1;
 		else
 			v = i < 4 ? (int)(0x40 * i + 0x10) : -1;
 		if (v < 0)
@@ -217,9 +217,8 @@ fill_vectors(const struct stub *s, const struct point *p, struct stub_data *d)
 		return;
 	d->xsave = area;
 	d->xsave_mask = 2; /* xmm */
-	d->vector[d->n_vectors++] = (struct stub_range){
-		area + XMM, want + XMM, (XMM_END - XMM) / 8
-	};
+	d->vector[d->n_vectors++] = (struct stub_range){ area + XMM, want + XMM,
+							 (XMM_END - XMM) / 8 };
 	for (unsigned i = 0; i < ARRAY_LEN(components); i++) {
 		unsigned eax = 0, ebx = 0, ecx, edx, n = components[i];
 
@@ -230,9 +229,8 @@ fill_vectors(const struct stub *s, const struct point *p, struct stub_data *d)
 		    ebx + eax > STUB_VECTOR_SIZE - 64)
 			continue;
 		d->xsave_mask |= 1ull << n;
-		d->vector[d->n_vectors++] = (struct stub_range){
-			area + ebx, want + ebx, eax / 8
-		};
+		d->vector[d->n_vectors++] =
+			(struct stub_range){ area + ebx, want + ebx, eax / 8 };
 	}
 }
 
@@ -277,16 +275,15 @@ stub_install(struct stub *s, const struct point_run *run)
 		return -ERANGE;
 	rel = (int32_t)(s->moved_at - (h->out_jump + WINDOW_JUMP));
 	memcpy(jump + 1, &rel, sizeof(rel));
-	if (mem_write_all(&run->mem, stub_code(s, h->entry), hot,
-			  sizeof(hot)) < 0 ||
+	if (mem_write_all(&run->mem, stub_code(s, h->entry), hot, sizeof(hot)) <
+		    0 ||
 	    mem_write_all(&run->mem, stub_code(s, h->out_jump), jump,
 			  sizeof(jump)) < 0 ||
 	    mem_write_all(&run->mem,
 			  stub_field(s, offsetof(struct stub_data, kills)),
 			  kills, sizeof(kills)) < 0 ||
-	    (s->word != 0 &&
-	     mem_write_all(&run->mem, stub_field(s, word), learned,
-			   sizeof(learned)) < 0))
+	    (s->word != 0 && mem_write_all(&run->mem, stub_field(s, word),
+					   learned, sizeof(learned)) < 0))
 		return -EFAULT;
 	return 0;
 }
@@ -300,15 +297,15 @@ fill(struct stub *s, const struct point_run *run, const struct point *p,
 	size_t vectors = 0;
 
 	if (p != NULL)
-		vectors = p->xstate.len < STUB_VECTOR_SIZE ? p->xstate.len :
-							     STUB_VECTOR_SIZE;
+		vectors = p->xstate.len < STUB_VECTOR_SIZE ? p->xstate.len
+							   : STUB_VECTOR_SIZE;
 	ASSERT(agent_stub_len <= STUB_DATA);
 	fill_data(s, p, &d);
 	if (mem_write_all(m, s->base, agent_stub, agent_stub_len) < 0 ||
 	    mem_write_all(m, s->base + STUB_DATA, &d, sizeof(d)) < 0 ||
 	    stub_install(s, run) < 0 ||
-	    (vectors > 0 && mem_write_all(m, s->base + STUB_WANT, p->xstate.p,
-					  vectors) < 0) ||
+	    (vectors > 0 &&
+	     mem_write_all(m, s->base + STUB_WANT, p->xstate.p, vectors) < 0) ||
 	    (p != NULL && mem_write_all(m, s->base + STUB_WANT_RANGES,
 					p->bytes.p, p->bytes.len) < 0))
 		return err_set(err, EFAULT, "cannot write a stub at %#llx",
@@ -341,9 +338,9 @@ look_at_code(struct stub *s, const struct point_run *run,
 	memcpy(s->orig, here.p, WINDOW_JUMP);
 	s->flags_dead = code_flags_dead(span_of(code, (size_t)n), from, s->pc);
 	if (p != NULL)
-		want_register(s, p,
-			      likely_register(span_of(code, (size_t)n), from,
-					      s->pc));
+		want_register(
+			s, p,
+			likely_register(span_of(code, (size_t)n), from, s->pc));
 	return 1;
 }
 
@@ -490,9 +487,9 @@ stub_redirect(const struct stub *s, const struct point_run *run, uint64_t pc)
 			return stub_code(s, s->moved_at) + s->moved.at[i];
 	/* What the hot code compares cannot be read. */
 	if (at >= h->entry && at < s->moved_at)
-		return stub_code(s, s->flags_dead && s->first.how != FIRST_FAR ?
-					    s->moved_at :
-					    h->out);
+		return stub_code(s, s->flags_dead && s->first.how != FIRST_FAR
+					    ? s->moved_at
+					    : h->out);
 	if (at >= h->word && at < h->word_end)
 		return stub_code(s, h->out);
 	/* The comparison and check.c behind it. */
@@ -530,9 +527,9 @@ stub_arm(const struct stub *s, const struct point_run *run, struct err *err)
 			       run->tid);
 	regs.rip = to;
 	regs.orig_rax = UINT64_MAX;
-	return ptrace_set_regs(run->tid, &regs) < 0 ?
-		       err_set(err, E_GONE, "task %d is gone", run->tid) :
-		       0;
+	return ptrace_set_regs(run->tid, &regs) < 0
+		       ? err_set(err, E_GONE, "task %d is gone", run->tid)
+		       : 0;
 }
 
 int

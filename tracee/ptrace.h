@@ -30,8 +30,8 @@ int ptrace_set_sigmask(pid_t tid, uint64_t mask);
 int ptrace_event_msg(pid_t tid, unsigned long *out);
 /* The rseq area registered by a task; *addr 0 = none. -EIO before Linux 5.13. */
 int ptrace_get_rseq(pid_t tid, uint64_t *addr, uint32_t *size, uint32_t *sig);
-/* 1: a fault (SIGSEGV, SIGTRAP, ... of the task's own instruction) is queued and
- * will be reported when it is resumed; 0: none. */
+/* 1: a fault (SIGSEGV, SIGTRAP, ... of the task's own instruction) is queued
+ * and will be reported when it is resumed; 0: none. */
 int ptrace_fault_pending(pid_t tid);
 /* Stop with SIGTRAP before the instruction at addr, by a debug register; 0 =
  * no more. Not inherited by what the task forks. */

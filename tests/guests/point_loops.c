@@ -242,9 +242,9 @@ loop_rep(unsigned long n)
 		unsigned char *d = to + (r >> 40) % (12 << 20);
 		unsigned char *s = from + (r >> 20) % (12 << 20);
 
-		c = (r >> 8) % ((r & 15) == 0 ? 4 << 20 :
-				(r & 15) < 4  ? 65536 :
-						256);
+		c = (r >> 8) % ((r & 15) == 0  ? 4 << 20
+				: (r & 15) < 4 ? 65536
+					       : 256);
 		switch (r & 3) {
 		case 0:
 			__asm__ volatile("rep movsb"
@@ -313,14 +313,14 @@ static const struct {
 	const char *name;
 	unsigned long (*run)(unsigned long n);
 } loops[] = {
-	{ "dec", loop_dec },	       { "live", loop_inc_live },
-	{ "rcx", loop_rcx },	       { "global", loop_global },
-	{ "stack", loop_stack },       { "heap", loop_heap },
-	{ "hidden", loop_hidden },     { "memory", loop_memory },
-	{ "flags", loop_flags },       { "vector", loop_vector },
-	{ "x87", loop_x87 },	       { "spin", loop_spin },
-	{ "self", loop_self },	       { "recurse", loop_recurse },
-	{ "rep", loop_rep },	       { "string", loop_string },
+	{ "dec", loop_dec },	   { "live", loop_inc_live },
+	{ "rcx", loop_rcx },	   { "global", loop_global },
+	{ "stack", loop_stack },   { "heap", loop_heap },
+	{ "hidden", loop_hidden }, { "memory", loop_memory },
+	{ "flags", loop_flags },   { "vector", loop_vector },
+	{ "x87", loop_x87 },	   { "spin", loop_spin },
+	{ "self", loop_self },	   { "recurse", loop_recurse },
+	{ "rep", loop_rep },	   { "string", loop_string },
 };
 
 int
@@ -331,8 +331,7 @@ main(int argc, char **argv)
 
 	for (size_t i = 0; i < count; i++) {
 		if (argc < 2)
-			printf("%s %lu\n", loops[i].name,
-			       loops[i].run(100000));
+			printf("%s %lu\n", loops[i].name, loops[i].run(100000));
 		else if (strcmp(argv[1], loops[i].name) == 0)
 			printf("%lu\n", loops[i].run(n));
 	}

@@ -265,14 +265,13 @@ Test(sym_move, branches_into_a_window_are_seen)
 	cr_assert(window_at(span_of(code, sizeof(code)), 0x1000, &w));
 	cr_assert(window_has_target(&w, span_of(code, sizeof(code)), 0x1000));
 	/* without the first jump nobody lands inside */
-	cr_assert_not(
-		window_has_target(&w, span_of(code + 7, 4), 0x1007));
+	cr_assert_not(window_has_target(&w, span_of(code + 7, 4), 0x1007));
 	/* a displacement that looks like the jump is none: mov $0xfbeb, %eax */
 	static const uint8_t data[] = { 0x31, 0xc0, 0x31, 0xdb, 0x90,
 					0xb8, 0xeb, 0xfa, 0x00, 0x00 };
 
-	cr_assert_not(window_has_target(&w, span_of(data, sizeof(data)),
-					0x1000));
+	cr_assert_not(
+		window_has_target(&w, span_of(data, sizeof(data)), 0x1000));
 }
 
 static bool
@@ -293,8 +292,8 @@ Test(sym_move, flags_are_dead_when_all_ways_overwrite_them)
 	cr_assert_not(DEAD("\xd3\xe0\xc3"));	     /* shl %cl: maybe not */
 	cr_assert_not(DEAD("\xf3\xa6\xc3"));	     /* repe cmpsb: maybe not */
 	cr_assert_not(DEAD("\x89\xc3\xe8\0\0\0\0\x31\xc0")); /* a call */
-	cr_assert_not(DEAD("\x9c\x31\xc0"));	     /* pushf */
-	cr_assert_not(DEAD("\x0f\x05\x31\xc0"));     /* syscall: r11 */
+	cr_assert_not(DEAD("\x9c\x31\xc0"));		     /* pushf */
+	cr_assert_not(DEAD("\x0f\x05\x31\xc0"));	     /* syscall: r11 */
 	/* dec; jne to itself; sub: both ways */
 	cr_assert(DEAD("\x48\xff\xc8\x75\xfb\x83\xe8\x01"));
 	cr_assert_not(DEAD("\x48\xff\xc8\x75\xfb\x72\x01\x90\xc3"));
@@ -329,8 +328,8 @@ on_trap(int signo, siginfo_t *si, void *context)
 {
 	const ucontext_t *uc = context;
 
-	trapped_at = (uint64_t)uc->uc_mcontext.gregs[REG_RIP] -
-		     (signo == SIGTRAP);
+	trapped_at =
+		(uint64_t)uc->uc_mcontext.gregs[REG_RIP] - (signo == SIGTRAP);
 	siglongjmp(back, 1);
 }
 
