@@ -46,9 +46,9 @@
 #define MS 1000000u
 #define RATIO_FROM_NS (5u * MS) /* intervals that count for the ratio */
 #define INTERVAL_MIN_NS 300000.0
-#define IDLE_COPIES 100u /* after so many in vain only who computes gets one   \
-			  */
-#define LAZY_NS MS	 /* then */
+/* After so many copies in vain only who computes gets one, and then later. */
+#define IDLE_COPIES 100u
+#define LAZY_NS MS
 
 struct sample {
 	double ratio;
