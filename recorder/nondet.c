@@ -440,7 +440,7 @@ emulate(struct nondet *n, const struct patch_site *s, struct regs *regs)
 	switch ((enum patch_class)s->cls) {
 	case PATCH_RDTSCP:
 		regs->rcx = 0; /* TSC_AUX: CPU 0 of node 0 */
-			       /* fall through */
+		__attribute__((fallthrough));
 	case PATCH_RDTSC:
 		value = next_tsc(n);
 		regs->rax = value & 0xffffffffu;
