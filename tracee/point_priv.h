@@ -10,6 +10,10 @@
 #define POINT_PAGE 4096u
 #define POINT_ARITHMETIC 0x8d5u /* CF PF AF ZF SF OF */
 
+/* xmm registers in the xsave area. */
+#define POINT_XMM 160u
+#define POINT_XMM_END 416u
+
 /* General register n in the order of instruction encoding: rax rcx rdx rbx ...
  */
 uint64_t point_gpr(const struct regs *r, unsigned n);

@@ -38,10 +38,6 @@
 #define WORD_ABOVE_RSP (1u << 20)
 #define TUNE_MIN 1000u /* visits that got past the first comparison */
 
-/* In the xsave area. */
-#define XMM 160u
-#define XMM_END 416u
-
 const struct stub_head *
 stub_head(void)
 {
@@ -213,12 +209,13 @@ fill_vectors(const struct stub *s, const struct point *p, struct stub_data *d)
 	uint64_t area = (s->base + STUB_VECTOR + 63) & ~63ull;
 	uint64_t want = s->base + STUB_WANT;
 
-	if (p->xstate.len < XMM_END || cpuid_xcr0() == 0)
+	if (p->xstate.len < POINT_XMM_END || cpuid_xcr0() == 0)
 		return;
 	d->xsave = area;
 	d->xsave_mask = 2; /* xmm */
-	d->vector[d->n_vectors++] = (struct stub_range){ area + XMM, want + XMM,
-							 (XMM_END - XMM) / 8 };
+	d->vector[d->n_vectors++] =
+		(struct stub_range){ area + POINT_XMM, want + POINT_XMM,
+				     (POINT_XMM_END - POINT_XMM) / 8 };
 	for (unsigned i = 0; i < ARRAY_LEN(components); i++) {
 		unsigned eax = 0, ebx = 0, ecx, edx, n = components[i];
 
@@ -432,13 +429,13 @@ want_xmm(struct stub *s, const struct stub_data *d, const struct point *p)
 {
 	uint64_t at = d->vector_at - d->xsave;
 
-	if (d->xsave == 0 || at < XMM || at >= XMM_END ||
+	if (d->xsave == 0 || at < POINT_XMM || at >= POINT_XMM_END ||
 	    !__builtin_cpu_supports("sse4.1"))
 		return false;
 	s->first = (struct stub_first){
 		.how = FIRST_XMM,
-		.reg = (uint8_t)((at - XMM) / 16),
-		.part = (uint8_t)((at - XMM) % 16 / 4),
+		.reg = (uint8_t)((at - POINT_XMM) / 16),
+		.part = (uint8_t)((at - POINT_XMM) % 16 / 4),
 	};
 	memcpy(&s->first.want, p->xstate.p + at, 4);
 	return true;

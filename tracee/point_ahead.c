@@ -1,0 +1,315 @@
+/*
+ * Running ahead in a tight loop, where even the shortest stub costs more than a
+ * turn: natively for most of the way, armed for the rest.
+ *
+ *   begin --natively--> copy --natively--> armed --> the point
+ *     |                   |                  |
+ *     |                   +<-----------------+  an event, or the budget is
+ *     |                   |  armed from here    used up: it was passed
+ *     +<------------------+
+ *     | the same with a smaller part, at last armed from here
+ *
+ * How far the way is: the CPU time that was recorded tells it roughly; a clock,
+ * where there is one, exactly.
+ */
+#define LOG_DOMAIN "point"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "tracee/point_seek.h"
+#include "tracee/ptrace.h"
+
+#define MS 1000000u
+#define EARLY 0.12 /* of the time left, between a copy and arming */
+#define EVEN 0.01  /* so even a clock must go */
+/* With a clock: the part of the time left after which it is read first, and
+ * how close natively to come. */
+#define CLOCK_FIRST 0.3
+#define CLOCK_NEAR 0.02
+#define CLOCK_NEAR_NS 150000.0
+#define CLOCK_STEP 0.7
+#define CLOCK_TRIES 3u
+#define PERFECT 1e-4
+
+static int
+copy(struct seek *k, const struct point_run *from, struct point_run *out,
+     struct err *err)
+{
+	int ret = k->s->ops->copy(k->s->arg, from, out, err);
+
+	k->out->copies += ret == 0;
+	return ret;
+}
+
+static void
+drop(struct seek *k, struct point_run *run)
+{
+	if (run->tid != 0)
+		k->s->ops->drop(k->s->arg, run);
+	run->tid = 0;
+}
+
+/* run passed the point, or may have: go on with the one that fell behind. */
+static void
+fall_back(struct seek *k, struct point_run *run, struct point_run *behind)
+{
+	drop(k, run);
+	*run = *behind;
+	behind->tid = 0;
+	k->out->fell_back++;
+}
+
+/*
+ * One guess: run natively for part of what is left, which is left_ns, and
+ * armed from there on. *behind: a copy from before; it stays as it is.
+ */
+static int
+run_ahead(struct seek *k, struct point_run *run, double part, double left_ns,
+	  struct err *err)
+{
+	double early = part > EARLY ? part - EARLY : 0;
+	struct point_run behind = { 0 };
+	int ret;
+
+	if (part < 0)
+		part = 0;
+
+	ret = seek_native(k, run, (uint64_t)(left_ns * early), err);
+	if (ret != 0)
+		return ret;
+	ret = copy(k, run, &behind, err);
+	if (ret == 0)
+		ret = seek_native(k, run, (uint64_t)(left_ns * (part - early)),
+				  err);
+	if (ret == 0)
+		ret = seek_armed(k, run,
+				 (uint64_t)(k->slow * (1.1 - part) * left_ns) +
+					 MS,
+				 false, err);
+	if (ret == END_EVENT || ret == END_LIMIT) {
+		fall_back(k, run, &behind);
+		ret = seek_armed(k, run,
+				 (uint64_t)(k->slow * 2.5 * EARLY * left_ns) +
+					 MS,
+				 false, err);
+	}
+	drop(k, &behind);
+	return ret;
+}
+
+/* ---- the clock */
+
+static void
+clock_read(const struct clock *c, const struct point_run *run,
+	   const struct regs *regs, uint64_t out[CLOCK_WORDS])
+{
+	struct buf x = { 0 };
+
+	memset(out, 0, CLOCK_WORDS * sizeof(out[0]));
+	for (unsigned i = 0; i < CLOCK_WORD; i++)
+		out[i] = point_gpr(regs, i);
+	if (c->word != 0)
+		mem_read_all(&run->mem, c->word, &out[CLOCK_WORD], 8);
+	if (ptrace_get_xstate(run->tid, &x) == 0 && x.len >= POINT_XMM_END)
+		memcpy(&out[CLOCK_XMM], x.p + POINT_XMM,
+		       POINT_XMM_END - POINT_XMM);
+	buf_free(&x);
+}
+
+static double
+change(const struct clock *c, unsigned i, unsigned from)
+{
+	return (double)(int64_t)(c->values[from + 1][i] - c->values[from][i]) /
+	       (double)(c->visits[from + 1] - c->visits[from]);
+}
+
+static uint64_t
+clock_want(const struct seek *k, unsigned i)
+{
+	uint64_t v = k->stub.word_want;
+
+	if (i < CLOCK_WORD)
+		return point_gpr(&k->p->regs, i);
+	if (i >= CLOCK_XMM && k->p->xstate.len >= POINT_XMM_END)
+		memcpy(&v, k->p->xstate.p + POINT_XMM + (i - CLOCK_XMM) * 8, 8);
+	return v;
+}
+
+/* The value that changed most evenly. */
+static void
+clock_choose(struct seek *k)
+{
+	struct clock *c = &k->clock;
+	double best = EVEN;
+
+	for (unsigned i = 0; i < CLOCK_WORDS; i++) {
+		double a = change(c, i, 0), b = change(c, i, 1);
+		double off = a == 0 ? 1 : fabs(b / a - 1);
+
+		if (off >= best)
+			continue;
+		best = off;
+		c->valid = true;
+		c->off = off;
+		c->which = i;
+		c->rate = b;
+		c->want = clock_want(k, i);
+	}
+}
+
+void
+clock_sample(struct seek *k, const struct point_run *run,
+	     const struct regs *regs, uint64_t visits)
+{
+	struct clock *c = &k->clock;
+
+	if (c->n == 0)
+		c->word = k->stub.word;
+	if (c->n == CLOCK_SAMPLES ||
+	    (c->n > 0 && visits <= c->visits[c->n - 1]))
+		return;
+	c->visits[c->n] = visits;
+	clock_read(c, run, regs, c->values[c->n]);
+	if (++c->n == CLOCK_SAMPLES)
+		clock_choose(k);
+}
+
+/* Visits to go; 0 or less: it was passed. */
+static double
+clock_left(const struct clock *c, const struct point_run *run)
+{
+	uint64_t now[CLOCK_WORDS];
+	struct regs regs;
+
+	if (ptrace_get_regs(run->tid, &regs) < 0)
+		return 0;
+	clock_read(c, run, &regs, now);
+	return (double)(int64_t)(c->want - now[c->which]) / c->rate;
+}
+
+/* A clock that goes perfectly is right even when the CPU is not as fast as it
+ * was: by how much may the time differ from the recorded one? */
+static bool
+is_plausible(const struct clock *c, double ns, double recorded_ns)
+{
+	double most = c->off < PERFECT ? 8 : 2.5;
+
+	return ns > recorded_ns / most && ns < recorded_ns * most;
+}
+
+/*
+ * Come close to the point natively, by ever smaller steps. *turn: what a visit
+ * takes. 0, or END_LIMIT: it was passed.
+ */
+static int
+approach(struct seek *k, struct point_run *run, double near_ns, double *turn,
+	 struct err *err)
+{
+	double now = clock_left(&k->clock, run), before;
+	int ret = 0;
+
+	while (ret == 0 && now * *turn > near_ns) {
+		ret = seek_native(k, run, (uint64_t)(now * *turn * CLOCK_STEP),
+				  err);
+		before = now;
+		now = clock_left(&k->clock, run);
+		if (ret == 0 && (now <= 0 || now >= before))
+			ret = END_LIMIT;
+		if (before > now)
+			*turn = (double)k->ran_ns / (before - now);
+	}
+	return ret;
+}
+
+/*
+ * Run ahead by the clock. 0: it goes wrong, and *left_ns of the time is left;
+ * else as for seek_armed.
+ */
+static int
+run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
+	     struct err *err)
+{
+	double all = clock_left(&k->clock, run), now, turn;
+	double near = *left_ns * CLOCK_NEAR;
+	struct point_run behind = { 0 };
+	int ret = seek_native(k, run, (uint64_t)(*left_ns * CLOCK_FIRST), err);
+
+	now = clock_left(&k->clock, run);
+	turn = (double)k->ran_ns / (all - now);
+	log_debug("clock: %.0f visits of %.2f ns to go, then %.0f", all, turn,
+		  now);
+	if (ret != 0 || now <= 0 || turn <= 0 ||
+	    !is_plausible(&k->clock, all * turn, *left_ns)) {
+		*left_ns -= (double)k->ran_ns;
+		return ret;
+	}
+	if (near < CLOCK_NEAR_NS)
+		near = CLOCK_NEAR_NS;
+	for (unsigned tries = 0;; tries++) {
+		ret = copy(k, run, &behind, err);
+		if (ret == 0)
+			ret = approach(k, run, near, &turn, err);
+		if (ret != END_LIMIT || tries == CLOCK_TRIES)
+			break;
+		/* It became faster on the way. */
+		fall_back(k, run, &behind);
+	}
+	if (ret == 0)
+		ret = seek_armed(k, run, (uint64_t)(k->slow * 3 * near) + MS,
+				 false, err);
+	if (ret == END_EVENT || ret == END_LIMIT) {
+		fall_back(k, run, &behind);
+		ret = seek_armed(k, run, (uint64_t)(k->slow * *left_ns) + MS,
+				 false, err);
+	}
+	drop(k, &behind);
+	return ret;
+}
+
+/* By the clock if there is one; if not, or it goes wrong, by CPU time. */
+static int
+first_guess(struct seek *k, struct point_run *run, double left_ns,
+	    struct err *err)
+{
+	double part = 1 / k->slow, all = left_ns;
+	int ret = 0;
+
+	part = 1 - (part < 0.11 ? 0.11 : part > 0.25 ? 0.25 : part);
+	if (k->clock.valid)
+		ret = run_by_clock(k, run, &left_ns, err);
+	if (ret != 0)
+		return ret;
+	/* What is done of the part already. */
+	part = 1 - (1 - part) * all / left_ns;
+	return run_ahead(k, run, part, left_ns, err);
+}
+
+int
+seek_ahead(struct seek *k, struct point_run *run, struct err *err)
+{
+	double left = (double)(k->p->cpu_ns - k->cpu_ns);
+	struct point_run begin = { 0 };
+	int ret;
+
+	seek_disarm(k, run);
+	ret = copy(k, run, &begin, err);
+	if (ret < 0)
+		return ret;
+	k->out->ran_ahead = true;
+	k->stub.count = false;
+	ret = first_guess(k, run, left, err);
+	if (ret == END_EVENT || ret == END_LIMIT) {
+		fall_back(k, run, &begin);
+		ret = copy(k, run, &begin, err);
+		if (ret == 0)
+			ret = run_ahead(k, run, 0.5, left, err);
+	}
+	if (ret == END_EVENT || ret == END_LIMIT) {
+		fall_back(k, run, &begin);
+		ret = seek_armed(k, run, k->s->limit_ns, false, err);
+	}
+	drop(k, &begin);
+	return ret;
+}

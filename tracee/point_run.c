@@ -1,0 +1,493 @@
+/*
+ * Running a task towards a point: armed, where each visit of the point's
+ * instruction is counted and compared, or natively.
+ *
+ * An armed task is stopped for a look now and then, at ever longer distances:
+ * to compare first what tells most visits apart, and to see whether the stub
+ * slows down a tight loop. For a change it must be out of the stub; when it
+ * is not, the stub's entry is made to trap.
+ */
+#define LOG_DOMAIN "point"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "tracee/point_seek.h"
+#include "tracee/ptrace.h"
+#include "tracee/remote.h"
+#include "tracee/stop.h"
+
+#define MS 1000000u
+#define LOOK_MIN_NS                                                            \
+	(MS / 5) /* the first look; then at twice, four times, ... */
+#define LOOK_MAX_NS MS
+#define SAMPLE_NS (MS / 10) /* between samples for the clock */
+#define NEAR_NS 15000u	    /* native runs end so close to their goal */
+/* What a visit may cost beside the loop's own turn, in ns: counted, and not
+ * (AMD Zen 4; elsewhere less). A turn takes a cycle at least. */
+#define DEAD_COUNT 2.0
+#define DEAD_BARE 0.9
+#define LIVE_COUNT 3.4
+#define LIVE_BARE 2.4
+#define TURN_MIN 0.27
+#define ALARM_BIT (1ull << (SIGALRM - 1))
+#define SLOW_MIN 1.6 /* then it is worth while to run ahead */
+
+int
+seek_gone(const struct point_run *run, struct err *err)
+{
+	return err_set(err, E_GONE, "task %d is gone", run->tid);
+}
+
+static bool
+is_fault(const struct point_run *run, const struct stop *st)
+{
+	uint8_t si[128];
+	int32_t code;
+
+	switch (st->signo) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+	case SIGSYS:
+		if (ptrace_get_siginfo(run->tid, si) < 0)
+			return false;
+		memcpy(&code, si + 8, sizeof(code));
+		return code > 0;
+	}
+	return false;
+}
+
+/* What a stop means for whoever runs a task without following its events. */
+enum halt {
+	HALT_GO_ON, /* nothing: resume it */
+	HALT_LOOK,  /* an interrupt */
+	HALT_ALARM, /* its own timer */
+	HALT_FAULT, /* a trap or fault */
+	HALT_EVENT,
+	HALT_DEAD,
+};
+
+static enum halt
+halt_of(const struct seek *k, const struct point_run *run,
+	const struct stop *st)
+{
+	switch (st->kind) {
+	case STOP_EVENT_STOP:
+		return HALT_LOOK;
+	case STOP_SIGNAL:
+		if (k->alarm && st->signo == SIGALRM)
+			return HALT_ALARM;
+		return is_fault(run, st) ? HALT_FAULT : HALT_GO_ON;
+	case STOP_GROUP:
+	case STOP_NONE:
+		return HALT_GO_ON;
+	case STOP_SECCOMP:
+	case STOP_SYSCALL:
+	case STOP_FORK:
+	case STOP_VFORK:
+	case STOP_CLONE:
+	case STOP_VFORK_DONE:
+	case STOP_EXEC:
+		return HALT_EVENT;
+	case STOP_EXITED:
+	case STOP_KILLED:
+	case STOP_EXIT:
+		break;
+	}
+	return HALT_DEAD;
+}
+
+/* Resume and wait until there is something to decide. */
+static int
+go_on(struct seek *k, struct point_run *run, int request, enum halt *out,
+      struct err *err)
+{
+	struct stop st;
+	int ret;
+
+	do {
+		if (ptrace_resume(run->tid, request, 0) < 0)
+			return seek_gone(run, err);
+		do
+			ret = stop_wait(run->tid, true, &st);
+		while (ret == -EINTR);
+		if (ret < 0)
+			return seek_gone(run, err);
+		k->out->stops++;
+		*out = halt_of(k, run, &st);
+	} while (*out == HALT_GO_ON);
+	return *out == HALT_DEAD ? seek_gone(run, err) : 0;
+}
+
+/* ---- the trap at the point: breakpoint or stub */
+
+static int
+arm(struct seek *k, struct point_run *run, struct err *err)
+{
+	const uint8_t int3 = 0xcc;
+
+	if (k->jump)
+		return stub_arm(&k->stub, run, err);
+	if (!k->int3 && ptrace_set_break(run->tid, k->pc) == 0)
+		return 0;
+	k->int3 = true;
+	if (mem_read_all(&run->mem, k->pc, &k->orig, 1) < 0 ||
+	    mem_write_all(&run->mem, k->pc, &int3, 1) < 0)
+		return err_set(err, EFAULT, "cannot write code at %#llx",
+			       (unsigned long long)k->pc);
+	return 0;
+}
+
+void
+seek_disarm(struct seek *k, struct point_run *run)
+{
+	if (k->jump)
+		stub_disarm(&k->stub, run);
+	else if (k->int3)
+		mem_write_all(&run->mem, k->pc, &k->orig, 1);
+	else
+		ptrace_set_break(run->tid, 0);
+}
+
+/* Over the instruction at the point, after a breakpoint's mismatch. */
+static int
+pass(struct seek *k, struct point_run *run, struct err *err)
+{
+	enum halt h;
+	int ret;
+
+	if (!k->int3) /* the kernel has set RF */
+		return 0;
+	seek_disarm(k, run);
+	do
+		ret = go_on(k, run, PTRACE_SINGLESTEP, &h, err);
+	while (ret == 0 && h == HALT_LOOK);
+	if (ret == 0 && h == HALT_EVENT)
+		return END_EVENT;
+	return ret < 0 ? ret : arm(k, run, err);
+}
+
+uint64_t
+seek_visits(const struct seek *k, const struct point_run *run)
+{
+	uint64_t n = 0;
+
+	if (!k->jump)
+		return k->visits;
+	if (k->p == NULL)
+		return k->visit;
+	mem_read_all(&run->mem,
+		     stub_field(&k->stub, offsetof(struct stub_data, visits)),
+		     &n, sizeof(n));
+	return n;
+}
+
+static bool
+state_agrees(struct seek *k, const struct point_run *run, struct regs *regs)
+{
+	ptrdiff_t sum;
+
+	/* The stub has changed what the program will not look at. */
+	if (k->jump && k->stub.flags_dead)
+		regs->eflags = (regs->eflags & ~(uint64_t)POINT_ARITHMETIC) |
+			       (k->p->regs.eflags & POINT_ARITHMETIC);
+
+	if (point_regs_differ(regs, k->p) != NULL ||
+	    !point_xstate_agrees(run->tid, k->p))
+		return false;
+	if (!k->jump && !point_ranges_agree(&run->mem, k->p))
+		return false;
+	sum = point_sum_differs(&run->mem, k->p, k->sum);
+	if (sum < 0)
+		return true;
+	k->sum = (size_t)sum;
+	if (k->jump)
+		stub_teach(&k->stub, run, &k->p->sums.v[sum]);
+	return false;
+}
+
+static int
+install(struct seek *k, const struct point_run *run, struct err *err)
+{
+	return stub_install(&k->stub, run) < 0
+		       ? err_set(err, EFAULT, "cannot write a stub")
+		       : 0;
+}
+
+/* The task reached the point's instruction. */
+static int
+at_point(struct seek *k, struct point_run *run, struct regs *regs,
+	 struct err *err)
+{
+	regs->rip = k->pc;
+	if (!k->jump)
+		k->visits++;
+	if (k->p != NULL ? state_agrees(k, run, regs)
+			 : k->jump || k->visits == k->visit) {
+		seek_disarm(k, run);
+		regs->orig_rax = UINT64_MAX;
+		return ptrace_set_regs(run->tid, regs) < 0 ? seek_gone(run, err)
+							   : END_FOUND;
+	}
+	k->out->mismatches++;
+	if (k->jump) {
+		regs->rip = stub_code(&k->stub, k->stub.moved_at);
+	} else if (!k->int3) {
+		return 0;
+	}
+	regs->orig_rax = UINT64_MAX;
+	if (ptrace_set_regs(run->tid, regs) < 0)
+		return seek_gone(run, err);
+	return k->jump ? 0 : pass(k, run, err);
+}
+
+/* At the stub's entry, which is as before the point's instruction. */
+static int
+paused(struct seek *k, const struct point_run *run, struct regs *regs,
+       struct err *err)
+{
+	enum pause why = k->pause;
+	int ret = install(k, run, err);
+
+	k->pause = PAUSE_NOT;
+	regs->rip = k->pc;
+	regs->orig_rax = UINT64_MAX;
+	if (ret == 0 && ptrace_set_regs(run->tid, regs) < 0)
+		ret = seek_gone(run, err);
+	if (ret < 0 || why == PAUSE_TUNE)
+		return ret;
+	clock_sample(k, run, regs, seek_visits(k, run));
+	return k->clock.n == CLOCK_SAMPLES ? END_TIGHT : 0;
+}
+
+/* A trap or fault: at the point, in the stub, or the program's own. */
+static int
+on_fault(struct seek *k, struct point_run *run, struct err *err)
+{
+	struct regs regs;
+	uint64_t to, hit = k->pc;
+
+	if (ptrace_get_regs(run->tid, &regs) < 0)
+		return seek_gone(run, err);
+	if (k->jump)
+		hit = stub_code(&k->stub, stub_head()->hit) + 1;
+	else if (k->int3)
+		hit++;
+	if (regs.rip == hit)
+		return at_point(k, run, &regs, err);
+	if (!k->jump)
+		return END_EVENT;
+	if (k->pause != PAUSE_NOT &&
+	    regs.rip == stub_code(&k->stub, stub_head()->entry) + 1)
+		return paused(k, run, &regs, err);
+	/* int3 is reported behind itself, the others are not. */
+	to = stub_redirect(&k->stub, run, regs.rip);
+	if (to == 0)
+		to = stub_redirect(&k->stub, run, regs.rip - 1);
+	if (to == 0)
+		return END_EVENT;
+	regs.rip = to;
+	regs.orig_rax = UINT64_MAX;
+	return ptrace_set_regs(run->tid, &regs) < 0 ? seek_gone(run, err) : 0;
+}
+
+/* ---- looking at how it goes */
+
+/* A small part of the interval: until then it may run slowly. */
+static uint64_t
+first_look(const struct seek *k)
+{
+	uint64_t ns = k->p != NULL ? k->p->cpu_ns / 16 : 0;
+
+	return ns > LOOK_MAX_NS || ns == 0 ? LOOK_MAX_NS
+	       : ns < LOOK_MIN_NS	   ? LOOK_MIN_NS
+					   : ns;
+}
+
+/*
+ * Would it be too slow even without counting, when a visit takes each ns? That
+ * is the loop's turn and what the stub adds, all of which may be hidden behind
+ * the turn; so what a turn takes at least decides, and k->slow is the worst
+ * case.
+ */
+static bool
+is_tight(struct seek *k, double each)
+{
+	bool dead = k->stub.flags_dead;
+	double turn = each - (dead ? DEAD_COUNT : LIVE_COUNT);
+
+	if (turn < TURN_MIN)
+		turn = TURN_MIN;
+	k->slow = 1 + (dead ? DEAD_BARE : LIVE_BARE) / turn;
+	log_debug("visit %.2f ns, flags %s, worst %.1f, first %d", each,
+		  dead ? "dead" : "live", k->slow, k->stub.first.how);
+	return k->slow >= SLOW_MIN;
+}
+
+/* Have it out of the stub, which cannot be changed under it. */
+static int
+pause_for(struct seek *k, const struct point_run *run, enum pause why,
+	  struct err *err)
+{
+	struct regs regs;
+
+	if (ptrace_get_regs(run->tid, &regs) < 0)
+		return seek_gone(run, err);
+	if (why == PAUSE_TUNE && !stub_holds(&k->stub, regs.rip))
+		return install(k, run, err);
+	k->pause = why;
+	stub_pause(&k->stub, run);
+	return 0;
+}
+
+/* It was stopped for a look, used_ns after it began. */
+static int
+look(struct seek *k, const struct point_run *run, uint64_t used_ns, bool ahead,
+     struct err *err)
+{
+	uint64_t visits = seek_visits(k, run);
+	double each = (double)(used_ns - k->cpu_ns) /
+		      (double)(visits - k->visits + 1);
+
+	k->visits = visits;
+	k->cpu_ns = used_ns;
+	if (k->p == NULL || k->pause != PAUSE_NOT)
+		return 0;
+	if (!k->tight && stub_tune(&k->stub, run, k->p))
+		return pause_for(k, run, PAUSE_TUNE, err);
+	if (!k->tight)
+		k->tight = ahead && used_ns < k->p->cpu_ns / 2 &&
+			   is_tight(k, each);
+	return k->tight ? pause_for(k, run, PAUSE_TIGHT, err) : 0;
+}
+
+static int
+run_armed(struct seek *k, struct point_run *run, uint64_t budget_ns, bool ahead,
+	  struct err *err)
+{
+	uint64_t begin = cputime_ns(run->tid), used = 0, next = first_look(k);
+	enum halt h;
+	int ret = 0;
+
+	k->out->runs++;
+	k->visits = k->cpu_ns = 0;
+	k->pause = PAUSE_NOT;
+	k->tight = false;
+	while (ret == 0) {
+		uint64_t stop = k->jump ? next : budget_ns;
+
+		if (budget_ns != 0 && budget_ns < stop)
+			stop = budget_ns;
+		if (stop != 0)
+			deadline_arm(&k->timer, run->tid,
+				     stop > used ? stop - used : 1);
+		ret = go_on(k, run, PTRACE_CONT, &h, err);
+		if (ret < 0)
+			break;
+		if (h == HALT_EVENT)
+			ret = END_EVENT;
+		else if (h == HALT_FAULT)
+			ret = on_fault(k, run, err);
+		if (h != HALT_LOOK || stop == 0)
+			continue;
+		used = cputime_ns(run->tid) - begin;
+		if (budget_ns != 0 && used >= budget_ns) {
+			ret = END_LIMIT;
+		} else if (k->jump && used >= next) {
+			ret = look(k, run, used, ahead, err);
+			next = k->tight ? used + SAMPLE_NS : 2 * next;
+		}
+	}
+	deadline_disarm(&k->timer);
+	used = cputime_ns(run->tid) - begin;
+	k->out->cpu_ns += used;
+	log_debug("armed: end %d after %.2f of %.2f ms, %lu visits", ret,
+		  (double)used / 1e6, (double)budget_ns / 1e6,
+		  seek_visits(k, run));
+	return ret;
+}
+
+int
+seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
+	   bool ahead, struct err *err)
+{
+	uint64_t begin = clock_now_ns();
+	int ret = k->jump ? install(k, run, err) : 0;
+
+	if (ret == 0)
+		ret = arm(k, run, err);
+	k->out->arm_ns += clock_now_ns() - begin;
+	return ret < 0 ? ret : run_armed(k, run, budget_ns, ahead, err);
+}
+
+/*
+ * The task's own timer: it stops within microseconds. The tracer's would come
+ * late by a time slice, some 3 ms, when both share a busy CPU.
+ */
+static int
+set_alarm(const struct point_run *run, uint64_t ns, struct err *err)
+{
+	const uint64_t args[6] = { ITIMER_REAL };
+	const struct itimerval it = {
+		.it_value = { .tv_sec = (time_t)(ns / 1000000000u),
+			      .tv_usec = (suseconds_t)(ns / 1000 % MS) },
+	};
+	int64_t res;
+	int ret = remote_syscall_with(run->tid, &run->mem, SYS_setitimer, args,
+				      1, span_of(&it, sizeof(it)), &res, err);
+
+	if (ret == 0 && res < 0)
+		ret = err_set(err, (int)-res, "no timer for task %d", run->tid);
+	return ret;
+}
+
+static int
+run_to_alarm(struct seek *k, struct point_run *run, uint64_t ns,
+	     struct err *err)
+{
+	enum halt h;
+	int ret = set_alarm(run, ns, err);
+
+	k->alarm = true;
+	while (ret == 0) {
+		ret = go_on(k, run, PTRACE_CONT, &h, err);
+		if (ret == 0 && h == HALT_ALARM)
+			break;
+		/* A late interrupt means nothing. */
+		if (ret == 0 && h != HALT_LOOK)
+			ret = END_EVENT;
+	}
+	k->alarm = false;
+	return ret;
+}
+
+int
+seek_native(struct seek *k, struct point_run *run, uint64_t ns, struct err *err)
+{
+	uint64_t begin = cputime_ns(run->tid), used = 0, mask;
+	int ret = 0;
+
+	if (ptrace_get_sigmask(run->tid, &mask) < 0 ||
+	    ptrace_set_sigmask(run->tid, mask & ~ALARM_BIT) < 0)
+		return seek_gone(run, err);
+	while (ret == 0 && used + NEAR_NS < ns) {
+		ret = run_to_alarm(k, run, ns - used, err);
+		used = cputime_ns(run->tid) - begin;
+	}
+	if (ret >= 0 && ptrace_set_sigmask(run->tid, mask) < 0)
+		ret = seek_gone(run, err);
+	k->out->cpu_ns += used;
+	k->ran_ns = used;
+	log_debug("native: end %d after %.2f of %.2f ms", ret,
+		  (double)used / 1e6, (double)ns / 1e6);
+	return ret;
+}

@@ -1,0 +1,86 @@
+#ifndef TRACEE_POINT_SEEK_H
+#define TRACEE_POINT_SEEK_H
+
+/* One search for a point, between the files that do it. */
+#include "tracee/deadline.h"
+#include "tracee/point_priv.h"
+
+/* How a stretch of running ended. */
+enum end {
+	END_FOUND = 1,
+	END_EVENT, /* an event, or a fault of its own */
+	END_LIMIT, /* CPU time used up */
+	END_TIGHT, /* the stub makes it too slow; it stands before the point's
+		    * instruction, armed */
+};
+
+/* Why the stub traps at its entry, where the task is out of it again. */
+enum pause { PAUSE_NOT, PAUSE_TUNE, PAUSE_TIGHT };
+
+/*
+ * A register or the learned word that changes evenly from visit to visit tells
+ * how many are left. Looked for while visits are counted; a guide only.
+ */
+#define CLOCK_SAMPLES 3u
+#define CLOCK_WORD 16u /* behind the general registers: the word */
+#define CLOCK_XMM 17u  /* then halves of vector registers */
+#define CLOCK_WORDS (CLOCK_XMM + 32u)
+
+struct clock {
+	unsigned n; /* samples taken */
+	uint64_t visits[CLOCK_SAMPLES];
+	uint64_t values[CLOCK_SAMPLES][CLOCK_WORDS];
+	bool valid;
+	unsigned which;
+	double rate; /* change per visit */
+	double off;  /* and how unevenly */
+	uint64_t want;
+	uint64_t word; /* address */
+};
+
+struct seek {
+	const struct point *p; /* NULL: any state, at the visit-th arrival */
+	uint64_t pc, visit;
+	const struct point_search *s;
+	struct point_found *out;
+	struct deadline timer;
+	struct stub stub;
+	bool jump;    /* by stub, not by breakpoint */
+	bool int3;    /* breakpoint by int3: no debug registers */
+	uint8_t orig; /* what int3 replaced */
+	enum pause pause;
+	bool alarm;  /* SIGALRM is ours */
+	bool tight;  /* found so; samples for the clock are being taken */
+	size_t sum;  /* that told the last mismatch */
+	double slow; /* armed over native, at worst */
+	uint64_t visits, cpu_ns; /* at the last look */
+	uint64_t ran_ns;	 /* by the last seek_native */
+	struct clock clock;
+};
+
+int seek_gone(const struct point_run *run, struct err *err);
+
+/* ---- point_run.c: each returns an enum end, or an error */
+
+/*
+ * Arm run and let it go until the point, an event, or budget_ns of CPU time (0
+ * = no limit). ahead: give it up when it would be better to run ahead.
+ */
+int seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
+	       bool ahead, struct err *err);
+void seek_disarm(struct seek *k, struct point_run *run);
+/* Let it go unarmed for ns of CPU time; 0 when it did. */
+int seek_native(struct seek *k, struct point_run *run, uint64_t ns,
+		struct err *err);
+/* Visits counted since it was armed. */
+uint64_t seek_visits(const struct seek *k, const struct point_run *run);
+
+/* ---- point_ahead.c */
+
+/* It was found too slow to be armed all the way: run ahead. */
+int seek_ahead(struct seek *k, struct point_run *run, struct err *err);
+/* The task stands at a visit, regs are its own: one more sample. */
+void clock_sample(struct seek *k, const struct point_run *run,
+		  const struct regs *regs, uint64_t visits);
+
+#endif
