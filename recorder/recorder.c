@@ -98,9 +98,7 @@ reach_image(pid_t pid, struct spawned *s, struct err *err)
 	int ret;
 
 	for (;;) {
-		do
-			ret = stop_wait(pid, true, &stop);
-		while (ret == -EINTR);
+		ret = stop_wait_for(pid, &stop);
 		if (ret < 0) {
 			errno = -ret;
 			return err_errno(err, "wait for the command");

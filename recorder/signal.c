@@ -178,18 +178,6 @@ put_frame(struct recorder *r, struct task *t, const struct regs *before,
 	return ret;
 }
 
-/* Wait for this task's next stop. */
-static int
-wait_for(struct task *t, struct stop *out)
-{
-	int ret;
-
-	do {
-		ret = stop_wait(t->tid, true, out);
-	} while (ret == -EINTR);
-	return ret;
-}
-
 /* The interrupted call's event, now that the frame shows what became of it. */
 static int
 emit_call(struct recorder *r, struct task *t, struct event *ev, bool restart,
@@ -237,7 +225,7 @@ deliver(struct recorder *r, struct task *t, const uint8_t info[128],
 	}
 	if ((ret = ptrace_set_siginfo(t->tid, info)) < 0 ||
 	    (ret = ptrace_resume(t->tid, PTRACE_SINGLESTEP, signo)) < 0 ||
-	    (ret = wait_for(t, &st)) < 0)
+	    (ret = stop_wait_for(t->tid, &st)) < 0)
 		return ret;
 	stash_given(t, signo);
 	if (st.kind != STOP_SIGNAL || st.signo != SIGTRAP) {
@@ -435,7 +423,7 @@ signal_at_entry(struct recorder *r, struct task *t, struct err *err)
 	regs.orig_rax = (uint64_t)-1;
 	if ((ret = ptrace_set_regs(t->tid, &regs)) < 0 ||
 	    (ret = ptrace_resume(t->tid, PTRACE_SYSCALL, 0)) < 0 ||
-	    (ret = wait_for(t, &st)) < 0)
+	    (ret = stop_wait_for(t->tid, &st)) < 0)
 		return ret;
 	if (st.kind != STOP_SYSCALL) {
 		ret = dispatch(r, &st, err);

@@ -156,12 +156,15 @@ copy_thread(struct puppet *first, struct puppet *from, struct puppet *to,
 	int ret;
 
 	ret = puppet_fork(first, true, &to->pid, err);
-	if (ret == 0)
-		ret = ptrace_get_xstate(from->pid, &x);
+	if (ret < 0)
+		return ret;
+	ret = ptrace_get_xstate(from->pid, &x);
 	if (ret == 0)
 		ret = ptrace_set_xstate(to->pid, buf_span(&x));
 	buf_free(&x);
-	return ret < 0 ? err_set(err, -ret, "cannot copy task %u", to->task)
+	return ret < 0 ? err_set(err, -ret,
+				 "cannot copy the vector registers of task %u",
+				 to->task)
 		       : 0;
 }
 
@@ -177,13 +180,7 @@ copy_space(struct copying *c, struct space *s, struct err *err)
 
 	if (!base)
 		return 0;
-	new = world_add_space(c->to, s->num);
-	new->brk = s->brk;
-	new->brk_start = s->brk_start;
-	new->stack = s->stack;
-	new->cpu = s->cpu;
-	new->exe = s->exe ? mem_strdup(s->exe) : NULL;
-	buf_put(&new->auxv, s->auxv.p, s->auxv.len);
+	new = world_add_copy(c->to, s->num, s);
 	for (size_t i = 0; i < s->unforked.len; i++)
 		vec_push(&new->unforked, s->unforked.v[i]);
 	first = copy_puppet(c, base, new);

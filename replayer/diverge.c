@@ -36,6 +36,11 @@ diverge(struct replayer *r, const struct event *ev, struct err *err,
 		d->seq, d->task, d->expected, d->found, d->cause, d->last_good);
 }
 
+/* What a divergence is told with. */
+struct words {
+	struct buf want, found, cause;
+};
+
 /* ---- describing */
 
 static void
@@ -153,23 +158,32 @@ likely(const struct event *ev, const struct halt *h)
 	       "not recorded, or memory shared with something outside";
 }
 
+/* Say so, and let the words go. */
+static int
+part(struct replayer *r, const struct puppet *p, const struct event *ev,
+     struct words *w, struct err *err)
+{
+	int ret;
+
+	put_trail(&w->cause, p);
+	ret = diverge(r, ev, err, buf_cstr(&w->want), buf_cstr(&w->found),
+		      buf_cstr(&w->cause));
+	buf_free(&w->want);
+	buf_free(&w->found);
+	buf_free(&w->cause);
+	return ret;
+}
+
 int
 diverge_halt(struct replayer *r, struct puppet *p, const struct event *ev,
 	     const struct halt *h, struct err *err)
 {
-	struct buf want = { 0 }, found = { 0 }, cause = { 0 };
-	int ret;
+	struct words w = { 0 };
 
-	put_expected(&want, ev);
-	put_found(&found, p, h);
-	buf_str(&cause, likely(ev, h));
-	put_trail(&cause, p);
-	ret = diverge(r, ev, err, buf_cstr(&want), buf_cstr(&found),
-		      buf_cstr(&cause));
-	buf_free(&want);
-	buf_free(&found);
-	buf_free(&cause);
-	return ret;
+	put_expected(&w.want, ev);
+	put_found(&w.found, p, h);
+	buf_str(&w.cause, likely(ev, h));
+	return part(r, p, ev, &w, err);
 }
 
 /* The name of the argument that differs, or NULL. */
@@ -195,38 +209,30 @@ static int
 wrong_regs(struct replayer *r, struct puppet *p, const struct event *ev,
 	   struct err *err)
 {
-	struct buf found = { 0 }, cause = { 0 }, want = { 0 };
 	const struct regs *g = &p->regs;
-	int ret;
+	struct words w = { 0 };
 
-	put_expected(&want, ev);
-	buf_printf(&want, " with registers of hash %08x", ev->reghash);
-	buf_printf(&found,
+	put_expected(&w.want, ev);
+	buf_printf(&w.want, " with registers of hash %08x", ev->reghash);
+	buf_printf(&w.found,
 		   "hash %08x: rbx=%lx rbp=%lx r12=%lx r13=%lx r14=%lx "
 		   "r15=%lx flags=%lx fs=%lx gs=%lx",
 		   regs_hash(g), g->rbx, g->rbp, g->r12, g->r13, g->r14, g->r15,
 		   g->eflags, g->fs_base, g->gs_base);
-	buf_str(&cause, "a register that holds no argument differs: a value "
-			"read from memory that was not recorded");
-	put_trail(&cause, p);
-	ret = diverge(r, ev, err, buf_cstr(&want), buf_cstr(&found),
-		      buf_cstr(&cause));
-	buf_free(&want);
-	buf_free(&found);
-	buf_free(&cause);
-	return ret;
+	buf_str(&w.cause, "a register that holds no argument differs: a value "
+			  "read from memory that was not recorded");
+	return part(r, p, ev, &w, err);
 }
 
 int
 diverge_regs(struct replayer *r, struct puppet *p, const struct event *ev,
 	     uint64_t pc, const struct halt *h, struct err *err)
 {
-	struct buf want = { 0 }, found = { 0 }, cause = { 0 };
 	bool call = ev->kind == EV_enter || ev->kind == EV_syscall;
+	struct words w = { 0 };
 	const char *name = NULL;
 	uint64_t args[6];
 	unsigned i = 0;
-	int ret;
 
 	regs_args(&p->regs, args);
 	if (pc != ev->pc ||
@@ -239,23 +245,17 @@ diverge_regs(struct replayer *r, struct puppet *p, const struct event *ev,
 			return 0;
 		return wrong_regs(r, p, ev, err);
 	}
-	put_expected(&want, ev);
-	put_found(&found, p, h);
+	put_expected(&w.want, ev);
+	put_found(&w.found, p, h);
 	if (name) {
-		buf_printf(&cause, "argument %s is 0x%lx instead of 0x%lx",
+		buf_printf(&w.cause, "argument %s is 0x%lx instead of 0x%lx",
 			   name, args[i], ev->args[i]);
 	} else {
-		buf_printf(&want, ", sp 0x%lx", ev->sp);
-		buf_printf(&found, ", sp 0x%lx", p->regs.rsp);
-		buf_str(&cause, "the stack pointer differs");
+		buf_printf(&w.want, ", sp 0x%lx", ev->sp);
+		buf_printf(&w.found, ", sp 0x%lx", p->regs.rsp);
+		buf_str(&w.cause, "the stack pointer differs");
 	}
-	put_trail(&cause, p);
-	ret = diverge(r, ev, err, buf_cstr(&want), buf_cstr(&found),
-		      buf_cstr(&cause));
-	buf_free(&want);
-	buf_free(&found);
-	buf_free(&cause);
-	return ret;
+	return part(r, p, ev, &w, err);
 }
 
 /* ---- memory */
@@ -323,8 +323,8 @@ int
 diverge_memory(struct replayer *r, struct puppet *p, const struct event *ev,
 	       struct err *err)
 {
-	struct buf want = { 0 }, found = { 0 }, cause = { 0 };
 	struct memsum *have, a, b;
+	struct words w = { 0 };
 	struct arena arena = { 0 };
 	int ret;
 	size_t n;
@@ -333,19 +333,15 @@ diverge_memory(struct replayer *r, struct puppet *p, const struct event *ev,
 		return 0;
 	ret = memsum_space(p->pid, &p->space->mem, &arena, &have, &n, err);
 	if (ret == 0 && first_difference(ev, have, n, &a, &b)) {
-		buf_printf(&want, "memory [0x%lx, 0x%lx) with checksum %016lx",
-			   a.addr, a.addr + MEMSUM_PIECE, a.hash);
-		buf_printf(&found, "%016lx", b.hash);
-		name_of_region(p, a.addr, &found);
-		buf_str(&cause, "an output that was not recorded, or garbage "
-				"that pastime left behind");
-		put_trail(&cause, p);
-		ret = diverge(r, ev, err, buf_cstr(&want), buf_cstr(&found),
-			      buf_cstr(&cause));
+		buf_printf(&w.want,
+			   "memory [0x%lx, 0x%lx) with checksum %016lx", a.addr,
+			   a.addr + MEMSUM_PIECE, a.hash);
+		buf_printf(&w.found, "%016lx", b.hash);
+		name_of_region(p, a.addr, &w.found);
+		buf_str(&w.cause, "an output that was not recorded, or garbage "
+				  "that pastime left behind");
+		ret = part(r, p, ev, &w, err);
 	}
 	arena_free(&arena);
-	buf_free(&want);
-	buf_free(&found);
-	buf_free(&cause);
 	return ret;
 }

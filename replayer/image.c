@@ -82,9 +82,7 @@ mold_catch(struct puppet *m, struct err *err)
 	int ret;
 
 	for (;;) {
-		ret = stop_wait(m->pid, true, &st);
-		if (ret == -EINTR)
-			continue;
+		ret = stop_wait_for(m->pid, &st);
 		if (ret < 0 || st.kind == STOP_EXITED ||
 		    st.kind == STOP_KILLED) {
 			m->pid = 0;

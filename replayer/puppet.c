@@ -12,17 +12,6 @@
 #define EFLAGS_TF 0x100u
 #define EFLAGS_RF 0x10000u
 
-static int
-wait_stop(pid_t pid, struct stop *st)
-{
-	int ret;
-
-	do
-		ret = stop_wait(pid, true, st);
-	while (ret == -EINTR);
-	return ret;
-}
-
 /* The vsyscall page lets nobody change rip at its seccomp stop. */
 #define VSYSCALL_BASE 0xffffffffff600000u
 
@@ -153,7 +142,7 @@ puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 	for (;;) {
 		ret = ptrace_cont(p->pid);
 		if (ret >= 0 || ret == -E_GONE)
-			ret = wait_stop(p->pid, &st);
+			ret = stop_wait_for(p->pid, &st);
 		if (ret < 0)
 			break;
 		ret = look_at_stop(p, &st, out);
@@ -190,7 +179,7 @@ puppet_settle(struct puppet *p, struct err *err)
 		if (ret >= 0)
 			ret = ptrace_cont(p->pid);
 		if (ret >= 0)
-			ret = wait_stop(p->pid, &st);
+			ret = stop_wait_for(p->pid, &st);
 		if (ret < 0 || st.kind == STOP_EXITED || st.kind == STOP_KILLED)
 			return gone(p, err);
 	} while (st.kind != STOP_EVENT_STOP);
@@ -207,7 +196,7 @@ run_gadget(struct puppet *p, struct regs *out, struct err *err)
 	for (;;) {
 		ret = ptrace_cont(p->pid);
 		if (ret >= 0)
-			ret = wait_stop(p->pid, &st);
+			ret = stop_wait_for(p->pid, &st);
 		if (ret < 0 || st.kind == STOP_EXITED || st.kind == STOP_KILLED)
 			return gone(p, err);
 		if (st.kind != STOP_SIGNAL)
@@ -303,7 +292,7 @@ puppet_fork(struct puppet *p, bool vm, pid_t *out, struct err *err)
 			       "cannot copy the process of task %u: %s",
 			       p->task, strerrordesc_np((int)-res));
 	pid = (pid_t)res;
-	ret = wait_stop(pid, &st);
+	ret = stop_wait_for(pid, &st);
 	if (ret < 0 || st.kind != STOP_EVENT_STOP) {
 		puppet_kill(&pid);
 		return err_set(err, E_GONE, "a copy of task %u did not start",
@@ -323,7 +312,7 @@ puppet_kill(pid_t *pid)
 		return;
 	kill(*pid, SIGKILL);
 	for (;;) {
-		ret = wait_stop(*pid, &st);
+		ret = stop_wait_for(*pid, &st);
 		if (ret < 0 || st.kind == STOP_EXITED || st.kind == STOP_KILLED)
 			break;
 		ptrace_cont(*pid);

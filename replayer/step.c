@@ -271,13 +271,7 @@ fork_space(struct replayer *r, struct puppet *p, struct puppet *parent,
 	if (ret < 0)
 		return ret;
 	if (!vm) {
-		s = world_add_space(r->now, number);
-		s->brk = from->brk;
-		s->brk_start = from->brk_start;
-		s->stack = from->stack;
-		s->cpu = from->cpu;
-		s->exe = from->exe ? mem_strdup(from->exe) : NULL;
-		buf_put(&s->auxv, from->auxv.p, from->auxv.len);
+		s = world_add_copy(r->now, number, from);
 		for (size_t i = 0; i < from->unforked.len; i++) {
 			if (from->unforked.v[i].advice == MADV_WIPEONFORK)
 				vec_push(&s->unforked, from->unforked.v[i]);

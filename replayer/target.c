@@ -166,9 +166,13 @@ target_xstate(struct target *t, uint32_t task, struct buf *out, struct err *err)
 	struct puppet *p;
 	int ret = find_puppet(of(t), task, &p, err);
 
-	if (ret == 0)
-		ret = ptrace_get_xstate(p->pid, out);
-	return ret;
+	if (ret < 0)
+		return ret;
+	ret = ptrace_get_xstate(p->pid, out);
+	return ret < 0 ? err_set(err, -ret,
+				 "cannot read the vector registers of task %u",
+				 task)
+		       : 0;
 }
 
 static int64_t

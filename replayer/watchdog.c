@@ -13,9 +13,7 @@
 #include <time.h>
 
 #define TICK_MS 500u
-#define TICKS_TO_SLEEP                                                         \
-	4u /* ticks without any work before it sleeps for good                 \
-	    */
+#define TICKS_TO_SLEEP 4u /* without any work, before it sleeps for good */
 
 struct watchdog {
 	pthread_t thread;

@@ -49,6 +49,20 @@ world_add_space(struct world *w, uint32_t num)
 	return s;
 }
 
+struct space *
+world_add_copy(struct world *w, uint32_t num, const struct space *from)
+{
+	struct space *s = world_add_space(w, num);
+
+	s->brk = from->brk;
+	s->brk_start = from->brk_start;
+	s->stack = from->stack;
+	s->cpu = from->cpu;
+	s->exe = from->exe ? mem_strdup(from->exe) : NULL;
+	buf_put(&s->auxv, from->auxv.p, from->auxv.len);
+	return s;
+}
+
 void
 world_enter_space(struct puppet *p, struct space *s)
 {

@@ -111,6 +111,10 @@ struct puppet *world_add_puppet(struct world *w, uint32_t task);
 void world_remove_puppet(struct world *w, struct puppet *p); /* kills it */
 struct group *world_group(struct world *w, uint32_t num);    /* made when new */
 struct space *world_add_space(struct world *w, uint32_t num);
+/* The same facts, not the memory; ranges that forks leave out are the caller's.
+ */
+struct space *world_add_copy(struct world *w, uint32_t num,
+			     const struct space *from);
 void world_enter_space(struct puppet *p, struct space *s);
 void world_leave_space(struct world *w, struct puppet *p);
 struct shared *world_shared(struct world *w, uint64_t id); /* or NULL */

@@ -109,9 +109,7 @@ run_to_exit(struct injection *in, struct err *err)
 		if (ret < 0 || st.kind == STOP_EXITED ||
 		    st.kind == STOP_KILLED || st.kind == STOP_EXIT)
 			return gone(in->tid, err);
-		do
-			ret = stop_wait(in->tid, true, &st);
-		while (ret == -EINTR);
+		ret = stop_wait_for(in->tid, &st);
 		if (ret < 0)
 			return gone(in->tid, err);
 		ret = take(in, &st, err);

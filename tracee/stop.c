@@ -75,6 +75,17 @@ stop_wait(pid_t tid, bool block, struct stop *out)
 	return 0;
 }
 
+int
+stop_wait_for(pid_t tid, struct stop *out)
+{
+	int ret;
+
+	do
+		ret = stop_wait(tid, true, out);
+	while (ret == -EINTR);
+	return ret;
+}
+
 /* siginfo of a wait in the form of a wait status. */
 static int
 status_of(const siginfo_t *si)

@@ -37,7 +37,9 @@ void stop_decode(pid_t tid, int status, struct stop *out);
  * nothing is there. Returns 0, -ECHILD when there is nobody to wait for, -EINTR.
  */
 int stop_wait(pid_t tid, bool block, struct stop *out);
-/* The same, but what it reports stays to be waited for. One tid only. */
+/* The next stop of one task, whatever interrupts the wait for it. */
+int stop_wait_for(pid_t tid, struct stop *out);
+/* As stop_wait, but what it reports stays to be waited for. One tid only. */
 int stop_peek(pid_t tid, bool block, struct stop *out);
 const char *stop_name(enum stop_kind k);
 
