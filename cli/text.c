@@ -123,15 +123,6 @@ text_status(struct arena *a, int status)
 	return text_printf(a, "%d", WEXITSTATUS(status));
 }
 
-int
-text_exit_code(int status)
-{
-	if (status == -1)
-		return -1;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-				   : WEXITSTATUS(status);
-}
-
 const char *
 text_clean(struct arena *a, const char *s)
 {

@@ -24,8 +24,6 @@ const char *text_when(struct arena *a, uint64_t real_ns);
 const char *text_when_utc(struct arena *a, uint64_t real_ns);
 /* A wait status: "0", "3", "SIGSEGV", "SIGABRT (core)"; "" for -1. */
 const char *text_status(struct arena *a, int status);
-/* The same as a shell would say: 0, 3, 139; -1 for none. */
-int text_exit_code(int status);
 /* Bytes that do not print are escaped: control characters reach no terminal. */
 const char *text_clean(struct arena *a, const char *s);
 

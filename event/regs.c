@@ -21,16 +21,6 @@ const struct reg_desc reg_table[] = {
 /* CF, PF, AF, ZF, SF, DF and OF: what a program computes with. */
 #define EFLAGS_COMPARED 0xcd5u
 
-void
-regs_canonical(struct regs *r)
-{
-	r->rcx = 0;
-	r->r11 = 0;
-	r->orig_rax = 0;
-	r->eflags &= EFLAGS_COMPARED;
-	r->cs = r->ss = r->ds = r->es = r->fs = r->gs = 0;
-}
-
 /* The order of the words is stored in every recording: do not change it. */
 uint32_t
 regs_hash(const struct regs *r)

@@ -22,14 +22,11 @@ struct reg_desc {
 extern const struct reg_desc reg_table[];
 
 /*
- * The canonical form in which registers are compared and hashed: rcx, r11 and
- * orig_rax cleared, of eflags only the status flags and DF (0xcd5), segment
- * selectors left out. See PITFALLS: a system call clobbers rcx and r11, TF and RF
- * depend on the tracer.
+ * A 32-bit hash, never 0, of what a program computes with: all but rip and rsp,
+ * which events carry, rax, which a call replaces, rcx and r11, which a call
+ * clobbers, orig_rax and the segment selectors; of eflags only the status flags
+ * and DF (0xcd5), because TF and RF depend on the tracer.
  */
-void regs_canonical(struct regs *r);
-/* A 32-bit hash of the canonical form (all of it but rip and rsp, which
- * events carry, and rax, which a call replaces). */
 uint32_t regs_hash(const struct regs *r);
 /* The value of register i of reg_table. */
 uint64_t regs_get(const struct regs *r, size_t i);

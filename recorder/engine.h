@@ -32,8 +32,6 @@ int syscall_log_enter(struct recorder *r, struct task *t, struct err *err);
 void syscall_own_args(const struct task *t, struct regs *regs);
 /* The call is over without an event (its task dies, it is re-issued). */
 void syscall_forget(struct task *t);
-/* Memory of t as the program sees it during its call, for event/sys.h. */
-struct sys_mem syscall_mem(struct task *t);
 /* Answer the call at its entry in the kernel's place. */
 void syscall_answer(struct task *t, int64_t ret, bool refused);
 
@@ -42,7 +40,7 @@ void syscall_answer(struct task *t, int64_t ret, bool refused);
 /* At the entry. 1: the call has to be issued again (resumed already). */
 int scratch_begin(struct recorder *r, struct task *t, struct err *err);
 /* The outputs of the call to the program's memory, in place of [addr, len). */
-int scratch_copy_out(struct task *t, const struct sys_range *out, int n);
+void scratch_copy_out(struct task *t, const struct sys_range *out, int n);
 /* Read through the stand-ins: what the kernel sees at addr. */
 int64_t scratch_read(const struct task *t, uint64_t addr, void *buf, size_t n);
 /* Change an output before it is copied out. */

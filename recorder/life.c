@@ -1,8 +1,8 @@
 /*
  * Birth, exec and death.
  *
- * The first stop of a child and its parent's fork stop come in either order
- * (PITFALLS B1.17). The parent stays at its fork stop until both are here, so
+ * The first stop of a child and its parent's fork stop come in either order.
+ * The parent stays at its fork stop until both are here, so
  * that birth is logged with the child's registers and before anything that
  * parent or child do next.
  *

@@ -16,8 +16,8 @@ int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
  * A SIGSEGV or SIGTRAP stop: when it is ours (RDTSC, CPUID, a patched site),
  * emulate it: set the registers, fill *ev (kind insn, begun by the caller) and
  * items, return 1; the task is then resumed without a signal. The disposition
- * that the kernel reset because the signal was blocked or ignored (PITFALLS
- * A1.4) is put back here. 0: the program's own signal.
+ * that the kernel reset because the signal was blocked or ignored is put back
+ * here. 0: the program's own signal.
  */
 int nondet_trap(struct recorder *r, struct task *t, const uint8_t info[128],
 		struct event *ev, struct buf *items, struct err *err);

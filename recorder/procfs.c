@@ -1,6 +1,6 @@
 /*
  * What /proc tells a program about tracing: as if there were none. Applied to
- * what read(2) brought before it is recorded (PITFALLS A4.8). The text may get
+ * what read(2) brought before it is recorded. The text may get
  * shorter, and the result with it; a reader sees a short read.
  */
 #include <stdio.h>

@@ -221,12 +221,6 @@ recorder_start(struct recorder **out, const struct record_opts *o,
 
 /* --- run ---------------------------------------------------------------------- */
 
-pid_t
-recorder_pid(const struct recorder *r)
-{
-	return r->first;
-}
-
 size_t
 recorder_live(const struct recorder *r)
 {

@@ -43,8 +43,6 @@ struct recorder;
  */
 int recorder_start(struct recorder **out, const struct record_opts *o,
 		   struct sink *sink, struct err *err);
-/* The command's pid, for forwarding signals. */
-pid_t recorder_pid(const struct recorder *r);
 /* Handle one stop. 1 = go on, 0 = the last task ended, negative = error. */
 int recorder_step(struct recorder *r, struct err *err);
 /* True once the command itself (the first process) has ended: *out_status. */

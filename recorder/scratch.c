@@ -1,7 +1,7 @@
 /*
  * Memory that stands in for the program's buffers while a call blocks and other
  * tasks of its group run. Otherwise the kernel would store into memory that
- * others look at, at a moment that no event tells (PITFALLS F4.13).
+ * others look at, at a moment that no event tells.
  *
  * Each output buffer gets a piece of the task's slot above AGENT_SCRATCH.
  * Buffers whose address the kernel finds in memory (iovecs, msghdrs) need the
@@ -379,14 +379,13 @@ copy_out_range(struct task *t, const struct sys_range *o)
 	return ret;
 }
 
-int
+void
 scratch_copy_out(struct task *t, const struct sys_range *out, int n)
 {
 	for (int i = 0; i < n; i++)
 		/* Memory that went away meanwhile: another task's munmap. The
 		 * kernel would have failed, or not: that race is the program's. */
 		(void)copy_out_range(t, &out[i]);
-	return 0;
 }
 
 void

@@ -50,8 +50,9 @@ mem_cb(void *ctx, uint64_t addr, void *buf, size_t n)
 	return scratch_read(ctx, addr, buf, n);
 }
 
-struct sys_mem
-syscall_mem(struct task *t)
+/* For event/sys.h. */
+static struct sys_mem
+mem_of_call(struct task *t)
 {
 	return (struct sys_mem){ .read = mem_cb, .ctx = t };
 }
@@ -64,9 +65,9 @@ all_zero(const uint8_t *p, size_t n)
 	return n > 0 && p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
 
-static int
+static void
 put_blobs(struct recorder *r, enum item_kind kind, uint64_t at,
-	  struct span bytes, struct err *err)
+	  struct span bytes)
 {
 	struct buf ids = { 0 };
 
@@ -75,7 +76,6 @@ put_blobs(struct recorder *r, enum item_kind kind, uint64_t at,
 		       (const struct blob_id *)(const void *)ids.p,
 		       ids.len / sizeof(struct blob_id));
 	buf_free(&ids);
-	return 0;
 }
 
 /* A failed call counts as having written its whole buffer, which may be
@@ -99,9 +99,8 @@ readable(const struct task *t, uint64_t addr, uint64_t len)
 	return (size_t)done;
 }
 
-static int
-put_output(struct recorder *r, struct task *t, const struct sys_range *o,
-	   struct err *err)
+static void
+put_output(struct recorder *r, struct task *t, const struct sys_range *o)
 {
 	size_t len = t->call.sc.ret < 0 ? readable(t, o->addr, o->len)
 					: (size_t)o->len;
@@ -109,46 +108,40 @@ put_output(struct recorder *r, struct task *t, const struct sys_range *o,
 	ssize_t n = mem_read(&task_space(t)->mem, o->addr, p, len);
 
 	if (n <= 0)
-		return 0;
-	if (all_zero(p, (size_t)n) && n > 64) {
+		return;
+	if (n > 64 && all_zero(p, (size_t)n))
 		item_put_zero(&r->items, o->addr, (uint64_t)n);
-		return 0;
-	}
-	if ((size_t)n >= BLOB_FROM)
-		return put_blobs(r, ITEM_MEM_BLOB, o->addr,
-				 span_of(p, (size_t)n), err);
-	item_put_mem(&r->items, o->addr, span_of(p, (size_t)n));
-	return 0;
+	else if ((size_t)n >= BLOB_FROM)
+		put_blobs(r, ITEM_MEM_BLOB, o->addr, span_of(p, (size_t)n));
+	else
+		item_put_mem(&r->items, o->addr, span_of(p, (size_t)n));
 }
 
-static int
-put_outputs(struct recorder *r, struct task *t, struct err *err)
+static void
+put_outputs(struct recorder *r, struct task *t)
 {
-	struct sys_mem m = syscall_mem(t);
+	struct sys_mem m = mem_of_call(t);
 	int n = sys_call_outputs(&t->call.sc, &m, t->call.sc.ret == -EINTR,
 				 r->ranges, SYS_RANGES_MAX);
-	int ret = 0;
 
 	if (n > SYS_RANGES_MAX)
 		n = SYS_RANGES_MAX;
 	if (t->call.scratch != NULL)
-		ret = scratch_copy_out(t, r->ranges, n);
-	for (int i = 0; i < n && ret >= 0; i++)
+		scratch_copy_out(t, r->ranges, n);
+	for (int i = 0; i < n; i++)
 		if (r->ranges[i].len > 0)
-			ret = put_output(r, t, &r->ranges[i], err);
-	return ret;
+			put_output(r, t, &r->ranges[i]);
 }
 
-static int
-put_inputs(struct recorder *r, struct task *t, struct err *err)
+static void
+put_inputs(struct recorder *r, struct task *t)
 {
-	struct sys_mem m = syscall_mem(t);
+	struct sys_mem m = mem_of_call(t);
 	int n = sys_call_inputs(&t->call.sc, &m, r->ranges, SYS_RANGES_MAX);
-	int ret = 0;
 
 	if (n > SYS_RANGES_MAX)
 		n = SYS_RANGES_MAX;
-	for (int i = 0; i < n && ret >= 0; i++) {
+	for (int i = 0; i < n; i++) {
 		const struct sys_range *in = &r->ranges[i];
 		uint8_t *p;
 		ssize_t got;
@@ -163,13 +156,12 @@ put_inputs(struct recorder *r, struct task *t, struct err *err)
 		if (got <= 0)
 			continue;
 		if ((size_t)got >= BLOB_FROM)
-			ret = put_blobs(r, ITEM_IN_BLOB, (uint64_t)in->arg,
-					span_of(p, (size_t)got), err);
+			put_blobs(r, ITEM_IN_BLOB, (uint64_t)in->arg,
+				  span_of(p, (size_t)got));
 		else
 			item_put_bytes(&r->items, ITEM_IN, (uint64_t)in->arg,
 				       span_of(p, (size_t)got));
 	}
-	return ret;
 }
 
 /* --- events -------------------------------------------------------------- */
@@ -198,11 +190,8 @@ syscall_log_enter(struct recorder *r, struct task *t, struct err *err)
 	ev.flags = EVF_RUNS;
 	fill_call(t, &ev);
 	/* After a successful exec nothing is left of these. */
-	if (t->call.sc.nr == SYS_execve || t->call.sc.nr == SYS_execveat) {
-		ret = put_inputs(r, t, err);
-		if (ret < 0)
-			return ret;
-	}
+	if (t->call.sc.nr == SYS_execve || t->call.sc.nr == SYS_execveat)
+		put_inputs(r, t);
 	ret = event_put(r, &ev, err);
 	if (ret < 0)
 		return ret;
@@ -224,17 +213,15 @@ syscall_collect(struct recorder *r, struct task *t, struct event *ev,
 		if (ret < 0)
 			return ret;
 	}
-	if (!t->call.skipped || t->call.desc->decision != SYS_REFUSE) {
-		ret = put_outputs(r, t, err);
-		if (ret < 0)
-			return ret;
-	}
+	if (!t->call.skipped || t->call.desc->decision != SYS_REFUSE)
+		put_outputs(r, t);
 	if (t->call.desc->flags & SYSF_WRITES_FILE) {
 		ret = shared_written(r, t, err);
 		if (ret < 0)
 			return ret;
 	}
-	return put_inputs(r, t, err);
+	put_inputs(r, t);
+	return 0;
 }
 
 int
@@ -514,7 +501,7 @@ set_up(struct recorder *r, struct task *t, const struct regs *regs,
        struct err *err)
 {
 	struct call *c = &t->call;
-	struct sys_mem m = syscall_mem(t);
+	struct sys_mem m = mem_of_call(t);
 	unsigned long arch;
 	int ret = ptrace_event_msg(t->tid, &arch);
 

@@ -1,5 +1,6 @@
 #include "replayer/internal.h"
 
+#include "tracee/cpuid.h"
 #include <cpuid.h>
 #include <string.h>
 
@@ -35,44 +36,49 @@ find_leaf(uint32_t leaf, uint32_t subleaf)
 }
 
 static int
-check_leaf(const uint32_t rec[6], struct err *err)
+check_leaf(const struct cpuid_row *row, struct err *err)
 {
 	static const char *const reg[4] = { "eax", "ebx", "ecx", "edx" };
-	const struct feature_leaf *f = find_leaf(rec[0], rec[1]);
+	const uint32_t had[4] = { row->eax, row->ebx, row->ecx, row->edx };
+	const struct feature_leaf *f = find_leaf(row->leaf, row->subleaf);
 	uint32_t here[4] = { 0 };
 
 	if (!f)
 		return 0;
-	__get_cpuid_count(rec[0], rec[1], &here[0], &here[1], &here[2],
+	__get_cpuid_count(row->leaf, row->subleaf, &here[0], &here[1], &here[2],
 			  &here[3]);
 	for (int i = 0; i < 4; i++) {
-		uint32_t lacking = rec[2 + i] & f->mask[i] & ~here[i];
+		uint32_t lacking = had[i] & f->mask[i] & ~here[i];
 
 		if (lacking)
 			return err_set(err, E_CPU,
 				       "this processor lacks features that the "
 				       "recording's had (CPUID leaf 0x%x.%u, "
 				       "bits 0x%x of %s)",
-				       rec[0], rec[1], lacking, reg[i]);
+				       row->leaf, row->subleaf, lacking,
+				       reg[i]);
 	}
 	return 0;
 }
 
-static uint64_t
-read_xcr0(void)
+static int
+check_cpuid(struct span v, struct err *err)
 {
-	uint32_t lo, hi, a, b, c, d;
+	struct cpuid_table t;
+	int ret = cpuid_load(&t, v, err);
 
-	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
-		return 0;
-	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-	return (uint64_t)hi << 32 | lo;
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; ret == 0 && i < t.len; i++)
+		ret = check_leaf(&t.rows[i], err);
+	cpuid_free(&t);
+	return ret;
 }
 
 static int
 check_xcr0(struct span v, struct err *err)
 {
-	uint64_t want, have = read_xcr0();
+	uint64_t want, have = cpuid_xcr0();
 
 	if (v.len != sizeof(want))
 		return 0;
@@ -103,14 +109,8 @@ cpu_check(const struct event *header, struct err *err)
 			return err_set(err, E_FORMAT, "a damaged header");
 		if (strcmp(key, "xcr0") == 0)
 			ret = check_xcr0(v, err);
-		for (size_t at = 0;
-		     ret == 0 && strcmp(key, "cpuid") == 0 && at + 24 <= v.len;
-		     at += 24) {
-			uint32_t rec[6];
-
-			memcpy(rec, v.p + at, sizeof(rec));
-			ret = check_leaf(rec, err);
-		}
+		else if (strcmp(key, "cpuid") == 0)
+			ret = check_cpuid(v, err);
 		if (ret < 0)
 			return ret;
 	}

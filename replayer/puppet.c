@@ -274,7 +274,7 @@ puppet_fork(struct puppet *p, bool vm, pid_t *out, struct err *err)
 {
 	/*
 	 * PTRACE without an event for the parent; ours, not the puppet's child,
-	 * so that its end leaves nothing behind (PITFALLS D34).
+	 * so that its end leaves nothing behind.
 	 */
 	uint64_t flags = CLONE_PARENT | CLONE_PTRACE | CLONE_UNTRACED |
 			 CLONE_FILES | SIGCHLD | (vm ? CLONE_VM : 0);

@@ -3,14 +3,14 @@
 
 /*
  * Run system calls inside a stopped task, from the gadget of the agent page
- * (AGENT_BASE, see agent/abi.h), whose calls the filter lets pass. All signals are
- * blocked meanwhile and all registers are put back.
+ * (AGENT_BASE, see agent/abi.h), whose calls the filter lets pass. All signals
+ * are blocked meanwhile and all registers are put back.
  *
  * The task must be in a ptrace stop that is not between a syscall's entry and
  * its exit; at a seccomp or entry stop use remote_at_entry, which lets the
- * call be skipped, injects, and puts the task back before its syscall instruction.
- * A task with -ERESTART* in rax keeps its restart: apply syscall_restart_fixup
- * first (PITFALLS B2.9).
+ * call be skipped, injects, and puts the task back before its syscall
+ * instruction. Not for a task whose call is to be restarted (-ERESTART* in
+ * rax): nothing here sees to that.
  */
 #include "base/err.h"
 #include "base/span.h"

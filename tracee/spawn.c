@@ -354,36 +354,21 @@ spawn_go(struct spawned *s, struct err *err)
 	return ret;
 }
 
-static int
-failure(const struct spawned *s, struct err *err)
+int
+spawn_exec_failure(struct spawned *s, struct err *err)
 {
+	struct pollfd p = { .fd = s->status, .events = POLLIN };
 	struct failure f;
-	ssize_t n = fd_read_full(s->status, &f, sizeof(f));
 
-	if (n != (ssize_t)sizeof(f))
-		return 0; /* closed by execve */
+	if (s->status < 0 || poll(&p, 1, 0) <= 0 || (p.revents & POLLIN) == 0 ||
+	    fd_read_full(s->status, &f, sizeof(f)) != (ssize_t)sizeof(f))
+		return 0; /* nothing, or closed by execve */
 	errno = f.code;
 	if (f.stage == FAIL_FILTER)
 		return err_errno(err, "cannot install a seccomp filter");
 	if (f.stage == FAIL_SETUP)
 		return err_errno(err, "cannot prepare the command");
 	return err_set(err, f.code, "%s", strerror(f.code));
-}
-
-int
-spawn_exec_status(struct spawned *s, struct err *err)
-{
-	return failure(s, err);
-}
-
-int
-spawn_exec_failure(struct spawned *s, struct err *err)
-{
-	struct pollfd p = { .fd = s->status, .events = POLLIN };
-
-	if (s->status < 0 || poll(&p, 1, 0) <= 0 || (p.revents & POLLIN) == 0)
-		return 0;
-	return failure(s, err);
 }
 
 void

@@ -8,7 +8,7 @@
  *             fork the tracer, spawn_disown
  *   tracer:   spawn_seize       traced; it still waits, free of stops
  *             spawn_go          it installs the filter and calls execve
- *   front:    spawn_exec_status
+ *             spawn_exec_failure, when it ends before its image is there
  *
  * One process may play both parts. Between spawn_go and the first STOP_EXEC the
  * child makes one traced execve per candidate of PATH and, when all fail, a
@@ -56,13 +56,10 @@ int spawn_stopped(char *const argv[], char *const envp[],
 int spawn_seize(struct spawned *s, struct err *err);
 int spawn_go(struct spawned *s, struct err *err);
 /*
- * Wait until the image is there: 0, or -ENOENT, -EACCES, ... with the system's
- * text, to be wrapped with the command's name. Only for a process that does not
- * have to trace meanwhile.
+ * Why the child ended without a STOP_EXEC: -ENOENT, -EACCES, ... with the
+ * system's text, to be wrapped with the command's name. Does not wait; 0 when
+ * there is no failure (yet).
  */
-int spawn_exec_status(struct spawned *s, struct err *err);
-/* The same after the child ended without a STOP_EXEC, or to poll: does not
- * wait; 0 when there is no failure (yet). */
 int spawn_exec_failure(struct spawned *s, struct err *err);
 /* Front: leave the handshake to the tracer, keep the status. */
 void spawn_disown(struct spawned *s);

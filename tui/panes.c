@@ -7,24 +7,6 @@ ui_focused(struct ui *ui)
 	return ui->views[ui->tab[ui->focus]];
 }
 
-static bool
-slot_shown(const struct ui *ui, enum slot s)
-{
-	if (ui->full)
-		return s == SLOT_FULL;
-	if (ui->maximised)
-		return s == ui->focus;
-	return s != SLOT_FULL && !ui->layout.hidden[s];
-}
-
-bool
-ui_visible(const struct ui *ui, enum view_id id)
-{
-	enum slot s = ui->views[id]->ops->slot;
-
-	return slot_shown(ui, s) && ui->tab[s] == id;
-}
-
 void
 ui_layout(struct ui *ui)
 {

@@ -141,7 +141,6 @@ void ui_close_pane(struct ui *ui);
 void ui_next_pane(struct ui *ui, int step);
 void ui_next_tab(struct ui *ui, int step);
 struct view *ui_focused(struct ui *ui);
-bool ui_visible(const struct ui *ui, enum view_id id);
 void ui_layout(struct ui *ui);
 
 /* screen.c */
