@@ -36,11 +36,15 @@ struct scratch {
 	unsigned first, count; /* slots */
 };
 
+/* One more than there are, when there are not enough: vectors that reserve
+ * terabytes overlap freely. */
 static unsigned
 slots_for(uint64_t bytes)
 {
-	return (unsigned)((bytes + AGENT_SCRATCH_STRIDE - 1) /
-			  AGENT_SCRATCH_STRIDE);
+	uint64_t n = (bytes + AGENT_SCRATCH_STRIDE - 1) / AGENT_SCRATCH_STRIDE;
+
+	return n <= AGENT_SCRATCH_SLOTS ? (unsigned)n
+					: (unsigned)AGENT_SCRATCH_SLOTS + 1;
 }
 
 static bool
