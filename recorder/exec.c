@@ -263,12 +263,18 @@ put_contents_of(const struct image *im, int pagemap, const struct vma *v,
 
 	while (at < v->end && ret == 0) {
 		size_t n = (size_t)((v->end - at) / PAGE), i;
+		ssize_t got;
 
 		if (n > PAGEMAP_BATCH)
 			n = PAGEMAP_BATCH;
-		if (fd_pread_full(pagemap, entries, n * 8,
-				  (off_t)(at / PAGE * 8)) != (ssize_t)(n * 8))
-			return err_errno(err, "cannot read the page map");
+		got = fd_pread_full(pagemap, entries, n * 8,
+				    (off_t)(at / PAGE * 8));
+		if (got < 0)
+			return err_set(err, (int)-got,
+				       "cannot read the page map: %s",
+				       strerror((int)-got));
+		if (got != (ssize_t)(n * 8))
+			return err_set(err, E_GONE, "the new image is gone");
 		for (i = 0; i < n && ret == 0; i++, at += PAGE) {
 			uint64_t e = entries[i];
 			bool there =

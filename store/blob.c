@@ -92,9 +92,13 @@ add_place(struct blob_cache *c, const struct blob_id *id,
 	  const struct blob_id *pack, int64_t at, int64_t len)
 {
 	struct place pl = { *pack, (uint32_t)at, (uint32_t)len };
+	uint32_t known;
 
-	if (blobset_add(&c->index, id, (uint32_t)c->places.len, NULL))
+	/* It may have been stored anew since we looked, in another pack. */
+	if (blobset_add(&c->index, id, (uint32_t)c->places.len, &known))
 		vec_push(&c->places, pl);
+	else
+		c->places.v[known] = pl;
 }
 
 /* Unpack into the least recently used place. */

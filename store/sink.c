@@ -584,6 +584,16 @@ meta_put(struct store_sink *s, const struct store_sink_opts *o, struct buf *b)
 	mem_free(name);
 }
 
+static void
+end_writer(struct store_sink *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->closing = true;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->writer, NULL);
+}
+
 int
 store_sink_finish(struct sink *sink, struct err *err)
 {
@@ -591,11 +601,7 @@ store_sink_finish(struct sink *sink, struct err *err)
 
 	if (!s->finished) {
 		s->finished = true;
-		pthread_mutex_lock(&s->lock);
-		s->closing = true;
-		pthread_cond_signal(&s->work);
-		pthread_mutex_unlock(&s->lock);
-		pthread_join(s->writer, NULL);
+		end_writer(s);
 		pthread_join(s->shipper, NULL);
 		spool_close(s->spool, s->stored);
 		s->spool = NULL;
@@ -689,11 +695,8 @@ store_sink_open(const struct store_sink_opts *o, struct sink **out,
 		rc = start_thread(&s->writer, writer_main, s, err);
 	if (rc == 0) {
 		rc = start_thread(&s->shipper, shipper_main, s, err);
-		if (rc < 0) {
-			s->closing = true;
-			pthread_cond_signal(&s->work);
-			pthread_join(s->writer, NULL);
-		}
+		if (rc < 0)
+			end_writer(s);
 	}
 	if (rc < 0) {
 		sink_free(s);
