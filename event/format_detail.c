@@ -43,6 +43,8 @@ item_name(unsigned kind)
 		return "zero";
 	case ITEM_PATCH:
 		return "patch";
+	case ITEM_POINT:
+		return "point";
 	}
 	return NULL;
 }
@@ -232,6 +234,9 @@ detail_item(struct fmt *f, const struct item *it)
 		return;
 	case ITEM_XSTATE:
 		buf_printf(out, "extended state: %zu bytes\n", it->bytes.len);
+		return;
+	case ITEM_POINT:
+		buf_printf(out, "execution point: %zu bytes\n", it->bytes.len);
 		return;
 	case ITEM_SIGINFO:
 		buf_str(out, "siginfo: ");

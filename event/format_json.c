@@ -225,6 +225,7 @@ json_item_body(struct buf *out, const struct event *ev, const struct item *it)
 	case ITEM_XSTATE:
 	case ITEM_SIGINFO:
 	case ITEM_TEXT:
+	case ITEM_POINT:
 		break;
 	}
 	json_bytes(out, "data", it->bytes);

@@ -210,6 +210,7 @@ read_body(struct reader *r, struct item *it)
 	case ITEM_SIGINFO:
 	case ITEM_TEXT:
 	case ITEM_FD:
+	case ITEM_POINT:
 		it->num = reader_varint(r);
 		break;
 	case ITEM_MAP:

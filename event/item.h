@@ -31,6 +31,7 @@ enum item_kind {
 	ITEM_REGION = 14, /* addr, len, num = xxh64 of the region: checksum events */
 	ITEM_ZERO = 15,	  /* addr, len: memory is now zero */
 	ITEM_PATCH = 16,  /* addr, bytes: pastime replaced code bytes (int3 at a trapped insn) */
+	ITEM_POINT = 17,  /* bytes: an execution point, as tracee/point.h stores it */
 };
 
 #define BLOB_PIECE (256u * 1024u) /* large contents are cut into pieces of this */
@@ -76,7 +77,7 @@ void item_put_mem_task(struct buf *b, uint64_t task, uint64_t addr, struct span 
 void item_put_zero(struct buf *b, uint64_t addr, uint64_t len);
 void item_put_blobs(struct buf *b, enum item_kind kind, uint64_t addr_or_num,
 		    uint64_t len, const struct blob_id *ids, size_t n);
-/* ITEM_IN, ITEM_REGS, ITEM_XSTATE, ITEM_SIGINFO, ITEM_TEXT, ITEM_FD, ITEM_PATCH (num = addr) */
+/* ITEM_IN, ITEM_REGS, ITEM_XSTATE, ITEM_SIGINFO, ITEM_TEXT, ITEM_FD, ITEM_POINT, ITEM_PATCH (num = addr) */
 void item_put_bytes(struct buf *b, enum item_kind kind, uint64_t num, struct span bytes);
 void item_put_kv(struct buf *b, const char *key, struct span value);
 void item_put_map(struct buf *b, const struct map_rec *m);

@@ -6,6 +6,7 @@
 #define LOG_DOMAIN "recorder"
 #include "base/log.h"
 #include "recorder/engine.h"
+#include "recorder/preempt.h"
 #include "recorder/seat.h"
 #include "recorder/sched.h"
 #include "recorder/task.h"
@@ -87,6 +88,8 @@ dispatch(struct recorder *r, const struct stop *stop, struct err *err)
 		  stop_name(stop->kind), stop->signo, (unsigned)stop->status);
 	t->stop = *stop;
 	seat_follow(r, t);
+	if (stop->kind != STOP_EVENT_STOP)
+		preempt_cancel(t);
 	arena_clear(&r->arena);
 	if (stop->kind == STOP_EXITED || stop->kind == STOP_KILLED)
 		ret = life_reaped(r, t, err);

@@ -97,6 +97,9 @@ int signal_continued(struct recorder *r, struct task *t, struct err *err);
 int signal_force(struct recorder *r, struct task *t, const void *info,
 		 struct err *err);
 int signal_kill(struct recorder *r, struct task *t, struct err *err);
+/* The disposition of signo is SIG_IGN; make it so (again). */
+bool signal_is_ignored(const struct task *t, int signo);
+int signal_ignore(struct task *t, int signo, struct err *err);
 /* A -EINTR that no handler answers for: the call is to be issued again. */
 bool signal_spurious_eintr(const struct task *t);
 

@@ -20,6 +20,7 @@
 #include "event/sys.h"
 #include "recorder/recorder.h"
 #include "tracee/mem.h"
+#include "tracee/point.h"
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
 
@@ -104,8 +105,9 @@ struct task {
 	uint64_t event_ns;   /* time of its last event */
 	struct regs sample;  /* spin detection, sched.c */
 	uint64_t sample_ns;
-	unsigned samples;
 	bool yielded;	     /* its turn ends at the next event */
+	bool taking_now;     /* preempt.c: until its next stop */
+	struct point_taking taking;
 	unsigned slot;	     /* scratch slot + 1; 0 = none */
 	int status;	     /* message of its exit stop */
 	struct bpf_chain *filters; /* the program's own seccomp filters */
@@ -145,6 +147,9 @@ struct space {
 	uint64_t slots[16];  /* scratch slots in use */
 	uint64_t mapped[16]; /* scratch slots that are mapped */
 	void *exec;	     /* seat.c's own */
+	struct dirty *dirty; /* preempt.c; NULL: not needed so far */
+	bool pointless;	     /* points of it cannot be taken */
+	uint64_t point_ns;   /* what the last one cost */
 };
 
 struct group {

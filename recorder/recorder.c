@@ -39,10 +39,8 @@ note_time(struct recorder *r, uint32_t number)
 	for (size_t i = 0; i < r->groups.len; i++) {
 		struct task *t = r->groups.v[i]->runner;
 
-		if (t != NULL && t->number == number) {
+		if (t != NULL && t->number == number)
 			t->event_ns = r->now_ns;
-			t->samples = 0;
-		}
 	}
 }
 

@@ -5,10 +5,11 @@
  *      |                                               ^
  *      +------------- turn over, at an event ----------+
  *
- * A runner that computes cannot be stopped at a place that replay finds again,
- * so it keeps the baton until its next event. Only one that spins on memory
- * (samples of its registers agree) or takes too long is stopped wherever it is: a
- * time-bounded switch, at which a replay of the group must end.
+ * A runner that computes, without an event, while others wait is stopped after a
+ * slice, sooner when it spins on memory (two samples of its registers agree):
+ * at an execution point, which is an event (preempt.c). Only where points are
+ * impossible it is stopped wherever it is, much later: a time-bounded switch, at
+ * which a replay of the group must end.
  */
 #include "recorder/sched.h"
 
@@ -20,16 +21,19 @@
 
 #include "base/clock.h"
 #include "recorder/engine.h"
+#include "recorder/preempt.h"
 #include "recorder/task.h"
 
 #define MS 1000000ull
 #define TURN_NS (10 * MS)     /* a turn ends at the first event after this */
 #define TICK_NS (5 * MS)
-#define SAMPLE_NS (20 * MS)   /* between two looks at a runner that computes */
-#define SPIN_SAMPLES 10	      /* so many agreeing ones mean a spin */
+#define SAMPLE_NS (10 * MS)   /* between two looks at a runner that computes */
 #define SPIN_NEAR 256	      /* bytes of code that a spin may cover */
-#define COMPUTE_NS (5000 * MS)
-#define STASH_NS (100 * MS)   /* a signal waits so long for an event */
+#define SLICE_NS (50 * MS)    /* for computing, when others wait */
+#define COST_SHARE 10u	      /* at least so many times what a point costs */
+#define UNTIMED_NS (5000 * MS)
+#define STASH_NS (20 * MS)    /* a signal waits so long for an event */
+#define UNTIMED_STASH_NS (100 * MS)
 
 #define TICK_SIGNAL (SIGRTMAX - 2)
 
@@ -139,7 +143,6 @@ give_baton(struct recorder *r, struct group *g, struct err *err)
 	g->runner = t;
 	t->state = TASK_RUNNING;
 	t->turn_ns = r->now_ns;
-	t->samples = 0;
 	return dispatch_turn(r, t, err);
 }
 
@@ -261,6 +264,16 @@ sched_wait(struct recorder *r, struct stop *out, struct err *err)
 	return ret;
 }
 
+/* A signal has waited for too long for an event of t. */
+static bool
+stash_is_overdue(const struct recorder *r, const struct task *t)
+{
+	uint64_t limit = preempt_is_impossible(t) ? UNTIMED_STASH_NS : STASH_NS;
+
+	return t->stash.signo != 0 && !t->stash.sent &&
+	       r->now_ns - t->stash.since_ns >= limit;
+}
+
 int
 sched_tick(struct recorder *r, struct err *err)
 {
@@ -272,10 +285,9 @@ sched_tick(struct recorder *r, struct err *err)
 
 		if (!is_computing(t) || t->interrupted)
 			continue;
-		late = t->stash.signo != 0 &&
-		       r->now_ns - t->stash.since_ns >= STASH_NS;
+		late = stash_is_overdue(r, t);
 		late |= is_waited_for(g) &&
-			r->now_ns - t->event_ns >= SAMPLE_NS &&
+			task_computes_ns(r, t) >= SAMPLE_NS &&
 			r->now_ns - t->sample_ns >= SAMPLE_NS;
 		if (!late)
 			continue;
@@ -328,32 +340,81 @@ switch_untimed(struct recorder *r, struct task *t, const struct regs *regs,
 	return 0;
 }
 
+/* How long a runner may compute while others wait. */
+static uint64_t
+slice_of(const struct task *t)
+{
+	uint64_t dear = preempt_cost(t) * COST_SHARE;
+
+	if (preempt_is_impossible(t))
+		return UNTIMED_NS;
+	return dear > SLICE_NS ? dear : SLICE_NS;
+}
+
+/* t computes and others wait: is its turn over? */
+static bool
+turn_is_over(const struct recorder *r, struct task *t, const struct regs *regs)
+{
+	bool spins = samples_agree(regs, &t->sample) &&
+		     !preempt_is_impossible(t);
+
+	t->sample = *regs;
+	return spins || task_computes_ns(r, t) >= slice_of(t);
+}
+
+/* t stands at a point: do what it was stopped for. */
+static int
+at_point(struct recorder *r, struct task *t, struct err *err)
+{
+	if (stash_is_overdue(r, t))
+		return signal_now(r, t, err);
+	t->yielded = true;
+	return sched_continue(r, t);
+}
+
+/* It cannot be at one: do it all the same. */
+static int
+at_no_point(struct recorder *r, struct task *t, struct err *err)
+{
+	struct regs regs;
+	int ret;
+
+	if (stash_is_overdue(r, t))
+		return signal_now(r, t, err);
+	if (!is_waited_for(task_group(t)) ||
+	    task_computes_ns(r, t) < slice_of(t))
+		return task_resume(t, PTRACE_CONT, 0);
+	ret = ptrace_get_regs(t->tid, &regs);
+	return ret < 0 ? ret : switch_untimed(r, t, &regs, err);
+}
+
+static int
+preempted(struct recorder *r, struct task *t, int how, struct err *err)
+{
+	if (how == PREEMPT_DONE)
+		return at_point(r, t, err);
+	return how == PREEMPT_IMPOSSIBLE ? at_no_point(r, t, err) : how;
+}
+
 int
 sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 {
-	bool ours = t->interrupted;
+	bool ours = t->interrupted, waited;
 	struct regs regs;
 	int ret;
 
 	t->interrupted = false;
+	if (t->taking_now)
+		return preempted(r, t, preempt_stop(r, t, err), err);
 	if (!ours || t->state != TASK_RUNNING || t->call.active)
 		return task_resume(t, PTRACE_CONT, 0);
+	waited = is_waited_for(task_group(t));
 	ret = ptrace_get_regs(t->tid, &regs);
 	if (ret < 0)
 		return ret;
-	if (t->stash.signo != 0 && !t->stash.sent &&
-	    r->now_ns - t->stash.since_ns >= STASH_NS)
-		return signal_now(r, t, err);
-	if (!is_waited_for(task_group(t)))
+	if (task_is_at(t, &regs)) /* it has not begun: as good as an event */
+		return at_point(r, t, err);
+	if (!stash_is_overdue(r, t) && !(waited && turn_is_over(r, t, &regs)))
 		return task_resume(t, PTRACE_CONT, 0);
-	if (task_is_at(t, &regs)) {
-		t->yielded = true; /* it has not begun: as good as an event */
-		return sched_continue(r, t);
-	}
-	t->samples = samples_agree(&regs, &t->sample) ? t->samples + 1 : 0;
-	t->sample = regs;
-	if (t->samples < SPIN_SAMPLES &&
-	    r->now_ns - t->event_ns < COMPUTE_NS)
-		return task_resume(t, PTRACE_CONT, 0);
-	return switch_untimed(r, t, &regs, err);
+	return preempted(r, t, preempt_begin(r, t, err), err);
 }

@@ -9,7 +9,9 @@
  *                                       the call is skipped, the task put back
  *                                       before its syscall instruction, the
  *                                       signal sent again
- *   in computation, no call for long    on the spot, EVF_UNTIMED
+ *   in computation, no call for long    the task is stopped at a point, which is
+ *                                       an event (preempt.c); there. On the spot
+ *                                       and EVF_UNTIMED when that is impossible
  *   ignored                             never seen by the program
  *   fatal, stopping                     at once; they change no state
  *
@@ -571,6 +573,27 @@ signal_continued(struct recorder *r, struct task *t, struct err *err)
 	}
 	sched_ready(t, NEXT_RESUME);
 	return 0;
+}
+
+bool
+signal_is_ignored(const struct task *t, int signo)
+{
+	struct dispositions d;
+
+	return dispositions_read(t->tid, &d) == 0 && (d.ignored & BIT(signo));
+}
+
+int
+signal_ignore(struct task *t, int signo, struct err *err)
+{
+	/* struct sigaction of the kernel: handler, flags, restorer, mask */
+	const uint64_t act[4] = { (uint64_t)(uintptr_t)SIG_IGN };
+	const uint64_t args[6] = { (uint64_t)signo, 0, 0, 8 };
+	int64_t done;
+
+	return remote_syscall_with(t->tid, &task_space(t)->mem,
+				   SYS_rt_sigaction, args, 1,
+				   span_of(act, sizeof(act)), &done, err);
 }
 
 bool

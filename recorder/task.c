@@ -4,6 +4,7 @@
 
 #include "recorder/engine.h"
 #include "recorder/exec.h"
+#include "recorder/preempt.h"
 #include "tracee/bpf.h"
 
 struct task *
@@ -86,6 +87,12 @@ task_is_at(const struct task *t, const struct regs *regs)
 	return memcmp(&a, &t->last, sizeof(a)) == 0;
 }
 
+uint64_t
+task_computes_ns(const struct recorder *r, const struct task *t)
+{
+	return r->now_ns - (t->event_ns > t->turn_ns ? t->event_ns : t->turn_ns);
+}
+
 struct process *
 process_new(struct recorder *r, pid_t tgid, struct space *s)
 {
@@ -118,6 +125,7 @@ process_remove(struct recorder *r, struct task *t)
 			break;
 		}
 	}
+	preempt_cancel(t); /* before the space goes */
 	t->proc = NULL;
 	if (p->tasks.len > 0)
 		return;
@@ -152,6 +160,7 @@ space_drop(struct recorder *r, struct space *s)
 	}
 	group_drop(r, s->group);
 	exec_forget(s);
+	dirty_close(s->dirty);
 	mem_close(&s->mem);
 	vec_free(&s->shmaps);
 	mem_free(s);

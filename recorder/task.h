@@ -22,6 +22,8 @@ struct space *task_space(const struct task *t);
 /* True when t has not run since its last event: its registers are the same.
  * orig_rax does not count, the kernel and we change it. */
 bool task_is_at(const struct task *t, const struct regs *regs);
+/* How long it has had the baton without an event. */
+uint64_t task_computes_ns(const struct recorder *r, const struct task *t);
 
 struct process *process_new(struct recorder *r, pid_t tgid, struct space *s);
 void process_add(struct process *p, struct task *t);

@@ -164,6 +164,14 @@ puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 }
 
 int
+puppet_reload(struct puppet *p, struct err *err)
+{
+	int ret = get_regs(p, err);
+
+	return ret < 0 ? ret : 1;
+}
+
+int
 puppet_settle(struct puppet *p, struct err *err)
 {
 	struct stop st;

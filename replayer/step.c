@@ -530,16 +530,6 @@ replay_checksum(struct replayer *r, const struct event *ev, struct err *err)
 }
 
 int
-replay_sched(struct replayer *r, const struct event *ev, struct err *err)
-{
-	return err_set(err, E_UNTIMED,
-		       "event %lu: task %u was stopped by the clock while it "
-		       "computed (at 0x%lx); replay cannot find that place "
-		       "again and ends after event %lu",
-		       ev->seq, ev->task, ev->pc, ev->seq - 1);
-}
-
-int
 replay_warning(struct replayer *r, const struct event *ev, struct err *err)
 {
 	return 0; /* for people */

@@ -144,6 +144,8 @@ int puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 /* At a call's halt: get the process out of the call, without running anything.
  */
 int puppet_settle(struct puppet *p, struct err *err);
+/* Something else ran the process: its registers are what they are now. 1. */
+int puppet_reload(struct puppet *p, struct err *err);
 /* Run a system call in the process. regs stay what they are for the program. */
 int puppet_call(struct puppet *p, long nr, const uint64_t args[6], int64_t *ret,
 		struct err *err);

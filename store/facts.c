@@ -86,10 +86,10 @@ args_of_kind(unsigned kind)
 	case EV_checksum:
 	case EV_stop:
 	case EV_end:
+	case EV_sched:
 		return 2;
 	case EV_file:
 	case EV_warning:
-	case EV_sched:
 		return 1;
 	}
 	return 0;

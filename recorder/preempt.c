@@ -1,0 +1,151 @@
+/*
+ * From the wish to stop a task to the event that says where it stands:
+ *
+ *   interrupt --begin: watch its writes--> runs POINT_HOT_NS --interrupt-->
+ *   stop: a few single steps, state taken --> sched event
+ *
+ * Any other stop in between is an event of the task itself, which does as well.
+ */
+#include "recorder/preempt.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "recorder/engine.h"
+#include "recorder/task.h"
+#include "tracee/deadline.h"
+
+#define KIND_POINT 2 /* args[0] of a sched event */
+
+bool
+preempt_is_impossible(const struct task *t)
+{
+	return task_space(t)->pointless;
+}
+
+uint64_t
+preempt_cost(const struct task *t)
+{
+	return task_space(t)->point_ns;
+}
+
+void
+preempt_cancel(struct task *t)
+{
+	if (t->taking_now)
+		point_cancel(&t->taking);
+	t->taking_now = false;
+}
+
+/* Let it run for as long as its writes are watched, then stop it. */
+static int
+run_hot(struct task *t)
+{
+	struct timespec ts = { .tv_nsec = POINT_HOT_NS };
+	int ret = task_resume(t, PTRACE_CONT, 0);
+
+	if (ret < 0)
+		return ret;
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
+		continue;
+	t->interrupted = ptrace_interrupt(t->tid) == 0;
+	return PREEMPT_ON_ITS_WAY;
+}
+
+/* Its memory cannot be watched; the program is none the worse for it. */
+static int
+impossible(struct task *t)
+{
+	preempt_cancel(t);
+	task_space(t)->pointless = true;
+	return PREEMPT_IMPOSSIBLE;
+}
+
+int
+preempt_begin(struct recorder *r, struct task *t, struct err *err)
+{
+	struct space *s = task_space(t);
+	uint64_t start = clock_now_ns();
+	struct err why = { 0 };
+	int ret = 0;
+
+	if (s->pointless)
+		return PREEMPT_IMPOSSIBLE;
+	if (s->dirty == NULL)
+		ret = dirty_open(&s->dirty, t->tid, &s->mem, !dirty_probe(),
+				 &why);
+	if (ret == 0) {
+		ret = point_hot(&t->taking, t->tid, &s->mem, s->dirty, &why);
+		t->taking_now = ret == 0;
+	}
+	if (ret == -E_GONE)
+		return ret;
+	if (ret < 0)
+		return impossible(t);
+	if (ret == POINT_EVENT) {
+		ret = task_resume(t, PTRACE_CONT, 0);
+		return ret < 0 ? ret : PREEMPT_ON_ITS_WAY;
+	}
+	s->point_ns = clock_now_ns() - start;
+	return run_hot(t);
+}
+
+static int
+put_point(struct recorder *r, struct task *t, const struct point *p,
+	  struct err *err)
+{
+	struct buf stored = { 0 };
+	struct regs regs;
+	struct event ev;
+	int ret = ptrace_get_regs(t->tid, &regs);
+
+	if (ret < 0)
+		return ret;
+	event_begin(r, t, EV_sched, &ev);
+	ev.flags = EVF_RUNS;
+	ev.args[0] = KIND_POINT;
+	ev.args[1] = !p->complete;
+	ev.pc = regs.rip;
+	ev.sp = regs.rsp;
+	ev.reghash = regs_hash(&regs);
+	point_encode(p, &stored);
+	item_put_bytes(&r->items, ITEM_POINT, 0, buf_span(&stored));
+	buf_free(&stored);
+	t->last = regs;
+	return event_put(r, &ev, err);
+}
+
+int
+preempt_stop(struct recorder *r, struct task *t, struct err *err)
+{
+	uint64_t start = clock_now_ns();
+	struct point p = { 0 };
+	struct err why = { 0 };
+	bool ignored = signal_is_ignored(t, SIGTRAP);
+	int ret = point_take(&t->taking, task_computes_ns(r, t), &p, &why);
+
+	if (ret == POINT_AGAIN)
+		return run_hot(t);
+	t->taking_now = false;
+	if (ret == POINT_STOP) {
+		t->stop.kind = STOP_NONE;
+		return PREEMPT_ON_ITS_WAY;
+	}
+	if (ret < 0)
+		return ret == -E_GONE ? ret : impossible(t);
+	/* The kernel makes it SIG_DFL at a step's trap. */
+	if (ignored && t->taking.steps > 0 &&
+	    signal_ignore(t, SIGTRAP, err) < 0)
+		ret = -E_GONE;
+	if (ret == POINT_EVENT) {
+		ret = task_resume(t, PTRACE_CONT, 0);
+		return ret < 0 ? ret : PREEMPT_ON_ITS_WAY;
+	}
+	if (ret == POINT_TAKEN)
+		ret = put_point(r, t, &p, err);
+	point_free(&p);
+	task_space(t)->point_ns += clock_now_ns() - start;
+	return ret < 0 ? ret : PREEMPT_DONE;
+}

@@ -1,0 +1,28 @@
+#ifndef RECORDER_PREEMPT_H
+#define RECORDER_PREEMPT_H
+
+/*
+ * Stopping a task that computes at a place that replay finds again
+ * (tracee/point.h), at an event of its own. sched.c decides when.
+ */
+#include "recorder/internal.h"
+
+/* How a step of it ended. */
+enum preempt {
+	PREEMPT_ON_ITS_WAY, /* the task runs, or its next stop is pending */
+	PREEMPT_DONE,	    /* it stands at its new last event */
+	PREEMPT_IMPOSSIBLE, /* it stands where it was interrupted, no event */
+};
+
+/* t stands at an interrupt while it computes. Returns enum preempt. */
+int preempt_begin(struct recorder *r, struct task *t, struct err *err);
+/* The next interrupt after that, while t->taking_now. Returns enum preempt. */
+int preempt_stop(struct recorder *r, struct task *t, struct err *err);
+/* Another stop came first, or t is gone. */
+void preempt_cancel(struct task *t);
+/* Points of this space cannot be told. */
+bool preempt_is_impossible(const struct task *t);
+/* What the last one of its space cost. */
+uint64_t preempt_cost(const struct task *t);
+
+#endif
