@@ -75,6 +75,8 @@ struct replayer {
 /* The puppet of ev->task, or NULL and E_FORMAT. */
 struct puppet *step_puppet(struct replayer *r, const struct event *ev,
 			   struct err *err);
+/* How long the way to ev may take, ns: recorded time with a wide margin. */
+uint64_t step_limit(const struct replayer *r, const struct event *ev);
 /* Run to the next halt, or for as long as the way to ev may take. */
 int step_run(struct replayer *r, struct puppet *p, const struct event *ev,
 	     struct halt *out, struct err *err);

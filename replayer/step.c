@@ -32,8 +32,8 @@ step_puppet(struct replayer *r, const struct event *ev, struct err *err)
 	return p;
 }
 
-static uint64_t
-limit_of(const struct replayer *r, const struct event *ev)
+uint64_t
+step_limit(const struct replayer *r, const struct event *ev)
 {
 	uint64_t ns = ev->time_ns > r->now->time_ns
 			      ? ev->time_ns - r->now->time_ns
@@ -50,7 +50,7 @@ step_run(struct replayer *r, struct puppet *p, const struct event *ev,
 		return err_set(err, E_FORMAT,
 			       "event %lu: task %u has not begun a program",
 			       ev->seq, ev->task);
-	return puppet_run(r, p, limit_of(r, ev), out, err);
+	return puppet_run(r, p, step_limit(r, ev), out, err);
 }
 
 int

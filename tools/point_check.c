@@ -153,7 +153,7 @@ start(struct check *c, char **argv, struct err *err)
 			ret = ptrace_cont(s.pid);
 	} while (ret == 0);
 	if (ret < 0)
-		return spawn_exec_status(&s, err) < 0
+		return spawn_exec_failure(&s, err) < 0
 			       ? err->code
 			       : err_set(err, E_EXEC, "cannot start it");
 	spawn_release(&s);
