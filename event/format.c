@@ -249,9 +249,9 @@ format_warning(struct fmt *f)
 static void
 format_sched(struct fmt *f)
 {
-	buf_str(f->out, f->ev->flags & EVF_UNTIMED ?
-				"switched away while it computed at " :
-				"interrupted while it computed at ");
+	buf_str(f->out, f->ev->flags & EVF_UNTIMED
+				? "switched away while it computed at "
+				: "interrupted while it computed at ");
 	fmt_hex(f, f->ev->pc);
 }
 

@@ -15,23 +15,28 @@
 #include <stdbool.h>
 
 enum item_kind {
-	ITEM_MEM = 1,	  /* addr, bytes: memory of the task's space is now so */
-	ITEM_MEM_BLOB = 2,/* addr, len, ids: the same, contents in blobs of BLOB_PIECE */
-	ITEM_IN = 3,	  /* num = argument index, bytes: input shown to people */
+	ITEM_MEM = 1, /* addr, bytes: memory of the task's space is now so */
+	ITEM_MEM_BLOB = 2, /* addr, len, ids: the same, contents in blobs of
+			      BLOB_PIECE */
+	ITEM_IN = 3, /* num = argument index, bytes: input shown to people */
 	ITEM_IN_BLOB = 4, /* num, len, ids */
 	ITEM_REGS = 5,	  /* bytes = struct regs: all registers are now so */
 	ITEM_XSTATE = 6,  /* bytes = xsave area (NT_X86_XSTATE) is now so */
 	ITEM_SIGINFO = 7, /* bytes = kernel siginfo, 128 */
-	ITEM_MAP = 8,	  /* bytes = struct map_rec: a mapping that now exists */
-	ITEM_FILE = 9,	  /* bytes = struct file_rec + path; ids = contents */
-	ITEM_KV = 10,	  /* bytes = key NUL value: header facts, exec facts */
-	ITEM_TEXT = 11,	  /* bytes = text for people */
-	ITEM_MEM_TASK = 12, /* num = task, addr, bytes: memory of another task's space */
-	ITEM_FD = 13,	  /* num = fd, bytes = what it refers to: new descriptors */
-	ITEM_REGION = 14, /* addr, len, num = xxh64 of the region: checksum events */
-	ITEM_ZERO = 15,	  /* addr, len: memory is now zero */
-	ITEM_PATCH = 16,  /* addr, bytes: pastime replaced code bytes (int3 at a trapped insn) */
-	ITEM_POINT = 17,  /* bytes: an execution point, as tracee/point.h stores it */
+	ITEM_MAP = 8,	/* bytes = struct map_rec: a mapping that now exists */
+	ITEM_FILE = 9,	/* bytes = struct file_rec + path; ids = contents */
+	ITEM_KV = 10,	/* bytes = key NUL value: header facts, exec facts */
+	ITEM_TEXT = 11, /* bytes = text for people */
+	ITEM_MEM_TASK = 12, /* num = task, addr, bytes: memory of another task's
+			       space */
+	ITEM_FD = 13, /* num = fd, bytes = what it refers to: new descriptors */
+	ITEM_REGION =
+		14, /* addr, len, num = xxh64 of the region: checksum events */
+	ITEM_ZERO = 15,	 /* addr, len: memory is now zero */
+	ITEM_PATCH = 16, /* addr, bytes: pastime replaced code bytes (int3 at a
+			    trapped insn) */
+	ITEM_POINT =
+		17, /* bytes: an execution point, as tracee/point.h stores it */
 };
 
 #define BLOB_PIECE (256u * 1024u) /* large contents are cut into pieces of this */
@@ -77,7 +82,8 @@ void item_put_mem_task(struct buf *b, uint64_t task, uint64_t addr, struct span 
 void item_put_zero(struct buf *b, uint64_t addr, uint64_t len);
 void item_put_blobs(struct buf *b, enum item_kind kind, uint64_t addr_or_num,
 		    uint64_t len, const struct blob_id *ids, size_t n);
-/* ITEM_IN, ITEM_REGS, ITEM_XSTATE, ITEM_SIGINFO, ITEM_TEXT, ITEM_FD, ITEM_POINT, ITEM_PATCH (num = addr) */
+/* ITEM_IN, ITEM_REGS, ITEM_XSTATE, ITEM_SIGINFO, ITEM_TEXT, ITEM_FD,
+ * ITEM_POINT, ITEM_PATCH (num = addr) */
 void item_put_bytes(struct buf *b, enum item_kind kind, uint64_t num, struct span bytes);
 void item_put_kv(struct buf *b, const char *key, struct span value);
 void item_put_map(struct buf *b, const struct map_rec *m);

@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "recorder/engine.h"
 #include "recorder/preempt.h"
-#include "recorder/seat.h"
 #include "recorder/sched.h"
+#include "recorder/seat.h"
 #include "recorder/task.h"
 
 static int

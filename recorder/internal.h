@@ -101,8 +101,7 @@ struct task {
 	bool interrupted;    /* PTRACE_INTERRUPT is under way */
 	bool dead;	     /* its death event is out */
 	uint64_t cleartid;   /* set_tid_address, CLONE_CHILD_CLEARTID; 0 = none */
-	uint64_t turn_ns;    /* when it got the baton */
-	uint64_t event_ns;   /* time of its last event */
+	uint64_t turn_ns, event_ns; /* when it got the baton; its last event */
 	struct regs sample;  /* spin detection, sched.c */
 	uint64_t sample_ns;
 	bool yielded;	     /* its turn ends at the next event */
@@ -119,9 +118,8 @@ struct process {
 	pid_t tgid;
 	struct space *space;
 	VEC(struct task *) tasks;
-	bool exiting;	     /* exit_group or a fatal signal: status is its */
-	int status;	     /* wait status of the process, else of its leader */
-	bool stopped;	     /* by job control */
+	bool exiting, stopped; /* exit_group or a fatal signal; job control */
+	int status;	       /* wait status: the process's if exiting */
 	int no_new_privs, dumpable; /* as the program sees them */
 };
 
@@ -172,23 +170,22 @@ struct recorder {
 	uint64_t seq;	     /* of the last event put */
 	uint64_t start_ns, now_ns; /* now: as of the last stop */
 	uint64_t flush_ns;   /* first event that is not flushed, 0 = none */
-	uint32_t ntasks, nprocs, nspaces, ngroups; /* numbers given out */
-	uint64_t nshared;
+	uint64_t nshared;    /* numbers given out */
+	uint32_t ntasks, nprocs, nspaces, ngroups;
 	pid_t first;	     /* the command */
 	bool first_done;
 	int first_status;
-	bool failed;	     /* the sink refused: the program runs on unrecorded */
 	void *timer;	     /* timer_t of sched.c */
-	bool has_timer;
+	bool has_timer, failed; /* failed: nothing is recorded any more */
 	uint64_t tick_ns;    /* its period now, 0 = off */
 	struct buf items;    /* payload of the event under construction */
 	struct arena arena;  /* cleared at every stop */
 	struct sys_range *ranges; /* SYS_RANGES_MAX of them, for syscall.c */
 	VEC(struct note) notes;
 	VEC(struct output *) outputs; /* outputs.c */
-	struct files *files;   /* files.c */
-	struct nondet *nondet; /* nondet.c */
-	struct seats *seats; /* seat.c */
+	struct files *files;	      /* each of the file of its name */
+	struct nondet *nondet;
+	struct seats *seats;
 };
 
 /* A cleared event of task (NULL = the recording); r->items is emptied. */

@@ -5,11 +5,11 @@
  *      |                                               ^
  *      +------------- turn over, at an event ----------+
  *
- * A runner that computes, without an event, while others wait is stopped after a
- * slice, sooner when it spins on memory (two samples of its registers agree):
+ * A runner that computes, without an event, while others wait is stopped after
+ * a slice, sooner when it spins on memory (two samples of its registers agree):
  * at an execution point, which is an event (preempt.c). Only where points are
- * impossible it is stopped wherever it is, much later: a time-bounded switch, at
- * which a replay of the group must end.
+ * impossible it is stopped wherever it is, much later: a time-bounded switch,
+ * at which a replay of the group must end.
  */
 #include "recorder/sched.h"
 
@@ -32,7 +32,7 @@
 #define SLICE_NS (50 * MS)    /* for computing, when others wait */
 #define COST_SHARE 10u	      /* at least so many times what a point costs */
 #define UNTIMED_NS (5000 * MS)
-#define STASH_NS (20 * MS)    /* a signal waits so long for an event */
+#define STASH_NS (20 * MS) /* a signal waits so long for an event */
 #define UNTIMED_STASH_NS (100 * MS)
 
 #define TICK_SIGNAL (SIGRTMAX - 2)
@@ -355,8 +355,8 @@ slice_of(const struct task *t)
 static bool
 turn_is_over(const struct recorder *r, struct task *t, const struct regs *regs)
 {
-	bool spins = samples_agree(regs, &t->sample) &&
-		     !preempt_is_impossible(t);
+	bool spins =
+		samples_agree(regs, &t->sample) && !preempt_is_impossible(t);
 
 	t->sample = *regs;
 	return spins || task_computes_ns(r, t) >= slice_of(t);

@@ -9,10 +9,9 @@
  *                                       the call is skipped, the task put back
  *                                       before its syscall instruction, the
  *                                       signal sent again
- *   in computation, no call for long    the task is stopped at a point, which is
- *                                       an event (preempt.c); there. On the spot
- *                                       and EVF_UNTIMED when that is impossible
- *   ignored                             never seen by the program
+ *   in computation, no call for long    the task is stopped at a point, which
+ * is an event (preempt.c); there. On the spot and EVF_UNTIMED when that is
+ * impossible ignored                             never seen by the program
  *   fatal, stopping                     at once; they change no state
  *
  * While one is stashed, the task's other asynchronous signals are blocked, so

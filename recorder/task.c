@@ -90,7 +90,8 @@ task_is_at(const struct task *t, const struct regs *regs)
 uint64_t
 task_computes_ns(const struct recorder *r, const struct task *t)
 {
-	return r->now_ns - (t->event_ns > t->turn_ns ? t->event_ns : t->turn_ns);
+	return r->now_ns -
+	       (t->event_ns > t->turn_ns ? t->event_ns : t->turn_ns);
 }
 
 struct process *

@@ -31,8 +31,8 @@ not_found(struct replayer *r, const struct event *ev,
 {
 	char want[128], found[160];
 
-	snprintf(want, sizeof(want),
-		 "an execution point at pc 0x%lx, sp 0x%lx", ev->pc, ev->sp);
+	snprintf(want, sizeof(want), "an execution point at pc 0x%lx, sp 0x%lx",
+		 ev->pc, ev->sp);
 	snprintf(found, sizeof(found), "%s (%u arrivals that differ)",
 		 found_text[f->miss], f->mismatches);
 	return diverge(r, ev, err, want, found,
@@ -81,8 +81,8 @@ to_point(struct replayer *r, struct puppet *p, const struct event *ev,
 	point_free(&pt);
 	if (ret < 0)
 		return ret;
-	return ret == 0 ? not_found(r, ev, &f, err) :
-			  diverge_regs(r, p, ev, p->regs.rip, &h, err);
+	return ret == 0 ? not_found(r, ev, &f, err)
+			: diverge_regs(r, p, ev, p->regs.rip, &h, err);
 }
 
 int

@@ -1,5 +1,5 @@
-/* A timer's signals reach a tight loop without any call: the handlers run in the
- * midst of it, and see how far it has come. */
+/* A timer's signals reach a tight loop without any call: the handlers run in
+ * the midst of it, and see how far it has come. */
 #include "guest.h"
 #include <signal.h>
 #include <sys/time.h>

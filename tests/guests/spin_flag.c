@@ -1,5 +1,5 @@
-/* Threads that wait for each other by looking at memory, without a call, or with
- * calls that change nothing: only the clock ends their turns. */
+/* Threads that wait for each other by looking at memory, without a call, or
+ * with calls that change nothing: only the clock ends their turns. */
 #include "guest.h"
 #include <pthread.h>
 #include <sched.h>
