@@ -19,8 +19,7 @@ allow_timer(sigset_t *old)
 
 static const char *const found_text[] = {
 	[POINT_FOUND] = "",
-	[POINT_MISS_EVENT] = "a call or a fault before the task came there "
-			     "in that state",
+	[POINT_MISS_EVENT] = "a call or a fault came before that state",
 	[POINT_MISS_LIMIT] = "still computing, never there in that state",
 	[POINT_MISS_CODE] = "other instructions at that place",
 };
