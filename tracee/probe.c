@@ -70,10 +70,9 @@ static const struct probe_result features[PROBE_COUNT] = {
 /* clang-format on */
 
 bool
-probe_denied(enum probe which)
+probe_denied_name(const char *name)
 {
 	const char *p = getenv("PASTIME_PROBE");
-	const char *name = features[which].name;
 	size_t n = strlen(name);
 
 	while (p != NULL && (p = strchr(p, '-')) != NULL) {
@@ -83,6 +82,12 @@ probe_denied(enum probe which)
 			return true;
 	}
 	return false;
+}
+
+bool
+probe_denied(enum probe which)
+{
+	return probe_denied_name(features[which].name);
 }
 
 /* Run fn in a child; it says what it found by its exit status: 0 = works,

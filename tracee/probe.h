@@ -36,6 +36,8 @@ struct probe_result {
 bool probe_ok(enum probe p);
 /* Only what the environment says, for code that tries and falls back. */
 bool probe_denied(enum probe p);
+/* The same for a name that is not one of enum probe: a CPU feature. */
+bool probe_denied_name(const char *name);
 /* All of them; forks children to try them on. */
 void probe_all(struct probe_result out[PROBE_COUNT]);
 

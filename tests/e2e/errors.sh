@@ -124,6 +124,25 @@ if command -v strace >/dev/null; then
 	like "the tracer is named" "strace.*E_PTRACE_DENIED" "$(cat "$T/err")"
 fi
 
+# A recording made on a processor that could do more: not replayed, but read.
+lesser()
+{
+	env PASTIME_PROBE="-sse4_2 -popcnt" "$p" "$@"
+}
+refuses 125 E_CPU "lacks features .*: sse4_2 popcnt  .*recorded on: .*show" \
+	lesser replay one
+refuses 125 E_CPU "sse4_2 popcnt" lesser replay one --at end
+run lesser show one
+is "status of show there" 0 "$status"
+like "what it shows" "exit_group" "$(cat "$T/out")"
+printf 'size 100x30\nscreen one\n' >"$T/keys"
+PASTIME_TUI_SCRIPT=$T/keys run lesser tui one
+is "status of the TUI there" 0 "$status"
+like "the TUI says it" "lacks features" "$(cat "$T/out")"
+like "and lists the events" "task 1 is born" "$(cat "$T/out")"
+run "$p" replay one
+is "status of replay here" 0 "$status"
+
 # Codes are explained
 for code in E_DIVERGED e_db_unreachable nested; do
 	run "$p" help "$code"

@@ -36,7 +36,8 @@ Test(replayer_cpu, a_feature_that_is_lacking_is_named)
 	struct err err = { 0 };
 
 	cr_assert_eq(check("cpuid", rec, sizeof(rec), &err), -E_CPU);
-	cr_assert_not_null(strstr(err.text, "leaf 0x7.0"), "%s", err.text);
+	cr_assert_not_null(strstr(err.text, "leaf-0x7.0"), "%s", err.text);
+	cr_assert_not_null(strstr(err.hint, "Replay it on"), "%s", err.hint);
 }
 
 Test(replayer_cpu, what_no_program_uses_does_not_matter)
