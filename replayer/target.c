@@ -302,6 +302,56 @@ target_auxv(struct target *t, uint32_t task, struct buf *out, struct err *err)
 	return 0;
 }
 
+static int
+target_move(struct target *t, const struct target_motion_req *req,
+	    struct target_stop *out, struct err *err)
+{
+	return err_set(err, E_UNSUPPORTED,
+		       "motion between stops is not possible yet");
+}
+
+static int
+target_compare(struct target *t, const struct pos *a, const struct pos *b,
+	       int *out, struct err *err)
+{
+	if (a->seq != b->seq) {
+		*out = a->seq < b->seq ? -1 : 1;
+		return 0;
+	}
+	return err_set(err, E_UNSUPPORTED,
+		       "moments of one interval cannot be compared yet");
+}
+
+static int
+target_event(struct target *t, uint64_t seq, struct event *out, struct err *err)
+{
+	struct replayer *r = of(t);
+	int ret;
+
+	r->reseek = true;
+	ret = source_seek(r->src, seq, err);
+	if (ret == 0)
+		ret = source_next(r->src, out, err);
+	if (ret < 0)
+		return ret;
+	return ret == 1 && out->seq == seq
+		       ? 0
+		       : err_set(err, E_POSITION, "there is no event e%lu",
+				 seq);
+}
+
+static uint64_t
+target_last(struct target *t)
+{
+	return of(t)->src->ops->last_seq(of(t)->src);
+}
+
+static int
+target_checkpoint(struct target *t, struct err *err)
+{
+	return replayer_checkpoint(of(t), err);
+}
+
 static void
 target_close(struct target *t)
 {
@@ -318,5 +368,10 @@ const struct target_ops replayer_target_ops = {
 	.maps = target_maps,
 	.file = target_file,
 	.auxv = target_auxv,
+	.move = target_move,
+	.compare = target_compare,
+	.event = target_event,
+	.last = target_last,
+	.checkpoint = target_checkpoint,
 	.close = target_close,
 };
