@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -38,6 +40,83 @@ preempt_cancel(struct task *t)
 		point_cancel(&t->taking);
 	t->taking_now = false;
 }
+
+/* ---- the test */
+
+#define TEST_TICK_MIN_NS 500000u
+#define TEST_TICK_MAX_NS 5000000u
+
+static void
+new_slice(struct preempt_test *p)
+{
+	double part = 1;
+
+	if (p->seed != 0)
+		part = 2.0 * rand_r(&p->seed) / RAND_MAX;
+	p->now_ns = (uint64_t)(part * (double)p->slice_ns);
+}
+
+int
+preempt_test_env(struct preempt_test *p, struct err *err)
+{
+	const char *s = getenv("PASTIME_PREEMPT");
+	char *end;
+	double ms;
+
+	if (s == NULL)
+		return 0;
+	ms = strtod(s, &end);
+	while (*end == ',') {
+		if (strncmp(end, ",seed=", 6) == 0)
+			p->seed = (unsigned)strtoul(end + 6, &end, 10);
+		else if (strncmp(end, ",sums", 5) == 0) {
+			p->sums = true;
+			end += 5;
+		} else {
+			break;
+		}
+	}
+	if (*end != '\0' || !(ms > 0 && ms < 1e6))
+		return err_set(err, E_USAGE, "PASTIME_PREEMPT=%s: not a slice",
+			       s);
+	p->slice_ns = (uint64_t)(ms * 1e6);
+	new_slice(p);
+	return 0;
+}
+
+bool
+preempt_test_due(const struct recorder *r, const struct task *t)
+{
+	const struct preempt_test *p = &r->opts.preempt;
+
+	return p->slice_ns != 0 && !preempt_is_impossible(t) &&
+	       task_computes_ns(r, t) >= p->now_ns;
+}
+
+uint64_t
+preempt_test_tick(const struct recorder *r)
+{
+	uint64_t ns = r->opts.preempt.slice_ns / 4;
+
+	if (ns == 0)
+		return 0;
+	return ns < TEST_TICK_MIN_NS   ? TEST_TICK_MIN_NS
+	       : ns > TEST_TICK_MAX_NS ? TEST_TICK_MAX_NS
+				       : ns;
+}
+
+int
+preempt_test_done(struct recorder *r, struct task *t, struct err *err)
+{
+	struct preempt_test *p = &r->opts.preempt;
+
+	if (p->slice_ns == 0)
+		return 0;
+	new_slice(p);
+	return p->sums ? sum_event(r, t, err) : 0;
+}
+
+/* ---- taking */
 
 /* Let it run for as long as its writes are watched, then stop it. */
 static int
@@ -117,6 +196,17 @@ put_point(struct recorder *r, struct task *t, const struct point *p,
 	return event_put(r, &ev, err);
 }
 
+/* CPU time since its last event, or little more: what its clock says since its
+ * last point, unless an event came later. */
+static uint64_t
+interval_ns(const struct recorder *r, const struct task *t)
+{
+	uint64_t wall = task_computes_ns(r, t), cpu = cputime_ns(t->tid);
+
+	cpu = t->taking.end_cpu_ns < cpu ? cpu - t->taking.end_cpu_ns : cpu;
+	return cpu < wall ? cpu : wall;
+}
+
 int
 preempt_stop(struct recorder *r, struct task *t, struct err *err)
 {
@@ -124,7 +214,7 @@ preempt_stop(struct recorder *r, struct task *t, struct err *err)
 	struct point p = { 0 };
 	struct err why = { 0 };
 	bool ignored = signal_is_ignored(t, SIGTRAP);
-	int ret = point_take(&t->taking, task_computes_ns(r, t), &p, &why);
+	int ret = point_take(&t->taking, interval_ns(r, t), &p, &why);
 
 	if (ret == POINT_AGAIN)
 		return run_hot(t);

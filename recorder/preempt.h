@@ -25,4 +25,13 @@ bool preempt_is_impossible(const struct task *t);
 /* What the last one of its space cost. */
 uint64_t preempt_cost(const struct task *t);
 
+/* PASTIME_PREEMPT=MS[,seed=N][,sums] turns the test on; it need not. */
+int preempt_test_env(struct preempt_test *p, struct err *err);
+/* The test wants t, which computes, stopped now. */
+bool preempt_test_due(const struct recorder *r, const struct task *t);
+/* How often to look for that, 0 = it is off. */
+uint64_t preempt_test_tick(const struct recorder *r);
+/* t stands at its point: the checksum, and a new slice. */
+int preempt_test_done(struct recorder *r, struct task *t, struct err *err);
+
 #endif

@@ -14,8 +14,9 @@
 #include "recorder/engine.h"
 #include "recorder/files.h"
 #include "recorder/nondet.h"
-#include "recorder/seat.h"
+#include "recorder/preempt.h"
 #include "recorder/sched.h"
+#include "recorder/seat.h"
 #include "recorder/task.h"
 #include "tracee/spawn.h"
 
@@ -191,6 +192,8 @@ recorder_start(struct recorder **out, const struct record_opts *o,
 	struct task *t;
 	int ret = files_init(r, err);
 
+	if (ret == 0)
+		ret = preempt_test_env(&r->opts.preempt, err);
 	if (ret == 0)
 		ret = nondet_init(r, err);
 	if (ret == 0)

@@ -13,6 +13,18 @@
 
 struct spawned;		/* tracee/spawn.h */
 
+/*
+ * For tests and measurements: a task that computes is stopped at a point of
+ * its own after each slice, though nobody waits for its turn.
+ */
+struct preempt_test {
+	uint64_t slice_ns; /* 0 = off */
+	unsigned seed; /* slices of random length, up to twice slice_ns; 0 = all
+			  alike */
+	bool sums;     /* a checksum event behind each */
+	uint64_t now_ns; /* the recorder's own: this slice */
+};
+
 struct record_opts {
 	char *const *argv;	 /* the command; argv[0] is looked up in PATH */
 	char *const *envp;
@@ -23,6 +35,7 @@ struct record_opts {
 	uint64_t flush_ms;	 /* close a chunk after so long; 0 = 200 */
 	struct spawned *spawned; /* the command waits already, as a child of another
 				  * process, which called spawn_stopped; NULL: fork it */
+	struct preempt_test preempt;
 };
 
 struct record_result {

@@ -218,9 +218,12 @@ tick_wanted(const struct recorder *r)
 	for (size_t i = 0; i < r->groups.len; i++) {
 		const struct group *g = r->groups.v[i];
 
-		if (is_computing(g->runner) &&
-		    (is_waited_for(g) || g->runner->stash.signo != 0))
+		if (!is_computing(g->runner))
+			continue;
+		if (is_waited_for(g) || g->runner->stash.signo != 0)
 			return TICK_NS;
+		if (preempt_test_tick(r) != 0)
+			return preempt_test_tick(r);
 	}
 	return r->flush_ns != 0 ? r->opts.flush_ms * MS : 0;
 }
@@ -285,7 +288,7 @@ sched_tick(struct recorder *r, struct err *err)
 
 		if (!is_computing(t) || t->interrupted)
 			continue;
-		late = stash_is_overdue(r, t);
+		late = stash_is_overdue(r, t) || preempt_test_due(r, t);
 		late |= is_waited_for(g) &&
 			task_computes_ns(r, t) >= SAMPLE_NS &&
 			r->now_ns - t->sample_ns >= SAMPLE_NS;
@@ -391,6 +394,10 @@ at_no_point(struct recorder *r, struct task *t, struct err *err)
 static int
 preempted(struct recorder *r, struct task *t, int how, struct err *err)
 {
+	int ret = how == PREEMPT_DONE ? preempt_test_done(r, t, err) : 0;
+
+	if (ret < 0)
+		return ret;
 	if (how == PREEMPT_DONE)
 		return at_point(r, t, err);
 	return how == PREEMPT_IMPOSSIBLE ? at_no_point(r, t, err) : how;
@@ -414,7 +421,8 @@ sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 		return ret;
 	if (task_is_at(t, &regs)) /* it has not begun: as good as an event */
 		return at_point(r, t, err);
-	if (!stash_is_overdue(r, t) && !(waited && turn_is_over(r, t, &regs)))
+	if (!stash_is_overdue(r, t) && !preempt_test_due(r, t) &&
+	    !(waited && turn_is_over(r, t, &regs)))
 		return task_resume(t, PTRACE_CONT, 0);
 	return preempted(r, t, preempt_begin(r, t, err), err);
 }

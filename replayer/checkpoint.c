@@ -206,9 +206,10 @@ copy_space(struct copying *c, struct space *s, struct err *err)
 	return ret;
 }
 
+/* All of it, or only one of its spaces. */
 static int
-world_copy(struct replayer *r, struct world *from, struct world **out,
-	   struct err *err)
+copy_world(struct replayer *r, struct world *from, struct space *only,
+	   struct world **out, struct err *err)
 {
 	struct copying c = { .r = r, .from = from, .to = world_new() };
 	size_t it = 0;
@@ -225,13 +226,15 @@ world_copy(struct replayer *r, struct world *from, struct world **out,
 		if (ret == 0)
 			vec_push(&c.to->shared, s);
 	}
-	while (ret == 0 && map_next(&from->spaces, &it, &key, &val))
-		ret = copy_space(&c, val, err);
+	while (ret == 0 && map_next(&from->spaces, &it, &key, &val)) {
+		if (!only || val == only)
+			ret = copy_space(&c, val, err);
+	}
 	it = 0;
 	while (ret == 0 && map_next(&from->puppets, &it, &key, &val)) {
 		struct puppet *p = val;
 
-		if (!p->space) /* has not begun a program */
+		if (!only && !p->space) /* has not begun a program */
 			copy_puppet(&c, p, NULL);
 	}
 	map_free(&c.fds);
@@ -240,6 +243,58 @@ world_copy(struct replayer *r, struct world *from, struct world **out,
 	else
 		world_free(r, c.to);
 	return ret;
+}
+
+static int
+world_copy(struct replayer *r, struct world *from, struct world **out,
+	   struct err *err)
+{
+	return copy_world(r, from, NULL, out, err);
+}
+
+int
+checkpoint_fork(struct replayer *r, struct world *from, struct space *s,
+		struct world **out, struct err *err)
+{
+	/* What is shared may be shared with the others: then all of them. */
+	return copy_world(r, from, from->shared.len > 0 ? NULL : s, out, err);
+}
+
+/* The process of each puppet of w becomes that of the same one of now. */
+static void
+take_processes(struct replayer *r, struct world *w)
+{
+	size_t it = 0;
+	uint64_t key;
+	void *val;
+
+	while (map_next(&w->puppets, &it, &key, &val)) {
+		struct puppet *from = val;
+		struct puppet *to = world_puppet(r->now, from->task);
+
+		puppet_kill(&to->pid);
+		to->pid = from->pid;
+		to->regs = from->regs;
+		to->dirty = from->dirty;
+		from->pid = 0;
+		if (from->space->mem.fd < 0)
+			continue; /* done with another of the same space */
+		mem_close(&to->space->mem);
+		to->space->mem = from->space->mem;
+		from->space->mem.fd = -1;
+	}
+}
+
+void
+checkpoint_adopt(struct replayer *r, struct world *w)
+{
+	if (w->shared.len > 0) {
+		world_free(r, r->now);
+		r->now = w;
+		return;
+	}
+	take_processes(r, w);
+	world_free(r, w);
 }
 
 /* ---- which to keep */

@@ -168,6 +168,12 @@ int output_end(struct replayer *r, struct puppet *p, const struct event *ev,
 int checkpoint_policy(struct replayer *r, struct err *err);
 int checkpoint_go(struct replayer *r, uint64_t seq, struct err *err);
 void checkpoint_drop_all(struct replayer *r);
+/* A copy of space s of from to try something on; of all when they share. */
+int checkpoint_fork(struct replayer *r, struct world *from, struct space *s,
+		    struct world **out, struct err *err);
+/* Such a copy of now takes the place of what it is a copy of; now may be
+ * another world then. */
+void checkpoint_adopt(struct replayer *r, struct world *w);
 
 /* target.c */
 extern const struct target_ops replayer_target_ops;

@@ -1,9 +1,11 @@
 /* Execution points: places in computation that a task was stopped at. */
 #include "replayer/internal.h"
 
+#include "base/clock.h"
 #include "tracee/point.h"
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 
 /* The search's timer (tracee/deadline.h) wants its signal, whatever thread this
  * is. */
@@ -42,12 +44,108 @@ not_found(struct replayer *r, const struct event *ev,
 				     "shared with something outside");
 }
 
+/* ---- copies of the process that searches */
+
+struct search {
+	struct replayer *r;
+	uint32_t task;
+};
+
+/* The world that a run is in; its ctx is NULL as long as that is now. */
+static struct world *
+world_of(const struct search *s, const struct point_run *run)
+{
+	return run->ctx != NULL ? run->ctx : s->r->now;
+}
+
+static int
+copy_run(void *arg, const struct point_run *from, struct point_run *out,
+	 struct err *err)
+{
+	struct search *s = arg;
+	struct puppet *p = world_puppet(world_of(s, from), s->task), *q;
+	struct world *w;
+	int ret = puppet_reload(p, err);
+
+	if (ret >= 0)
+		ret = checkpoint_fork(s->r, world_of(s, from), p->space, &w,
+				      err);
+	if (ret < 0)
+		return ret;
+	q = world_puppet(w, s->task);
+	ret = puppet_flush(p, err);
+	if (ret == 0)
+		ret = puppet_flush(q, err);
+	if (ret < 0) {
+		world_free(s->r, w);
+		return ret;
+	}
+	*out = (struct point_run){ .tid = q->pid,
+				   .mem = mem_of_task(&q->space->mem, q->pid),
+				   .ctx = w };
+	return 0;
+}
+
+/* now itself stays, stale, until it is replaced. */
+static void
+drop_run(void *arg, struct point_run *run)
+{
+	struct search *s = arg;
+
+	world_free(s->r, run->ctx);
+	run->ctx = NULL;
+	run->tid = 0;
+}
+
+static const struct point_ops copies = { .copy = copy_run, .drop = drop_run };
+
+/* ---- one point */
+
+static uint64_t
+own_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void
+tell(const struct replayer *r, const struct event *ev, const struct point *pt,
+     const struct point_found *f, const struct replay_point *times)
+{
+	struct replay_point p = {
+		.seq = ev->seq,
+		.task = ev->task,
+		.pc = pt->regs.rip,
+		.found = f->miss == POINT_FOUND,
+		.trap = f->trapped,
+		.ran_ahead = f->ran_ahead,
+		.recorded_ns = pt->cpu_ns,
+		.cpu_ns = own_cpu_ns() - times->cpu_ns + f->cpu_ns,
+		.wall_ns = clock_now_ns() - times->wall_ns,
+		.visits = f->visits,
+		.mismatches = f->mismatches,
+		.stops = f->stops,
+		.copies = f->copies,
+		.fell_back = f->fell_back,
+	};
+
+	if (r->opts.point != NULL)
+		r->opts.point(r->opts.point_ctx, &p);
+}
+
 /* Run p to the point pt. 1: it stands there, 0: it was not found. */
 static int
 go_to(struct replayer *r, struct puppet *p, const struct event *ev,
       const struct point *pt, struct point_found *f, struct err *err)
 {
-	const struct point_search s = { .limit_ns = step_limit(r, ev) };
+	struct search ctx = { .r = r, .task = ev->task };
+	const struct point_search s = { .ops = &copies,
+					.arg = &ctx,
+					.limit_ns = step_limit(r, ev) };
+	const struct replay_point times = { .cpu_ns = own_cpu_ns(),
+					    .wall_ns = clock_now_ns() };
 	struct point_run run;
 	sigset_t old;
 	int ret;
@@ -61,7 +159,12 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 	allow_timer(&old);
 	ret = point_find(&run, pt, &s, f, err);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ret < 0 ? ret : ret == 0 ? 0 : puppet_reload(p, err);
+	tell(r, ev, pt, f, &times);
+	if (run.ctx != NULL && ret == 1)
+		checkpoint_adopt(r, run.ctx);
+	else
+		drop_run(&ctx, &run);
+	return ret;
 }
 
 static int
@@ -80,8 +183,11 @@ to_point(struct replayer *r, struct puppet *p, const struct event *ev,
 	point_free(&pt);
 	if (ret < 0)
 		return ret;
-	return ret == 0 ? not_found(r, ev, &f, err)
-			: diverge_regs(r, p, ev, p->regs.rip, &h, err);
+	if (ret == 0)
+		return not_found(r, ev, &f, err);
+	p = step_puppet(r, ev, err); /* perhaps of another world */
+	ret = puppet_reload(p, err);
+	return ret < 0 ? ret : diverge_regs(r, p, ev, p->regs.rip, &h, err);
 }
 
 int

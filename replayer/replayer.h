@@ -17,11 +17,26 @@ struct replayer;
 /* Output of the program as it is reproduced: fd 1 or 2, or any tty. */
 typedef void replay_output_fn(void *ctx, const struct event *ev, int fd, struct span bytes);
 
+/* How an execution point was sought (tracee/point.h). */
+struct replay_point {
+	uint64_t seq, pc;
+	uint32_t task;
+	bool found, trap, ran_ahead;
+	uint64_t recorded_ns; /* CPU time of the interval, roughly */
+	uint64_t cpu_ns; /* of the search: the processes that ran, and ours */
+	uint64_t wall_ns;
+	uint64_t visits;
+	unsigned mismatches, stops, copies, fell_back;
+};
+typedef void replay_point_fn(void *ctx, const struct replay_point *p);
+
 struct replay_opts {
 	bool verify_memory;	     /* compare checksum events */
 	bool verify_output;	     /* compare written bytes with the recorded ones */
 	replay_output_fn *output;    /* NULL: dropped */
 	void *output_ctx;
+	replay_point_fn *point; /* NULL: nobody wants to know */
+	void *point_ctx;
 	uint64_t checkpoint_events;  /* distance of automatic checkpoints; 0 = default policy */
 	uint64_t checkpoint_bytes;   /* budget for private dirty memory; 0 = default */
 };

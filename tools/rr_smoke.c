@@ -1,10 +1,11 @@
 /*
- * rr-smoke [-dnoqv] [-c N] [-s N] [-t N] COMMAND...: record a command into
+ * rr-smoke [-dnopqv] [-c N] [-s N] [-t N] COMMAND...: record a command into
  * memory and replay it at once with everything checked. The developers' short
  * way round the store.
  *
  *   -d   print the events      -n   record only
  *   -q   no summary            -v   print events while replaying
+ *   -p   print how each execution point was found again
  *   -o   catch both outputs, and compare what replay says was written
  *   -c N a checksum every N events (default 1000)
  *   -s N then visit N events from end to end and back: each looks the same
@@ -31,7 +32,7 @@
 #include "tracee/spawn.h"
 
 struct smoke {
-	bool dump, record_only, quiet, verbose, outputs;
+	bool dump, record_only, points, quiet, verbose, outputs;
 	uint64_t checksum_every;
 	unsigned seeks, times;
 	int out[3];  /* what stands in for descriptors 1 and 2 */
@@ -269,10 +270,25 @@ visit(struct smoke *o, struct replayer *r, struct err *err)
 	return ret;
 }
 
+static void
+print_point(void *ctx, const struct replay_point *p)
+{
+	double ns = p->recorded_ns > 0 ? (double)p->recorded_ns : 1;
+
+	fprintf(stderr,
+		"point e%lu t%u %#lx %s %.3f ms cpu %.3f wall %.3f visits %lu "
+		"mismatches %u stops %u copies %u fell %u%s%s\n",
+		p->seq, p->task, p->pc, p->found ? "found" : "LOST", ns / 1e6,
+		(double)p->cpu_ns / ns, (double)p->wall_ns / ns, p->visits,
+		p->mismatches, p->stops, p->copies, p->fell_back,
+		p->ran_ahead ? " ahead" : "", p->trap ? " trap" : "");
+}
+
 static int
 replay(struct smoke *o, struct memlog *m)
 {
-	const struct replay_opts ro = { .verify_memory = true,
+	const struct replay_opts ro = { .point = o->points ? print_point : NULL,
+					.verify_memory = true,
 					.verify_output = true,
 					.output = o->outputs ? hear : NULL,
 					.output_ctx = o };
@@ -371,7 +387,7 @@ main(int argc, char **argv)
 	struct smoke o = { .checksum_every = 1000, .times = 1 };
 	int c, ret = 0;
 
-	while ((c = getopt(argc, argv, "+dnoqvc:s:t:")) != -1) {
+	while ((c = getopt(argc, argv, "+dnopqvc:s:t:")) != -1) {
 		switch (c) {
 		case 'd':
 			o.dump = true;
@@ -381,6 +397,9 @@ main(int argc, char **argv)
 			break;
 		case 'o':
 			o.outputs = true;
+			break;
+		case 'p':
+			o.points = true;
 			break;
 		case 'q':
 			o.quiet = true;
@@ -402,8 +421,9 @@ main(int argc, char **argv)
 		}
 	}
 	if (optind == argc) {
-		fprintf(stderr, "usage: rr-smoke [-dnoqv] [-c N] [-s N] [-t N] "
-				"COMMAND...\n");
+		fprintf(stderr,
+			"usage: rr-smoke [-dnopqv] [-c N] [-s N] [-t N] "
+			"COMMAND...\n");
 		return 2;
 	}
 	for (unsigned i = 0; ret == 0 && i < o.times; i++)

@@ -33,6 +33,7 @@
 #define POINT_STACK_ABOVE 4096u
 #define POINT_ANCHORS 8u
 #define POINT_CODE 16u
+#define POINT_NEAR 2048u
 
 /* eflags that a program can see and change: CF PF AF ZF SF DF OF AC ID. */
 #define POINT_FLAGS 0x240cd5u
@@ -64,14 +65,12 @@ struct point {
 	uint8_t code[POINT_CODE]; /* what is at regs.rip */
 	bool complete;		  /* sums cover all that was written */
 	uint64_t cpu_ns;	  /* from the begin of the interval, roughly */
-	uint64_t visits;   /* arrivals at regs.rip in the interval; 0 = not
-			      counted yet */
+	uint64_t visits;   /* arrivals at regs.rip; 0 = not counted yet */
 	struct buf xstate; /* NT_X86_XSTATE */
 	VEC(struct point_range) ranges; /* stack first, then hot pages */
 	struct buf bytes;
 	VEC(struct point_sum) sums;	 /* by address */
-	uint64_t anchors[POINT_ANCHORS]; /* return addresses, innermost first; 0
-					    ends */
+	uint64_t anchors[POINT_ANCHORS]; /* return addresses, inner first */
 };
 
 void point_free(struct point *p); /* back to empty */
@@ -85,8 +84,7 @@ int point_decode(struct span s, struct point *out, struct err *err);
 enum point_outcome {
 	POINT_TAKEN = 1,
 	POINT_EVENT, /* the next thing it does is an event: let it run */
-	POINT_STOP,  /* a stop of the task waits to be taken (a signal, its
-			death) */
+	POINT_STOP,  /* a stop waits to be taken (a signal, its death) */
 	POINT_AGAIN, /* it did not run since point_hot, or cannot stop here:
 		      * resume it and take it at the next interrupt */
 };
@@ -98,6 +96,9 @@ struct point_taking {
 	struct dirty *dirty;
 	struct dirty_set before; /* written up to point_hot */
 	uint64_t hot_cpu_ns;	 /* the task's CPU time then */
+	uint64_t end_cpu_ns;	 /* at its last point, 0 = none; stays */
+	uint64_t code_at;	 /* code near it then: what changes? */
+	uint8_t code[POINT_NEAR];
 	unsigned tries;
 	unsigned steps; /* taken by point_take */
 };
@@ -117,8 +118,7 @@ int point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
  * outcome but POINT_AGAIN ends the taking.
  *
  * When c->steps > 0 the task got SIGTRAPs: a disposition of SIG_IGN for it is
- * SIG_DFL now, as after any trap, and must be put back. The signal mask is
- * kept.
+ * SIG_DFL now, and must be put back. The signal mask is kept.
  */
 int point_take(struct point_taking *c, uint64_t interval_ns, struct point *out,
 	       struct err *err);
@@ -144,7 +144,8 @@ struct point_search {
 	const struct point_ops *ops; /* NULL: do not run ahead */
 	void *arg;
 	bool count;	   /* visits are wanted: do not run ahead */
-	uint64_t limit_ns; /* give up after so much CPU time; 0 = never */
+	bool careful;	   /* a jump may be seen or overwritten: keep a copy */
+	uint64_t limit_ns; /* give up after so much time; 0 = never */
 };
 
 enum point_miss {
@@ -165,6 +166,8 @@ struct point_found {
 	uint64_t cpu_ns;	    /* of all tasks that ran */
 	uint64_t arm_ns;	    /* spent in arming */
 	bool ran_ahead;
+	bool jumped;  /* code was changed for a while */
+	bool trapped; /* found with a breakpoint */
 };
 
 /*
@@ -184,15 +187,12 @@ int point_find(struct point_run *run, const struct point *p,
 int point_goto(struct point_run *run, uint64_t pc, uint64_t visit,
 	       uint64_t limit_ns, struct point_found *out, struct err *err);
 
-/*
- * Does the run stand at p? Everything is compared; 1 yes, 0 no: *what says what
- * differs first (static text).
- */
+/* Does the run stand at p? 1, or 0: *what (static text) differs first. */
 int point_compare(const struct point_run *run, const struct point *p,
 		  const char **what, struct err *err);
 
-/* A copy for point_ops of a process with one task and no shared memory: a
- * child of the tracer (nothing is left when it ends), traced, stopped. */
+/* A copy of a process with one task and no shared memory: a child of the
+ * tracer, traced, stopped. */
 int point_fork(const struct point_run *from, struct point_run *out,
 	       struct err *err);
 void point_kill(struct point_run *run);

@@ -308,7 +308,7 @@ seek_ahead(struct seek *k, struct point_run *run, struct err *err)
 	}
 	if (ret == END_EVENT || ret == END_LIMIT) {
 		fall_back(k, run, &begin);
-		ret = seek_armed(k, run, k->s->limit_ns, false, err);
+		ret = seek_armed(k, run, k->limit_ns, false, err);
 	}
 	drop(k, &begin);
 	return ret;

@@ -40,6 +40,7 @@
 	 SIG_BIT(SIGFPE) | SIG_BIT(SIGSYS))
 
 struct walk {
+	const struct point_taking *taking;
 	pid_t tid;
 	const struct mem *mem;
 	struct regs regs; /* where it stands */
@@ -77,6 +78,29 @@ event_is_due(pid_t tid, struct err *err)
 	       (regs.rip >= AGENT_BASE && regs.rip < AGENT_BASE + AGENT_SIZE);
 }
 
+/* What the code near it is now. */
+static void
+keep_code(struct point_taking *c)
+{
+	struct regs regs;
+
+	if (ptrace_get_regs(c->tid, &regs) < 0)
+		return;
+	c->code_at = regs.rip - POINT_NEAR / 2;
+	point_read(c->mem, c->code_at, c->code, sizeof(c->code));
+}
+
+/* The program writes its own code there: a jump would not last. */
+static bool
+is_written(const struct point_taking *c, uint64_t pc, struct span code)
+{
+	uint64_t at = pc - c->code_at;
+
+	return at < POINT_NEAR && POINT_NEAR - at >= WINDOW_JUMP &&
+	       code.len >= WINDOW_JUMP &&
+	       memcmp(c->code + at, code.p, WINDOW_JUMP) != 0;
+}
+
 int
 point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
 	  struct dirty *dirty, struct err *err)
@@ -85,10 +109,14 @@ point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
 	struct maps maps;
 	int ret;
 
-	*c = (struct point_taking){ .tid = tid, .mem = m, .dirty = dirty };
+	*c = (struct point_taking){ .tid = tid,
+				    .mem = m,
+				    .dirty = dirty,
+				    .end_cpu_ns = c->end_cpu_ns };
 	ret = event_is_due(tid, err);
 	if (ret != 0)
 		return ret < 0 ? ret : POINT_EVENT;
+	keep_code(c);
 	ret = maps_read(tid, &arena, &maps, err);
 	if (ret == 0)
 		ret = dirty_look(dirty, &maps, &c->before, err);
@@ -235,7 +263,7 @@ suits(struct walk *w)
 	code = span_of(near, (size_t)n);
 	here = span_of(near + (pc - from), (size_t)n - (size_t)(pc - from));
 	w->way = POINT_JUMP;
-	return window_at(here, pc, &win) &&
+	return !is_written(w->taking, pc, here) && window_at(here, pc, &win) &&
 	       (win.count == 1 || w->steps >= WALK_BEST) &&
 	       (w->steps >= WALK_GOOD || code_flags_dead(code, from, pc)) &&
 	       !window_has_target(&win, code, from);
@@ -363,22 +391,39 @@ add_hot(const struct mem *m, const struct dirty_set *hot, struct point *p)
 }
 
 static void
-add_sums(const struct mem *m, const struct dirty_set *written, struct point *p)
+add_sums_of(const struct mem *m, uint64_t at, uint64_t end, struct point *p)
+{
+	while (at < end) {
+		uint64_t n = (end - at) / POINT_PAGE;
+		struct point_sum s = { .addr = at };
+
+		if (n > POINT_SUM_PAGES)
+			n = POINT_SUM_PAGES;
+		s.pages = (uint32_t)n;
+		s.hash = point_hash(m, at, s.pages);
+		vec_push(&p->sums, s);
+		at += n * POINT_PAGE;
+	}
+}
+
+/* Of what the program can write now: what changes that is an event, so the rest
+ * was written before the interval; above all code of JITs. */
+static void
+add_sums(const struct mem *m, const struct maps *maps,
+	 const struct dirty_set *written, struct point *p)
 {
 	for (size_t i = 0; i < written->runs.len; i++) {
 		const struct dirty_run *g = &written->runs.v[i];
-		uint64_t at = g->addr, end = at + g->pages * POINT_PAGE;
+		uint64_t at = g->addr, last = at + g->pages * POINT_PAGE, end;
 
-		while (at < end) {
-			uint64_t n = (end - at) / POINT_PAGE;
-			struct point_sum s = { .addr = at };
+		for (; at < last; at = end) {
+			const struct vma *v = maps_find(maps, at);
 
-			if (n > POINT_SUM_PAGES)
-				n = POINT_SUM_PAGES;
-			s.pages = (uint32_t)n;
-			s.hash = point_hash(m, at, s.pages);
-			vec_push(&p->sums, s);
-			at += n * POINT_PAGE;
+			end = v == NULL ? at + POINT_PAGE : v->end;
+			if (end > last)
+				end = last;
+			if (v != NULL && (v->prot & PROT_WRITE))
+				add_sums_of(m, at, end, p);
 		}
 	}
 }
@@ -458,7 +503,7 @@ capture(struct point_taking *c, const struct walk *w, struct point *p,
 	if (ret == 0) {
 		add_stack(c->mem, &maps, p);
 		add_hot(c->mem, &hot, p);
-		add_sums(c->mem, &written, p);
+		add_sums(c->mem, &maps, &written, p);
 		add_anchors(c->mem, &maps, p);
 		p->complete = true;
 	}
@@ -472,7 +517,7 @@ int
 point_take(struct point_taking *c, uint64_t interval_ns, struct point *out,
 	   struct err *err)
 {
-	struct walk w = { .tid = c->tid, .mem = c->mem };
+	struct walk w = { .taking = c, .tid = c->tid, .mem = c->mem };
 	struct point p = { .cpu_ns = interval_ns };
 	int ret = event_is_due(c->tid, err);
 
@@ -495,6 +540,7 @@ point_take(struct point_taking *c, uint64_t interval_ns, struct point *out,
 	}
 	dirty_set_free(&c->before);
 	c->dirty = NULL;
+	c->end_cpu_ns = cputime_ns(c->tid);
 	*out = p;
 	return ret;
 }

@@ -13,6 +13,20 @@
  *
  * All share one stub, mapped at the begin. How often the point's instruction is
  * reached is known only when it was armed all the time.
+ *
+ * Armed is a jump to the stub. The program may read or write the code that the
+ * jump replaces, and go astray; then it never gets to an equal state. When that
+ * is possible (code in memory that was written in the interval, or the caller
+ * says so) a copy from before the jump is kept. What is searched with it then
+ * is a breakpoint, which no program can see, until a jump is worth another try:
+ *
+ *   begin --copy--> jump --> found
+ *             |       |
+ *             |       v an event, or far too long
+ *             +--breakpoint--> found
+ *                   |  so many visits, and the code is as it is at the point
+ *                   v
+ *                 copy --> jump ...
  */
 #include <string.h>
 
@@ -22,67 +36,168 @@
 #include "tracee/ptrace.h"
 
 #define LONG_NS 5000000u /* shorter intervals are not worth running ahead */
+/* How long a jump that may go wrong is given. */
+#define RISKY_FACTOR 32u
+#define RISKY_MIN_NS 100000000u
+/* Visits with a breakpoint before a jump is tried; after each failure so many
+ * times more. */
+#define TRAPS_FIRST 64u
+#define TRAPS_MORE 16u
+#define TRAPS_AHEAD 256u /* before it runs ahead with the breakpoint */
 
+/* Armed, and ahead when that is better. */
 static int
-search_run(struct seek *k, struct point_run *run, struct err *err)
+attempt(struct seek *k, struct point_run *run, struct err *err)
 {
 	bool ahead = k->jump && k->s->ops != NULL && !k->s->count &&
 		     k->p != NULL && k->p->cpu_ns >= LONG_NS;
-	int ret = seek_armed(k, run, k->s->limit_ns, ahead, err);
+	int ret = seek_armed(k, run, k->limit_ns, ahead, err);
 
 	return ret == END_TIGHT ? seek_ahead(k, run, err) : ret;
 }
 
-/* A jump into code that the program itself may write would be lost, or worse.
- */
-static bool
-may_jump(struct seek *k, const struct point_run *run)
-{
-	const struct point *p = k->p;
-	uint8_t code[POINT_CODE];
-
-	if (p == NULL)
-		return true;
-	if (point_wrote(p, k->pc) || point_wrote(p, k->pc + WINDOW_JUMP - 1))
-		return false;
-	if (mem_read_all(&run->mem, k->pc, code, p->code_len) < 0 ||
-	    memcmp(code, p->code, p->code_len) != 0)
-		k->out->miss = POINT_MISS_CODE;
-	return k->out->miss == POINT_FOUND && p->way == POINT_JUMP;
-}
-
-/* Map the stub, if there is to be one. */
+/* Map the stub: then k->jump is set, unless no jump can be there. */
 static int
-prepare(struct seek *k, const struct point_run *run, struct err *err)
+map_stub(struct seek *k, const struct point_run *run, struct err *err)
 {
 	uint64_t begin = clock_now_ns();
-	int ret = 0;
+	int ret;
 
-	k->stub.pc = k->pc;
-	k->stub.countdown = k->visit;
-	if (may_jump(k, run)) {
-		ret = stub_map(&k->stub, run, k->p, err);
-		k->jump = ret == 1;
-	}
+	k->stub = (struct stub){ .pc = k->pc, .countdown = k->visit };
+	ret = stub_map(&k->stub, run, k->p, err);
+	k->jump = ret == 1;
+	k->out->jumped |= k->jump;
 	k->out->arm_ns += clock_now_ns() - begin;
 	return ret < 0 ? ret : 0;
+}
+
+/*
+ * With a jump, and a copy from before it. 0: it went wrong, or no jump can be
+ * there; run is where it was before.
+ */
+static int
+try_jump(struct seek *k, struct point_run *run, struct err *err)
+{
+	const struct point_ops *ops = k->s->ops;
+	struct point_run behind;
+	int ret = ops->copy(k->s->arg, run, &behind, err);
+
+	if (ret < 0)
+		return ret;
+	k->out->copies++;
+	k->risky = true;
+	k->limit_ns = k->p->cpu_ns * RISKY_FACTOR + RISKY_MIN_NS;
+	ret = map_stub(k, run, err);
+	if (ret == 0 && k->jump)
+		ret = attempt(k, run, err);
+	k->limit_ns = k->s->limit_ns;
+	k->risky = false;
+	if (ret == END_FOUND || ret < 0) {
+		ops->drop(k->s->arg, &behind);
+		return ret;
+	}
+	ops->drop(k->s->arg, run);
+	*run = behind;
+	k->out->fell_back++;
+	k->out->ran_ahead = k->jump = false;
+	k->stub.map = 0;
+	return 0;
+}
+
+/* By breakpoint, and a jump now and then if that is possible at all. */
+static int
+search_trapped(struct seek *k, struct point_run *run, struct err *err)
+{
+	bool can_copy = k->s->ops != NULL && k->p != NULL;
+
+	if (can_copy && k->p->way == POINT_JUMP)
+		k->jump_at = TRAPS_FIRST;
+	else if (can_copy && !k->s->count && k->p->cpu_ns >= LONG_NS)
+		k->ahead_at = TRAPS_AHEAD;
+	for (;;) {
+		int ret = attempt(k, run, err);
+
+		if (ret == END_JUMP)
+			ret = try_jump(k, run, err);
+		if (ret != 0)
+			return ret;
+		k->jump_at = k->traps * TRAPS_MORE;
+	}
+}
+
+/* How to begin. */
+enum begin {
+	BEGIN_JUMP,
+	BEGIN_RISKY, /* a jump, and a copy from before it */
+	BEGIN_TRAP,
+	BEGIN_NOT, /* other code is there */
+};
+
+static enum begin
+how_to_begin(const struct seek *k, const struct point_run *run)
+{
+	const struct point *p = k->p;
+	uint64_t last = k->pc + WINDOW_JUMP - 1;
+	uint8_t code[POINT_CODE];
+	bool wrote, same;
+
+	if (p == NULL)
+		return BEGIN_JUMP;
+	wrote = point_wrote(p, k->pc) || point_wrote(p, last);
+	same = mem_read_all(&run->mem, k->pc, code, p->code_len) == 0 &&
+	       memcmp(code, p->code, p->code_len) == 0;
+	if (!same || p->way != POINT_JUMP)
+		return same || wrote ? BEGIN_TRAP : BEGIN_NOT;
+	/* Written before the interval, more likely than in it. */
+	wrote = wrote && !(point_sum_agrees_at(&run->mem, p, k->pc) &&
+			   point_sum_agrees_at(&run->mem, p, last));
+	if (!wrote && !k->s->careful)
+		return BEGIN_JUMP;
+	return k->s->ops != NULL ? BEGIN_RISKY : BEGIN_TRAP;
+}
+
+static int
+search_run(struct seek *k, struct point_run *run, struct err *err)
+{
+	int ret = 0;
+
+	switch (how_to_begin(k, run)) {
+	case BEGIN_NOT:
+		k->out->miss = POINT_MISS_CODE;
+		return 0;
+	case BEGIN_JUMP:
+		ret = map_stub(k, run, err);
+		if (ret == 0 && k->jump)
+			return attempt(k, run, err);
+		break;
+	case BEGIN_RISKY:
+		ret = try_jump(k, run, err);
+		break;
+	case BEGIN_TRAP:
+		break;
+	}
+	return ret != 0 ? ret : search_trapped(k, run, err);
 }
 
 static int
 search(struct seek *k, struct point_run *run, struct err *err)
 {
-	int ret = prepare(k, run, err);
+	int ret = deadline_open(&k->timer, err);
 
-	if (ret < 0 || k->out->miss == POINT_MISS_CODE)
-		return ret;
-	ret = deadline_open(&k->timer, err);
+	k->limit_ns = k->s->limit_ns;
+	if (k->limit_ns != 0)
+		k->give_up_ns = clock_now_ns() + k->limit_ns;
 	if (ret == 0)
 		ret = search_run(k, run, err);
 	deadline_close(&k->timer);
 	if (ret == END_FOUND) {
 		k->out->armed_visits = seek_visits(k, run);
+		k->out->trapped = !k->jump;
+		/* The visit at which a jump was put in was counted before. */
 		if (!k->out->ran_ahead)
-			k->out->visits = k->out->armed_visits;
+			k->out->visits =
+				k->out->armed_visits +
+				(k->jump && k->traps > 0 ? k->traps - 1 : 0);
 	}
 	if (ret == END_FOUND && stub_unmap(&k->stub, run, err) < 0)
 		return -E_GONE;

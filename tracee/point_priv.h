@@ -18,7 +18,14 @@
  */
 uint64_t point_gpr(const struct regs *r, unsigned n);
 
-/* ---- point_state.c */
+/* Bytes of code that a search has replaced, for as long as it goes on. */
+struct patch {
+	uint64_t addr;
+	uint8_t len; /* 0: none */
+	uint8_t orig[WINDOW_JUMP];
+};
+
+/* ---- point_state.c: comparing; what patch has replaced counts as it was */
 
 /* Bytes at addr, zeros where nothing can be read. */
 void point_read(const struct mem *m, uint64_t addr, void *out, size_t n);
@@ -26,12 +33,16 @@ uint64_t point_hash(const struct mem *m, uint64_t addr, uint32_t pages);
 /* NULL when they agree, else the name of what differs. */
 const char *point_regs_differ(const struct regs *is, const struct point *p);
 bool point_xstate_agrees(pid_t tid, const struct point *p);
-bool point_ranges_agree(const struct mem *m, const struct point *p);
+bool point_ranges_agree(const struct mem *m, const struct point *p,
+			const struct patch *patch);
 /* The index of the first sum that disagrees, or -1; hint is looked at first. */
 ptrdiff_t point_sum_differs(const struct mem *m, const struct point *p,
-			    size_t hint);
+			    size_t hint, const struct patch *patch);
 /* Was the page of addr written in the interval? */
 bool point_wrote(const struct point *p, uint64_t addr);
+/* Is all that was written near addr now what it is at the point? */
+bool point_sum_agrees_at(const struct mem *m, const struct point *p,
+			 uint64_t addr);
 
 /* ---- point_stub.c */
 
@@ -87,6 +98,8 @@ int stub_unmap(const struct stub *s, const struct point_run *run,
 int stub_arm(const struct stub *s, const struct point_run *run,
 	     struct err *err);
 int stub_disarm(const struct stub *s, const struct point_run *run);
+/* The jump is still there: the program did not write over it. */
+bool stub_is_armed(const struct stub *s, const struct point_run *run);
 /* Where in the space a part of the stub is. */
 uint64_t stub_code(const struct stub *s, uint32_t offset);
 uint64_t stub_field(const struct stub *s, size_t offset);

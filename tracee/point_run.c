@@ -37,6 +37,7 @@
 #define LIVE_BARE 2.4
 #define TURN_MIN 0.27
 #define ALARM_BIT (1ull << (SIGALRM - 1))
+#define TRAP_SLOW 1000.0 /* a stop for each visit of a loop */
 #define SLOW_MIN 1.6 /* then it is worth while to run ahead */
 
 int
@@ -182,7 +183,7 @@ seek_visits(const struct seek *k, const struct point_run *run)
 	uint64_t n = 0;
 
 	if (!k->jump)
-		return k->visits;
+		return k->traps;
 	if (k->p == NULL)
 		return k->visit;
 	mem_read_all(&run->mem,
@@ -191,9 +192,25 @@ seek_visits(const struct seek *k, const struct point_run *run)
 	return n;
 }
 
+static struct patch
+patch_of(const struct seek *k)
+{
+	struct patch p = { .addr = k->pc };
+
+	if (k->jump) {
+		p.len = WINDOW_JUMP;
+		memcpy(p.orig, k->stub.orig, sizeof(p.orig));
+	} else if (k->int3) {
+		p.len = 1;
+		p.orig[0] = k->orig;
+	}
+	return p;
+}
+
 static bool
 state_agrees(struct seek *k, const struct point_run *run, struct regs *regs)
 {
+	const struct patch patch = patch_of(k);
 	ptrdiff_t sum;
 
 	/* The stub has changed what the program will not look at. */
@@ -204,9 +221,9 @@ state_agrees(struct seek *k, const struct point_run *run, struct regs *regs)
 	if (point_regs_differ(regs, k->p) != NULL ||
 	    !point_xstate_agrees(run->tid, k->p))
 		return false;
-	if (!k->jump && !point_ranges_agree(&run->mem, k->p))
+	if (!k->jump && !point_ranges_agree(&run->mem, k->p, &patch))
 		return false;
-	sum = point_sum_differs(&run->mem, k->p, k->sum);
+	sum = point_sum_differs(&run->mem, k->p, k->sum, &patch);
 	if (sum < 0)
 		return true;
 	k->sum = (size_t)sum;
@@ -223,6 +240,29 @@ install(struct seek *k, const struct point_run *run, struct err *err)
 		       : 0;
 }
 
+/* What stands at the breakpoint is code that a jump may replace now. */
+static bool
+try_jump_now(const struct seek *k, const struct point_run *run)
+{
+	uint8_t code[POINT_CODE];
+
+	return k->jump_at != 0 && k->traps >= k->jump_at &&
+	       mem_read_all(&run->mem, k->pc, code, k->p->code_len) == 0 &&
+	       (!k->int3 || (code[0] = k->orig, true)) &&
+	       memcmp(code, k->p->code, k->p->code_len) == 0;
+}
+
+/* Leave it at the point's instruction, nothing armed. */
+static int
+stand(struct seek *k, struct point_run *run, struct regs *regs, enum end end,
+      struct err *err)
+{
+	seek_disarm(k, run);
+	regs->orig_rax = UINT64_MAX;
+	return ptrace_set_regs(run->tid, regs) < 0 ? seek_gone(run, err)
+						   : (int)end;
+}
+
 /* The task reached the point's instruction. */
 static int
 at_point(struct seek *k, struct point_run *run, struct regs *regs,
@@ -230,15 +270,22 @@ at_point(struct seek *k, struct point_run *run, struct regs *regs,
 {
 	regs->rip = k->pc;
 	if (!k->jump)
-		k->visits++;
+		k->visits = ++k->traps;
+	if (k->jump && k->risky && !stub_is_armed(&k->stub, run))
+		return END_EVENT;
 	if (k->p != NULL ? state_agrees(k, run, regs)
-			 : k->jump || k->visits == k->visit) {
-		seek_disarm(k, run);
-		regs->orig_rax = UINT64_MAX;
-		return ptrace_set_regs(run->tid, regs) < 0 ? seek_gone(run, err)
-							   : END_FOUND;
-	}
+			 : k->jump || k->visits == k->visit)
+		return stand(k, run, regs, END_FOUND, err);
 	k->out->mismatches++;
+	if (!k->jump && try_jump_now(k, run))
+		return stand(k, run, regs, END_JUMP, err);
+	if (!k->jump && k->ahead_at != 0 && k->traps >= k->ahead_at) {
+		k->ahead_at = 0;
+		k->slow = TRAP_SLOW;
+		return stand(k, run, regs, END_TIGHT, err);
+	}
+	if (!k->jump && k->give_up_ns != 0 && clock_now_ns() > k->give_up_ns)
+		return END_LIMIT;
 	if (k->jump) {
 		regs->rip = stub_code(&k->stub, k->stub.moved_at);
 	} else if (!k->int3) {

@@ -10,6 +10,8 @@ enum end {
 	END_FOUND = 1,
 	END_EVENT, /* an event, or a fault of its own */
 	END_LIMIT, /* CPU time used up */
+	END_JUMP,  /* it stands at the point's instruction, unarmed: a jump may
+		    * be tried now */
 	END_TIGHT, /* the stub makes it too slow; it stands before the point's
 		    * instruction, armed */
 };
@@ -47,6 +49,12 @@ struct seek {
 	struct stub stub;
 	bool jump;    /* by stub, not by breakpoint */
 	bool int3;    /* breakpoint by int3: no debug registers */
+	bool risky;   /* the program may write over the jump */
+	uint64_t traps;	     /* visits that a breakpoint stopped */
+	uint64_t jump_at;    /* of them: then try a jump; 0 = never */
+	uint64_t ahead_at;   /* then run ahead, still with the breakpoint */
+	uint64_t limit_ns;   /* CPU time of an armed stretch; 0 = none */
+	uint64_t give_up_ns; /* clock_now_ns() then; 0 = never */
 	uint8_t orig; /* what int3 replaced */
 	enum pause pause;
 	bool alarm;  /* SIGALRM is ours */

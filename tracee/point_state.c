@@ -295,8 +295,19 @@ point_xstate_agrees(pid_t tid, const struct point *p)
 	return ok;
 }
 
+/* What was read from addr, as it is without the patch. */
+static void
+unpatch(const struct patch *patch, uint64_t addr, void *bytes, size_t n)
+{
+	for (unsigned i = 0; patch != NULL && i < patch->len; i++)
+		if (patch->addr + i - addr < n)
+			((uint8_t *)bytes)[patch->addr + i - addr] =
+				patch->orig[i];
+}
+
 bool
-point_ranges_agree(const struct mem *m, const struct point *p)
+point_ranges_agree(const struct mem *m, const struct point *p,
+		   const struct patch *patch)
 {
 	uint64_t page[POINT_PAGE / 8];
 
@@ -308,6 +319,7 @@ point_ranges_agree(const struct mem *m, const struct point *p)
 							      : POINT_PAGE;
 
 			point_read(m, r->addr + at, page, n);
+			unpatch(patch, r->addr + at, page, n);
 			if (memcmp(page, p->bytes.p + r->at + at, n) != 0)
 				return false;
 		}
@@ -316,24 +328,32 @@ point_ranges_agree(const struct mem *m, const struct point *p)
 }
 
 static bool
-sum_agrees(const struct mem *m, const struct point_sum *s)
+sum_agrees(const struct mem *m, const struct point_sum *s,
+	   const struct patch *patch)
 {
-	return point_hash(m, s->addr, s->pages) == s->hash;
+	uint64_t p[POINT_SUM_PAGES * POINT_PAGE / 8];
+
+	ASSERT(s->pages <= POINT_SUM_PAGES);
+	point_read(m, s->addr, p, s->pages * POINT_PAGE);
+	unpatch(patch, s->addr, p, s->pages * POINT_PAGE);
+	return stub_hash(p, s->pages) == s->hash;
 }
 
 ptrdiff_t
-point_sum_differs(const struct mem *m, const struct point *p, size_t hint)
+point_sum_differs(const struct mem *m, const struct point *p, size_t hint,
+		  const struct patch *patch)
 {
-	if (hint < p->sums.len && !sum_agrees(m, &p->sums.v[hint]))
+	if (hint < p->sums.len && !sum_agrees(m, &p->sums.v[hint], patch))
 		return (ptrdiff_t)hint;
 	for (size_t i = 0; i < p->sums.len; i++)
-		if (!sum_agrees(m, &p->sums.v[i]))
+		if (!sum_agrees(m, &p->sums.v[i], patch))
 			return (ptrdiff_t)i;
 	return -1;
 }
 
-bool
-point_wrote(const struct point *p, uint64_t addr)
+/* The sum with the page of addr, or NULL. */
+static const struct point_sum *
+find_sum(const struct point *p, uint64_t addr)
 {
 	size_t lo = 0, hi = p->sums.len;
 
@@ -346,9 +366,23 @@ point_wrote(const struct point *p, uint64_t addr)
 		else if (addr >= s->addr + (uint64_t)s->pages * POINT_PAGE)
 			lo = mid + 1;
 		else
-			return true;
+			return s;
 	}
-	return false;
+	return NULL;
+}
+
+bool
+point_wrote(const struct point *p, uint64_t addr)
+{
+	return find_sum(p, addr) != NULL;
+}
+
+bool
+point_sum_agrees_at(const struct mem *m, const struct point *p, uint64_t addr)
+{
+	const struct point_sum *s = find_sum(p, addr);
+
+	return s == NULL || sum_agrees(m, s, NULL);
 }
 
 int
@@ -364,9 +398,9 @@ point_compare(const struct point_run *run, const struct point *p,
 	*what = point_regs_differ(&regs, p);
 	if (*what == NULL && !point_xstate_agrees(run->tid, p))
 		*what = "extended registers";
-	if (*what == NULL && !point_ranges_agree(&run->mem, p))
+	if (*what == NULL && !point_ranges_agree(&run->mem, p, NULL))
 		*what = "stack or hot pages";
-	if (*what == NULL && point_sum_differs(&run->mem, p, 0) >= 0)
+	if (*what == NULL && point_sum_differs(&run->mem, p, 0, NULL) >= 0)
 		*what = "pages written";
 	return *what == NULL;
 }

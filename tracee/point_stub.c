@@ -285,6 +285,41 @@ stub_install(struct stub *s, const struct point_run *run)
 	return 0;
 }
 
+/* The jump, as the program's memory has it while it is armed. */
+static void
+jump_of(const struct stub *s, uint8_t out[WINDOW_JUMP])
+{
+	int32_t rel = (int32_t)(stub_code(s, stub_head()->entry) -
+				(s->pc + WINDOW_JUMP));
+
+	out[0] = 0xe9;
+	memcpy(out + 1, &rel, sizeof(rel));
+}
+
+/* The expected bytes of the ranges: with the jump, where it lies in one. */
+static int
+fill_ranges(const struct stub *s, const struct point_run *run,
+	    const struct point *p)
+{
+	struct buf want = { 0 };
+	uint8_t jump[WINDOW_JUMP];
+	int ret;
+
+	jump_of(s, jump);
+	buf_put(&want, p->bytes.p, p->bytes.len);
+	for (size_t i = 0; i < p->ranges.len; i++) {
+		const struct point_range *r = &p->ranges.v[i];
+
+		for (unsigned k = 0; k < WINDOW_JUMP; k++)
+			if (s->pc + k - r->addr < r->len)
+				want.p[r->at + (s->pc + k - r->addr)] = jump[k];
+	}
+	ret = mem_write_all(&run->mem, s->base + STUB_WANT_RANGES, want.p,
+			    want.len);
+	buf_free(&want);
+	return ret;
+}
+
 static int
 fill(struct stub *s, const struct point_run *run, const struct point *p,
      struct err *err)
@@ -303,8 +338,7 @@ fill(struct stub *s, const struct point_run *run, const struct point *p,
 	    stub_install(s, run) < 0 ||
 	    (vectors > 0 &&
 	     mem_write_all(m, s->base + STUB_WANT, p->xstate.p, vectors) < 0) ||
-	    (p != NULL && mem_write_all(m, s->base + STUB_WANT_RANGES,
-					p->bytes.p, p->bytes.len) < 0))
+	    (p != NULL && fill_ranges(s, run, p) < 0))
 		return err_set(err, EFAULT, "cannot write a stub at %#llx",
 			       (unsigned long long)s->base);
 	return 0;
@@ -502,13 +536,11 @@ stub_redirect(const struct stub *s, const struct point_run *run, uint64_t pc)
 int
 stub_arm(const struct stub *s, const struct point_run *run, struct err *err)
 {
-	uint8_t jump[WINDOW_JUMP] = { 0xe9 };
-	int32_t rel = (int32_t)(stub_code(s, stub_head()->entry) -
-				(s->pc + WINDOW_JUMP));
+	uint8_t jump[WINDOW_JUMP];
 	struct regs regs;
 	uint64_t to;
 
-	memcpy(jump + 1, &rel, sizeof(rel));
+	jump_of(s, jump);
 	if (ptrace_get_regs(run->tid, &regs) < 0)
 		return err_set(err, E_GONE, "task %d is gone", run->tid);
 	if (mem_write_all(&run->mem, s->pc, jump, sizeof(jump)) < 0)
@@ -535,6 +567,16 @@ stub_disarm(const struct stub *s, const struct point_run *run)
 	return mem_write_all(&run->mem, s->pc, s->orig, sizeof(s->orig));
 }
 
+bool
+stub_is_armed(const struct stub *s, const struct point_run *run)
+{
+	uint8_t is[WINDOW_JUMP], jump[WINDOW_JUMP];
+
+	jump_of(s, jump);
+	return mem_read_all(&run->mem, s->pc, is, sizeof(is)) == 0 &&
+	       memcmp(is, jump, sizeof(jump)) == 0;
+}
+
 void
 stub_pause(const struct stub *s, const struct point_run *run)
 {
@@ -555,6 +597,10 @@ stub_teach(const struct stub *s, const struct point_run *run,
 				.pages = sum->pages,
 				.hash = sum->hash };
 
+	/* With the jump in it the hash is another one: not for the stub. */
+	if (s->pc + WINDOW_JUMP > sum->addr &&
+	    s->pc < sum->addr + (uint64_t)sum->pages * POINT_PAGE)
+		return 0;
 	if (mem_read_all(&run->mem, stub_field(s, at), &counts,
 			 sizeof(counts)) < 0)
 		return -EFAULT;
