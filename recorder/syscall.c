@@ -164,6 +164,36 @@ put_inputs(struct recorder *r, struct task *t)
 	}
 }
 
+#define FUTEX_CMD 0x7fu /* without FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME */
+
+static bool
+is_futex_wait(const struct sys_call *sc)
+{
+	switch (sc->args[1] & FUTEX_CMD) {
+	case 0:	 /* FUTEX_WAIT */
+	case 6:	 /* FUTEX_LOCK_PI */
+	case 9:	 /* FUTEX_WAIT_BITSET */
+	case 13: /* FUTEX_LOCK_PI2 */
+		return sc->nr == SYS_futex;
+	}
+	return false;
+}
+
+/* Who holds what it waits for stands in the word (PI), or behind it: glibc's
+ * mutexes have word, count, owner. No call tells it, as taking a free mutex
+ * makes none. */
+static void
+put_futex(struct recorder *r, struct task *t)
+{
+	uint8_t mutex[12];
+	ssize_t n = mem_read(&task_space(t)->mem, t->call.sc.args[0], mutex,
+			     sizeof(mutex));
+
+	if (n > 0)
+		item_put_bytes(&r->items, ITEM_IN, 0,
+			       span_of(mutex, (size_t)n));
+}
+
 /* --- events -------------------------------------------------------------- */
 
 static void
@@ -192,6 +222,8 @@ syscall_log_enter(struct recorder *r, struct task *t, struct err *err)
 	/* After a successful exec nothing is left of these. */
 	if (t->call.sc.nr == SYS_execve || t->call.sc.nr == SYS_execveat)
 		put_inputs(r, t);
+	else if (is_futex_wait(&t->call.sc))
+		put_futex(r, t);
 	ret = event_put(r, &ev, err);
 	if (ret < 0)
 		return ret;

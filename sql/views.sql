@@ -42,6 +42,14 @@ language sql immutable parallel safe as $$
 $$;
 comment on function pastime.text(bytea) is 'Bytes as text; when they are no UTF-8, with \ooo for what is no ASCII.';
 
+create or replace function pastime.int4_at(data bytea, at int) returns int
+language sql immutable parallel safe as $$
+	select case when pg_catalog.octet_length(data) >= at + 4 then (pg_catalog.get_byte(data, at)
+		| (pg_catalog.get_byte(data, at + 1) << 8) | (pg_catalog.get_byte(data, at + 2) << 16)
+		| (pg_catalog.get_byte(data, at + 3) << 24)) end
+$$;
+comment on function pastime.int4_at(bytea, int) is 'The four bytes at an offset as a little endian number; null beyond the end.';
+
 create or replace function pastime.pos(seq bigint) returns text
 language sql immutable parallel safe as $$
 	select 'e' || seq
@@ -144,6 +152,146 @@ select t.recording, t.line, t.depth, p.process, p.pid, p.parent, p.from_seq, p.t
 from tree t join pastime.process p on p.recording = t.recording and p.process = t.process;
 comment on view pastime.process_tree is 'Processes below their parents: order by line, indent by depth.';
 
+create or replace view pastime.task_group as
+select e.recording, e.task, (case e.kind when 2 then e.a5 else e.a1 end)::int as share_group, e.seq as from_seq,
+	lead(e.seq) over (partition by e.recording, e.task order by e.seq) as to_seq
+from pastime.event e
+where e.kind in (2, 8);
+comment on view pastime.task_group is 'Which share group a task belonged to when: from its birth, and from each exec on. One task of a group runs at a time; groups run side by side.';
+
+-- Turns: events of a group in a row that are one task's. Of each only the first
+-- and the last event are kept; what the last one was says why the turn ended.
+create or replace view pastime.slice as
+with turn as (
+	select e.recording, g.share_group, e.task, e.seq, e.time_ns, e.kind, e.call, e.a0,
+		row_number() over w as nth,
+		lag(e.task) over w is distinct from e.task as begins,
+		lead(e.task) over w is distinct from e.task as ends
+	from pastime.event e
+	join pastime.task_group g on g.recording = e.recording and g.task = e.task
+		and g.from_seq <= e.seq and (g.to_seq is null or g.to_seq > e.seq)
+	where e.kind in (3, 4, 5, 6, 7, 8, 13)
+	window w as (partition by e.recording, g.share_group order by e.seq)
+), edge as (
+	select *, case when begins then seq else lag(seq) over w end as from_seq,
+		case when begins then kind else lag(kind) over w end as first_kind,
+		case when begins then time_ns else lag(time_ns) over w end as first_ns,
+		-- the edge before its first one: where the turn before it ended
+		case when begins then lag(time_ns) over w else lag(time_ns, 2) over w end as before_ns,
+		case when begins then 1 else nth - lag(nth) over w + 1 end as events,
+		lead(task) over w as next_task
+	from turn
+	where begins or ends
+	window w as (partition by recording, share_group order by seq)
+)
+select s.recording, s.share_group, s.task, t.process, t.comm, s.from_seq, s.seq as to_seq,
+	-- A call that waited returns when its task has its turn again; others had
+	-- theirs from where the one before ended.
+	case when s.first_kind = 4 then s.first_ns else coalesce(s.before_ns, s.first_ns) end as from_ns,
+	s.time_ns as to_ns, s.events,
+	case when s.kind = 3 and s.call in (60, 231) then 'ended'
+		when s.kind = 3 and s.call in (59, 322) and t.to_seq is distinct from s.seq and s.next_task is null then 'executes another program'
+		when s.kind = 3 then 'waits in ' || coalesce(c.name, 'a call')
+		when s.kind = 13 and s.a0 = 1 then 'computed, stopped by the clock'
+		when s.kind = 13 then 'computed while others waited'
+		when s.next_task is null and t.to_seq is null then 'lasts to the end'
+		when s.next_task is null then 'killed'
+		when s.call = 24 then 'gave way'
+		when t.to_seq is not null and not exists (select from pastime.event e where e.recording = s.recording
+			and e.task = s.task and e.seq > s.seq and e.kind <> 9 and e.seq <= t.to_seq) then 'killed'
+		else 'turn over after ' || coalesce(c.name, k.name) end as why,
+	s.next_task
+from edge s
+join pastime.task t on t.recording = s.recording and t.task = s.task
+join pastime.kind k on k.kind = s.kind
+left join pastime.syscall c on c.call = s.call
+where s.ends;
+comment on view pastime.slice is 'Turns: which task of a share group had the CPU, from which event to which, why its turn ended and who came next. What another thread of the process did meanwhile, it did inside calls.';
+
+-- A wait is the enter event of a futex call and what its task did next: return,
+-- or die. Wakes and waits on one word are paired in order, as the kernel's queue
+-- is one; what does not fit (requeued, timed out at the same moment) gets the
+-- last wake before its return.
+create or replace view pastime.futex_wait as
+with futex as not materialized (
+	select e.recording, e.seq, e.time_ns, e.kind, e.task, t.process, t.comm, (e.a1 & 127)::int as op,
+		e.a0 as addr, e.a2::int as val, e.a1 & 128 = 0 as shared, e.ret, e.error, e.data,
+		case when e.a1 & 128 = 0 then -g.share_group else t.process end as scope,
+		lead(e.seq) over w as end_seq, lead(e.time_ns) over w as end_ns, lead(e.kind) over w as end_kind,
+		lead(e.ret) over w as end_ret, lead(e.error) over w as end_error
+	from pastime.event e
+	join pastime.task t on t.recording = e.recording and t.task = e.task
+	join pastime.task_group g on g.recording = e.recording and g.task = e.task
+		and g.from_seq <= e.seq and (g.to_seq is null or g.to_seq > e.seq)
+	where e.kind in (3, 4, 5) and e.call = 202 or e.kind = 9
+	window w as (partition by e.recording, e.task order by e.seq)
+), wait as (
+	select f.*, case when f.end_kind = 4 and f.end_ret = 0 then
+			count(*) filter (where f.end_kind = 4 and f.end_ret = 0)
+				over (partition by f.recording, f.scope, f.addr order by f.seq) end as nth,
+		case when f.op in (6, 13) then pastime.int4_at(f.data, 0) & x'3fffffff'::int
+			when f.val = 2 then pastime.int4_at(f.data, 8)
+			when f.shared then f.val end as holder_tid
+	from futex f
+	where f.kind = 3 and f.op in (0, 6, 9, 11, 13)
+), wake as (
+	select recording, scope, addr, seq, task, n
+	from (
+		select f.*, sum(f.ret) over (partition by f.recording, f.scope, f.addr order by f.seq) as upto
+		from futex f
+		where f.kind in (4, 5) and f.op in (1, 3, 4, 5, 7, 10) and f.ret > 0
+	) f, generate_series(f.upto - f.ret + 1, f.upto) n
+)
+select w.recording, w.task, w.process, w.comm, w.addr,
+	case w.op when 0 then 'WAIT' when 6 then 'LOCK_PI' when 9 then 'WAIT_BITSET' when 11 then 'WAIT_REQUEUE_PI' else 'LOCK_PI2' end as op,
+	w.seq as from_seq, w.end_seq as to_seq, w.time_ns as from_ns, w.end_ns as to_ns, w.end_ns - w.time_ns as waited_ns,
+	case when w.end_seq is null then 'waits at the end' when w.end_kind = 9 then 'killed'
+		when w.end_error is null then 'woken' when w.end_error = 110 then 'timed out'
+		when w.end_error = 11 then 'value had changed' when w.end_error = 4 then 'interrupted'
+		else coalesce(n.name, 'ended') end as outcome,
+	k.task as waker, k.seq as woken_seq, h.task as holder
+from wait w
+left join pastime.errno n on n.error = w.end_error
+left join lateral (
+	select h.task, h.from_seq, h.to_seq from pastime.task h
+	where h.recording = w.recording and h.process = w.process and h.tid = w.holder_tid and h.task <> w.task
+		and h.from_seq < w.seq and (h.to_seq is null or h.to_seq > w.seq)
+	limit 1
+) h on true
+left join wake p on p.recording = w.recording and p.scope = w.scope and p.addr = w.addr and p.n = w.nth
+	and p.seq between w.seq and w.end_seq and p.task <> w.task
+left join lateral (
+	-- the thread that is joined wakes by its end
+	select h.task, h.to_seq as seq where w.shared and w.nth is not null and h.to_seq between w.seq and w.end_seq
+	union all
+	select p.task, p.seq where p.seq is not null
+	union all
+	(select e.task, e.seq from pastime.event e
+	where e.recording = w.recording and e.seq > w.seq and e.seq < w.end_seq and e.call = 202 and e.a0 = w.addr
+		and e.kind in (4, 5) and e.ret > 0 and (e.a1 & 127) in (1, 3, 4, 5, 7, 10) and e.task <> w.task
+		and w.nth is not null and p.seq is null
+	order by e.seq desc limit 1)
+	limit 1
+) k on true;
+comment on view pastime.futex_wait is 'Waits in futex calls: for how long, how each ended, who woke it, and who held what it waited for (the owner of a glibc or PI mutex; the thread that is joined).';
+
+create or replace view pastime.wait_cycle as
+with recursive edge as materialized (
+	select w.recording, w.task, w.holder, w.from_seq, coalesce(w.woken_seq, w.to_seq) as to_seq
+	from pastime.futex_wait w where w.holder is not null
+), walk as (
+	select e.recording, e.holder, array[e.task] as tasks, e.from_seq, e.to_seq from edge e
+	union all
+	select w.recording, e.holder, w.tasks || e.task, greatest(w.from_seq, e.from_seq), least(w.to_seq, e.to_seq)
+	from walk w
+	join edge e on e.recording = w.recording and e.task = w.holder
+		and e.from_seq < coalesce(w.to_seq, e.from_seq + 1) and w.from_seq < coalesce(e.to_seq, w.from_seq + 1)
+	-- each cycle once: from its first task on
+	where e.task > w.tasks[1] and e.task <> all (w.tasks)
+)
+select recording, tasks, from_seq, to_seq from walk where holder = tasks[1];
+comment on view pastime.wait_cycle is 'Tasks that wait for each other in a circle: a deadlock, from the event that closed it to the one that ended it.';
+
 -- The same for one recording.
 create schema if not exists this;
 comment on schema this is 'The tables and views of schema pastime for the recording that pastime.rec() gives.';
@@ -166,6 +314,9 @@ create or replace view this.delivery as select * from pastime.delivery where rec
 create or replace view this.failing_signal as select * from pastime.failing_signal where recording = pastime.rec();
 create or replace view this.open_descriptor as select * from pastime.open_descriptor where recording = pastime.rec();
 create or replace view this.transfer as select * from pastime.transfer where recording = pastime.rec();
+create or replace view this.task_group as select * from pastime.task_group where recording = pastime.rec();
+create or replace view this.slice as select * from pastime.slice where recording = pastime.rec();
+create or replace view this.futex_wait as select * from pastime.futex_wait where recording = pastime.rec();
 create or replace view this.output as select * from pastime.output where recording = pastime.rec();
 -- Not from pastime.process_tree: no condition gets into a recursion, so that it
 -- would walk the trees of all recordings.
@@ -180,6 +331,21 @@ with recursive tree as (
 select p.recording, t.line, t.depth, p.process, p.pid, p.parent, p.from_seq, p.to_seq, p.from_ns, p.to_ns,
 	p.status, pastime.ending(p.status) as ending, p.exe, p.command
 from tree t join this.process p on p.process = t.process;
+
+create or replace view this.wait_cycle as
+with recursive edge as materialized (
+	select w.recording, w.task, w.holder, w.from_seq, coalesce(w.woken_seq, w.to_seq) as to_seq
+	from this.futex_wait w where w.holder is not null
+), walk as (
+	select e.recording, e.holder, array[e.task] as tasks, e.from_seq, e.to_seq from edge e
+	union all
+	select w.recording, e.holder, w.tasks || e.task, greatest(w.from_seq, e.from_seq), least(w.to_seq, e.to_seq)
+	from walk w
+	join edge e on e.task = w.holder
+		and e.from_seq < coalesce(w.to_seq, e.from_seq + 1) and w.from_seq < coalesce(e.to_seq, w.from_seq + 1)
+	where e.task > w.tasks[1] and e.task <> all (w.tasks)
+)
+select recording, tasks, from_seq, to_seq from walk where holder = tasks[1];
 
 -- What columns mean that occur in many places, and those that views bring. A
 -- column of schema "this" means what it does in schema "pastime"; others of a
@@ -258,6 +424,13 @@ foreach s in array array['pastime', 'this'] loop
 			('from_byte', 'The first captured byte.'),
 			('file_offset', 'Offset in the file, bytes.'),
 			('shared', 'Several spaces see the same memory.'),
+			('share_group', 'Tasks of one share group run one at a time.'),
+			('events', 'Number of events.'), ('why', 'Why it ended.'),
+			('next_task', 'The task that ran next; null: none did.'),
+			('op', 'What was done: WAIT, LOCK_PI.'), ('waited_ns', 'For how long, nanoseconds.'),
+			('waker', 'The task that woke it, as far as it can be told.'), ('woken_seq', 'The event by which it was woken.'),
+			('holder', 'The task that held what it waited for; null: not known.'),
+			('tasks', 'Each waits for the next, the last for the first.'),
 			('pos', 'Position.'), ('made', 'When it was made.'),
 			('version', 'Version.'), ('hash', 'XXH3-64 of the text.'),
 			('applied', 'When.'), ('program', 'Version of pastime.'),

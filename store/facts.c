@@ -327,12 +327,26 @@ address_of(const struct event *ev, unsigned i, struct arena *a,
 	}
 }
 
+/* The word that is waited for and what stands behind it. */
+static void
+futex_word(const struct event *ev, struct facts *out)
+{
+	struct item it;
+
+	if (!item_find(ev->payload, ITEM_IN, 0, &it))
+		return;
+	out->has_data = true;
+	out->data = it.bytes;
+}
+
 static void
 call_facts(const struct event *ev, const struct blob_fetch *blobs,
 	   struct arena *a, struct facts *out)
 {
 	const struct sys_desc *d = sys_desc(ev->call);
 
+	if (ev->kind == EV_enter && ev->call == SYS_futex)
+		futex_word(ev, out);
 	for (unsigned i = 0; i < d->nargs; i++) {
 		const struct sys_arg *arg = &d->args[i];
 

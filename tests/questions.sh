@@ -42,6 +42,11 @@ ask()
 	same "answer to question $nn" "$expected" "$T/found"
 }
 
+unique()
+{
+	sort -u
+}
+
 need python3
 mkdir "$T/here"
 cd "$T/here" || exit 99
@@ -61,4 +66,11 @@ ask 06 command,ending
 ask 07 what,process,fd,kind,name what '^(leaked|used)'
 ask 11 peer,sent,received,calls
 ask 12 process,name,a1,a2,ret name '^(mprotect|setuid)$'
+
+# Threads that wait for each other. Turns that time ends are not everywhere the
+# same ones.
+run "$PASTIME" record -q "$TOP_BUILDDIR/tests/guests/deadlock"
+is "status of the guest with a deadlock" 0 "$status"
+ask 08 task,why why '^(waits in futex|ended)$' 1000 unique
+ask 09 task,outcome,waker,holder,deadlock holder . 1000 sort
 finish
