@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@ struct record {
 	struct opt_strs tags, env;
 	uint64_t cpus;
 	bool no_agent;
-	const char *checksum;
+	const char *checksum, *chaos, *knobs;
 };
 
 static void
@@ -38,6 +39,12 @@ options(void *own, struct opt_list *l)
 	opt_add(l, 0, "checksum", OPT_OPT_STR, &o->checksum, "N",
 		"record checksums of memory at exec and exit, and every N "
 		"events; replay --verify=memory compares them");
+	opt_add(l, 0, "chaos", OPT_OPT_STR, &o->chaos, "SEED",
+		"hunt for races: make hostile choices of whose turn it is, "
+		"where it ends and what calls answer; all are recorded");
+	opt_add(l, 0, "chaos-knobs", OPT_STR, &o->knobs, "LIST",
+		"which choices --chaos makes: NAME=on or NAME=off, separated "
+		"by commas");
 	opt_add(l, 0, "no-agent", OPT_FLAG, &o->no_agent, NULL,
 		"trap every system call (this version always does)");
 }
@@ -217,6 +224,34 @@ cannot_execute(const char *name, int code)
 						 : EXIT_CANNOT_EXEC;
 }
 
+/* --chaos and --chaos-knobs. A seed of our own is short: it may be typed. */
+static int
+set_chaos(const struct record *o, struct chaos_opts *chaos, struct err *err)
+{
+	uint32_t seed = 0;
+	char *end = NULL;
+
+	knobs_init(chaos);
+	chaos->on = o->chaos != NULL;
+	if (o->knobs && !o->chaos) {
+		err_set(err, E_USAGE, "--chaos-knobs does nothing alone");
+		err_hint(err, "pastime record --chaos --chaos-knobs=%s ...",
+			 o->knobs);
+		return -E_USAGE;
+	}
+	if (o->chaos && *o->chaos) {
+		chaos->seed = strtoull(o->chaos, &end, 10);
+		if (*end || *o->chaos == '-')
+			return err_set(err, E_USAGE, "--chaos=%s: not a number",
+				       o->chaos);
+	} else if (o->chaos) {
+		if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+			return err_errno(err, "cannot draw a seed");
+		chaos->seed = seed;
+	}
+	return o->knobs ? knobs_parse(o->knobs, chaos, err) : 0;
+}
+
 static int
 run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 {
@@ -250,6 +285,9 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 			       "--checksum=%s: not a number of "
 			       "events",
 			       o->checksum);
+	ret = set_chaos(o, &job.chaos, err);
+	if (ret < 0)
+		return ret;
 	env = make_env(&o->env, err);
 	if (!env)
 		return -E_USAGE;

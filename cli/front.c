@@ -301,6 +301,10 @@ say_end(struct front *f)
 	struct arena *a = &f->arena;
 	const char *id =
 		m->recording ? text_printf(a, "#%lu ", m->recording) : "";
+	const char *chaos =
+		f->job->chaos.on
+			? text_printf(a, ", chaos seed %lu", f->job->chaos.seed)
+			: "";
 
 	if (f->stored && m->broken) {
 		say_error(&m->err);
@@ -309,15 +313,17 @@ say_end(struct front *f)
 	if (f->job->quiet)
 		return;
 	if (f->stored && !m->problem[0])
-		say("recorded %s'%s' %s, %s, %s  (pastime tui, pastime replay)",
+		say("recorded %s'%s' %s, %s, %s%s  (pastime tui, pastime "
+		    "replay)",
 		    id, f->job->name, text_counted(a, m->events, "event"),
 		    text_counted(a, m->tasks, "task"),
-		    text_duration(a, m->duration_ns));
+		    text_duration(a, m->duration_ns), chaos);
 	else if (f->stored)
-		say("recorded '%s' %s, %s; kept in the spool, as %s  (the next "
+		say("recorded '%s' %s, %s%s; kept in the spool, as %s  (the "
+		    "next "
 		    "pastime command stores it)",
 		    f->job->name, text_counted(a, m->events, "event"),
-		    text_duration(a, m->duration_ns), m->problem);
+		    text_duration(a, m->duration_ns), chaos, m->problem);
 	else if (m->live > 0)
 		say("recording %s'%s' goes on: %s still %s  (pastime ls)", id,
 		    f->job->name, text_counted(a, m->live, "task"),

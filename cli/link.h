@@ -9,6 +9,7 @@
  * This is what they tell each other, over a SEQPACKET socket, one struct each.
  */
 #include "base/err.h"
+#include "recorder/knobs.h"
 #include "tracee/spawn.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ struct record_job {
 	char *const *tags; /* NULL-terminated "k=v" */
 	unsigned cpus;
 	uint64_t checksum_every;
+	struct chaos_opts chaos;
 	const struct spawn_inherit *inherit;
 	bool quiet, verbose;
 	/* Descriptors we inherited, besides 0, 1, 2: not ours to keep open. */

@@ -190,6 +190,7 @@ start(struct tracer *t, struct err *err)
 				  .envp = job->envp,
 				  .cpus = job->cpus,
 				  .checksum_every = job->checksum_every,
+				  .chaos = &job->chaos,
 				  .keep_privs = true,
 				  .spawned = t->spawned };
 	int ret;

@@ -60,7 +60,7 @@ _pastime()
 				break
 				;;
 			-n | -t | -c | -e | -o | --name | --tag | --cpus | \
-				--env | --db)
+				--env | --db | --chaos-knobs)
 				((i++))
 				;;
 			-*) ;;

@@ -30,6 +30,21 @@ enum event_flag {
 	EVF_REWOUND = 1u << 5,	/* signal: before the syscall at pc, which did not start */
 };
 
+/* args[0] of a chaos event; what args[1] and args[2] are. */
+enum chaos_choice {
+	CHAOS_HOLD = 1,	    /* the task waits: ns at most; 1: even when nobody
+			     * else has anything to do */
+	CHAOS_TURN = 2,	    /* its turn ends here */
+	CHAOS_PRIORITY = 3, /* it has this priority now, 0 is the highest */
+	CHAOS_SLICE = 4,    /* its turn lasted so many ns by choice */
+	CHAOS_AMBUSH = 5,   /* stopped at this pc; at which visit */
+	CHAOS_SHORT = 6,   /* the call that follows: bytes asked for, offered */
+	CHAOS_EINTR = 7,   /* ... fails with EINTR, for nothing */
+	CHAOS_WAKE = 8,	   /* ... wakes: waiters asked for, waiters meant */
+	CHAOS_MAP = 9,	   /* ... maps: is given this hint */
+	CHAOS_SIGNAL = 10, /* this signal waits for a worse place */
+};
+
 #define TASK_NONE 0u
 
 struct event {

@@ -282,6 +282,54 @@ format_end(struct fmt *f)
 }
 
 static void
+format_chaos(struct fmt *f)
+{
+	const uint64_t *a = f->ev->args;
+
+	buf_str(f->out, "chaos: ");
+	switch ((enum chaos_choice)a[0]) {
+	case CHAOS_HOLD:
+		buf_printf(f->out, "held for %" PRIu64 " us at most%s",
+			   a[1] / 1000, a[2] ? ", come what may" : "");
+		return;
+	case CHAOS_TURN:
+		buf_str(f->out, "its turn ends");
+		return;
+	case CHAOS_PRIORITY:
+		buf_printf(f->out, "priority %" PRIu64, a[1]);
+		return;
+	case CHAOS_SLICE:
+		buf_printf(f->out, "a turn of %" PRIu64 " us", a[1] / 1000);
+		return;
+	case CHAOS_AMBUSH:
+		buf_str(f->out, "ambushed at ");
+		fmt_hex(f, a[1]);
+		buf_printf(f->out, ", visit %" PRIu64, a[2]);
+		return;
+	case CHAOS_SHORT:
+		buf_printf(f->out, "%" PRIu64 " of %" PRIu64 " bytes offered",
+			   a[2], a[1]);
+		return;
+	case CHAOS_EINTR:
+		buf_str(f->out, "EINTR for nothing");
+		return;
+	case CHAOS_WAKE:
+		buf_printf(f->out, "wakes %" PRIu64 " instead of %" PRIu64,
+			   a[2], a[1]);
+		return;
+	case CHAOS_MAP:
+		buf_str(f->out, "maps near ");
+		fmt_hex(f, a[1]);
+		return;
+	case CHAOS_SIGNAL:
+		buf_printf(f->out, "%s waits for a worse place",
+			   signal_name((int)a[1]));
+		return;
+	}
+	buf_printf(f->out, "choice %" PRIu64, a[0]);
+}
+
+static void
 format_lost(struct fmt *f)
 {
 	buf_str(f->out, "lost: its task was killed");

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "recorder/chaos.h"
 #include "recorder/exec.h"
 #include "recorder/nondet.h"
 #include "tracee/cpuid.h"
@@ -164,6 +165,7 @@ exec_header(struct recorder *r, struct task *t, struct buf *items,
 	put_limits(t->tid, items);
 	put_machine(r, items);
 	put_text(items, "cpus", "%u", r->opts.cpus != 0 ? r->opts.cpus : 1);
+	chaos_header(r, items);
 	put_text(items, "version", "%s", PACKAGE_VERSION);
 	put_descriptors(t->tid, items);
 	return 0;

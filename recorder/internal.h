@@ -49,8 +49,7 @@ enum task_next {
 
 /*
  * The call that a task is inside of, from its entry stop until its event is
- * logged. While scratch buffers stand in for the program's, the real argument
- * registers differ from sc.args.
+ * logged. With scratch buffers the real argument registers differ from sc.args.
  */
 struct call {
 	bool active;
@@ -186,6 +185,7 @@ struct recorder {
 	struct files *files;	      /* each of the file of its name */
 	struct nondet *nondet;
 	struct seats *seats;
+	struct chaos *chaos; /* NULL: no hostile choices */
 };
 
 /* A cleared event of task (NULL = the recording); r->items is emptied. */

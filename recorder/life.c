@@ -25,11 +25,12 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "recorder/chaos.h"
 #include "recorder/engine.h"
 #include "recorder/exec.h"
 #include "recorder/nondet.h"
-#include "recorder/seat.h"
 #include "recorder/sched.h"
+#include "recorder/seat.h"
 #include "recorder/task.h"
 #include "tracee/bpf.h"
 
@@ -165,7 +166,7 @@ birth(struct recorder *r, struct task *parent, struct task *c, struct err *err)
 		return life_exit_stop(r, c, err);
 	}
 	sched_ready(c, NEXT_RESUME);
-	return 0;
+	return chaos_birth(r, c, parent, err);
 }
 
 int
@@ -629,6 +630,7 @@ life_reaped(struct recorder *r, struct task *t, struct err *err)
 		sched_forget(r, t);
 		scratch_forget(t);
 		nondet_forget(t);
+		chaos_forget(r, t);
 		process_remove(r, t);
 	}
 	task_free(r, t);

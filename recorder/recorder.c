@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "recorder/chaos.h"
 #include "recorder/engine.h"
 #include "recorder/files.h"
 #include "recorder/nondet.h"
@@ -154,6 +155,7 @@ recorder_new(const struct record_opts *o, struct sink *sink)
 	struct recorder *r = mem_zalloc(sizeof(*r));
 
 	r->opts = *o;
+	chaos_init(r);
 	if (r->opts.cpus == 0)
 		r->opts.cpus = 1;
 	if (r->opts.flush_ms == 0)
@@ -168,6 +170,7 @@ static void
 recorder_free(struct recorder *r)
 {
 	sched_release_timer(r);
+	chaos_release(r);
 	files_release(r);
 	nondet_release(r);
 	seat_release(r);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 struct spawned;		/* tracee/spawn.h */
+struct chaos_opts;	/* recorder/knobs.h */
 
 /*
  * For tests and measurements: a task that computes is stopped at a point of
@@ -32,6 +33,8 @@ struct record_opts {
 	uint64_t checksum_every; /* a checksum event every N events of a space; 0 = never,
 				  * except at exec and at a process's end when on: 1 = those only */
 	bool keep_privs;
+	const struct chaos_opts
+		*chaos;		 /* hostile choices; NULL: none. Borrowed */
 	uint64_t flush_ms;	 /* close a chunk after so long; 0 = 200 */
 	struct spawned *spawned; /* the command waits already, as a child of another
 				  * process, which called spawn_stopped; NULL: fork it */

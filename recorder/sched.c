@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "recorder/chaos.h"
 #include "recorder/engine.h"
 #include "recorder/preempt.h"
 #include "recorder/task.h"
@@ -94,9 +95,9 @@ sched_others(const struct task *t)
 }
 
 static bool
-is_waited_for(const struct group *g)
+is_waited_for(const struct recorder *r, const struct group *g)
 {
-	return g->ready.len > 0 || g->wanted.len > 0;
+	return g->wanted.len > 0 || chaos_waits(r, g);
 }
 
 int
@@ -104,10 +105,13 @@ sched_continue(struct recorder *r, struct task *t)
 {
 	struct group *g = task_group(t);
 	bool over = t->yielded || g->wanted.len > 0 ||
-		    r->now_ns - t->turn_ns >= TURN_NS;
+		    r->now_ns - t->turn_ns >= chaos_slice(r, t, TURN_NS);
+	int ends = chaos_turn_ends(r, t, NULL);
 
+	if (ends < 0)
+		return ends;
 	t->yielded = false;
-	if (!over || !is_waited_for(g))
+	if (ends == 0 && (!over || !is_waited_for(r, g)))
 		return task_resume(t, PTRACE_CONT, 0);
 	sched_release(t);
 	sched_ready(t, NEXT_RESUME);
@@ -123,10 +127,12 @@ is_dying(const struct task *t)
 	return stop_peek(t->tid, false, &stop) == 0 && stop.kind != STOP_NONE;
 }
 
+/* 1: nobody wants it now. */
 static int
 give_baton(struct recorder *r, struct group *g, struct err *err)
 {
 	struct task *t;
+	ssize_t next;
 
 	if (g->wanted.len > 0) {
 		t = g->wanted.v[0];
@@ -134,8 +140,11 @@ give_baton(struct recorder *r, struct group *g, struct err *err)
 		t->next = NEXT_ENTRY;
 		return dispatch_turn(r, t, err);
 	}
-	t = g->ready.v[0];
-	vec_remove(&g->ready, 0);
+	next = chaos_choose(r, g);
+	if (next < 0)
+		return 1;
+	t = g->ready.v[next];
+	vec_remove(&g->ready, (size_t)next);
 	if (is_dying(t)) {
 		t->state = TASK_BLOCKED; /* its exit stop comes */
 		return 0;
@@ -153,14 +162,12 @@ sched_pump(struct recorder *r, struct err *err)
 		struct group *g = r->groups.v[i];
 		int ret;
 
-		if (g->runner != NULL || !is_waited_for(g)) {
-			i++;
-			continue;
-		}
-		ret = give_baton(r, g, err);
+		ret = 1;
+		if (g->runner == NULL && g->ready.len + g->wanted.len > 0)
+			ret = give_baton(r, g, err);
 		if (ret < 0)
 			return ret;
-		i = 0; /* groups may have come and gone */
+		i = ret == 0 ? 0 : i + 1; /* groups may have come and gone */
 	}
 	return 0;
 }
@@ -213,18 +220,22 @@ is_computing(const struct task *t)
 
 /* How often we must look, 0 = not at all. */
 static uint64_t
-tick_wanted(const struct recorder *r)
+tick_wanted(struct recorder *r)
 {
+	uint64_t chaos = chaos_tick_ns(r);
+
 	for (size_t i = 0; i < r->groups.len; i++) {
 		const struct group *g = r->groups.v[i];
 
 		if (!is_computing(g->runner))
 			continue;
-		if (is_waited_for(g) || g->runner->stash.signo != 0)
-			return TICK_NS;
+		if (is_waited_for(r, g) || g->runner->stash.signo != 0)
+			return chaos != 0 && chaos < TICK_NS ? chaos : TICK_NS;
 		if (preempt_test_tick(r) != 0)
 			return preempt_test_tick(r);
 	}
+	if (chaos != 0)
+		return chaos;
 	return r->flush_ns != 0 ? r->opts.flush_ms * MS : 0;
 }
 
@@ -277,6 +288,15 @@ stash_is_overdue(const struct recorder *r, const struct task *t)
 	       r->now_ns - t->stash.since_ns >= limit;
 }
 
+/* When to look at a runner that computes, and how often. */
+static uint64_t
+sample_ns(struct recorder *r, const struct task *t)
+{
+	uint64_t slice = chaos_slice(r, t, SAMPLE_NS);
+
+	return slice < SAMPLE_NS ? slice : SAMPLE_NS;
+}
+
 int
 sched_tick(struct recorder *r, struct err *err)
 {
@@ -289,9 +309,9 @@ sched_tick(struct recorder *r, struct err *err)
 		if (!is_computing(t) || t->interrupted)
 			continue;
 		late = stash_is_overdue(r, t) || preempt_test_due(r, t);
-		late |= is_waited_for(g) &&
-			task_computes_ns(r, t) >= SAMPLE_NS &&
-			r->now_ns - t->sample_ns >= SAMPLE_NS;
+		late |= is_waited_for(r, g) &&
+			task_computes_ns(r, t) >= sample_ns(r, t) &&
+			r->now_ns - t->sample_ns >= sample_ns(r, t);
 		if (!late)
 			continue;
 		t->sample_ns = r->now_ns;
@@ -345,32 +365,38 @@ switch_untimed(struct recorder *r, struct task *t, const struct regs *regs,
 
 /* How long a runner may compute while others wait. */
 static uint64_t
-slice_of(const struct task *t)
+slice_of(struct recorder *r, const struct task *t)
 {
+	uint64_t slice = chaos_slice(r, t, SLICE_NS);
 	uint64_t dear = preempt_cost(t) * COST_SHARE;
 
 	if (preempt_is_impossible(t))
 		return UNTIMED_NS;
-	return dear > SLICE_NS ? dear : SLICE_NS;
+	return dear > slice ? dear : slice;
 }
 
 /* t computes and others wait: is its turn over? */
 static bool
-turn_is_over(const struct recorder *r, struct task *t, const struct regs *regs)
+turn_is_over(struct recorder *r, struct task *t, const struct regs *regs)
 {
 	bool spins =
 		samples_agree(regs, &t->sample) && !preempt_is_impossible(t);
 
 	t->sample = *regs;
-	return spins || task_computes_ns(r, t) >= slice_of(t);
+	return spins || task_computes_ns(r, t) >= slice_of(r, t);
 }
 
 /* t stands at a point: do what it was stopped for. */
 static int
 at_point(struct recorder *r, struct task *t, struct err *err)
 {
+	int ret;
+
 	if (stash_is_overdue(r, t))
 		return signal_now(r, t, err);
+	ret = chaos_cut(r, t, err);
+	if (ret < 0)
+		return ret;
 	t->yielded = true;
 	return sched_continue(r, t);
 }
@@ -384,8 +410,8 @@ at_no_point(struct recorder *r, struct task *t, struct err *err)
 
 	if (stash_is_overdue(r, t))
 		return signal_now(r, t, err);
-	if (!is_waited_for(task_group(t)) ||
-	    task_computes_ns(r, t) < slice_of(t))
+	if (!is_waited_for(r, task_group(t)) ||
+	    task_computes_ns(r, t) < slice_of(r, t))
 		return task_resume(t, PTRACE_CONT, 0);
 	ret = ptrace_get_regs(t->tid, &regs);
 	return ret < 0 ? ret : switch_untimed(r, t, &regs, err);
@@ -415,7 +441,7 @@ sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 		return preempted(r, t, preempt_stop(r, t, err), err);
 	if (!ours || t->state != TASK_RUNNING || t->call.active)
 		return task_resume(t, PTRACE_CONT, 0);
-	waited = is_waited_for(task_group(t));
+	waited = is_waited_for(r, task_group(t));
 	ret = ptrace_get_regs(t->tid, &regs);
 	if (ret < 0)
 		return ret;

@@ -536,6 +536,12 @@ replay_warning(struct replayer *r, const struct event *ev, struct err *err)
 }
 
 int
+replay_chaos(struct replayer *r, const struct event *ev, struct err *err)
+{
+	return 0; /* what it led to has events of its own */
+}
+
+int
 replay_stop(struct replayer *r, const struct event *ev, struct err *err)
 {
 	return 0; /* a stopped process has no events until it goes on */

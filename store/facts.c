@@ -81,6 +81,7 @@ args_of_kind(unsigned kind)
 		return 4;
 	case EV_exec:
 	case EV_death:
+	case EV_chaos:
 		return 3;
 	case EV_header:
 	case EV_checksum:

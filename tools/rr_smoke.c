@@ -1,7 +1,7 @@
 /*
- * rr-smoke [-dnopqv] [-c N] [-s N] [-t N] COMMAND...: record a command into
- * memory and replay it at once with everything checked. The developers' short
- * way round the store.
+ * rr-smoke [-dnopqv] [-c N] [-s N] [-t N] [-x SEED [-k KNOBS]] COMMAND...:
+ * record a command into memory and replay it at once with everything checked.
+ * The developers' short way round the store.
  *
  *   -d   print the events      -n   record only
  *   -q   no summary            -v   print events while replaying
@@ -10,6 +10,7 @@
  *   -c N a checksum every N events (default 1000)
  *   -s N then visit N events from end to end and back: each looks the same
  *   -t N the whole thing N times
+ *   -x SEED with hostile choices (-k KNOBS: these)
  *
  * Status: 0 replayed alike, 1 diverged, 2 error; the command's status is
  * printed.
@@ -26,6 +27,7 @@
 #include "base/mem.h"
 #include "event/format.h"
 #include "event/memlog.h"
+#include "recorder/knobs.h"
 #include "recorder/recorder.h"
 #include "replayer/replayer.h"
 #include "replayer/target.h"
@@ -38,6 +40,7 @@ struct smoke {
 	int out[3];  /* what stands in for descriptors 1 and 2 */
 	int real[3]; /* those, meanwhile */
 	struct buf heard[3];
+	struct chaos_opts chaos;
 	uint64_t record_ns, replay_ns;
 };
 
@@ -108,6 +111,7 @@ record(const struct smoke *o, char **argv, struct memlog *m,
 		.envp = environ,
 		.checksum_every = o->checksum_every,
 		.keep_privs = geteuid() == 0,
+		.chaos = &o->chaos,
 	};
 	struct sink *sink = memlog_sink(m);
 	struct err err = { 0 };
@@ -381,52 +385,80 @@ run(struct smoke *o, char **argv)
 	return ret;
 }
 
-int
-main(int argc, char **argv)
+static int
+set_knobs(struct smoke *o, const char *text)
 {
-	struct smoke o = { .checksum_every = 1000, .times = 1 };
-	int c, ret = 0;
+	struct err err = { 0 };
 
-	while ((c = getopt(argc, argv, "+dnopqvc:s:t:")) != -1) {
+	return knobs_parse(text, &o->chaos, &err) < 0 ? fail(&err, "-k") : 0;
+}
+
+static int
+options(struct smoke *o, int argc, char **argv)
+{
+	int c;
+
+	knobs_init(&o->chaos);
+	while ((c = getopt(argc, argv, "+dnopqvc:k:s:t:x:")) != -1) {
 		switch (c) {
 		case 'd':
-			o.dump = true;
+			o->dump = true;
 			break;
 		case 'n':
-			o.record_only = true;
+			o->record_only = true;
 			break;
 		case 'o':
-			o.outputs = true;
+			o->outputs = true;
 			break;
 		case 'p':
-			o.points = true;
+			o->points = true;
 			break;
 		case 'q':
-			o.quiet = true;
+			o->quiet = true;
 			break;
 		case 'v':
-			o.verbose = true;
+			o->verbose = true;
 			break;
 		case 'c':
-			o.checksum_every = strtoull(optarg, NULL, 0);
+			o->checksum_every = strtoull(optarg, NULL, 0);
 			break;
 		case 's':
-			o.seeks = (unsigned)strtoul(optarg, NULL, 0);
+			o->seeks = (unsigned)strtoul(optarg, NULL, 0);
 			break;
 		case 't':
-			o.times = (unsigned)strtoul(optarg, NULL, 0);
+			o->times = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		case 'x':
+			o->chaos.on = true;
+			o->chaos.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'k':
+			if (set_knobs(o, optarg) != 0)
+				return 2;
 			break;
 		default:
 			return 2;
 		}
 	}
-	if (optind == argc) {
-		fprintf(stderr,
-			"usage: rr-smoke [-dnopqv] [-c N] [-s N] [-t N] "
-			"COMMAND...\n");
+	if (optind < argc)
+		return 0;
+	fprintf(stderr, "usage: rr-smoke [-dnopqv] [-c N] [-s N] [-t N] "
+			"[-x SEED [-k KNOBS]] COMMAND...\n");
+	return 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct smoke o = { .checksum_every = 1000, .times = 1 };
+
+	if (options(&o, argc, argv) != 0)
 		return 2;
+	for (unsigned i = 0; i < o.times; i++, o.chaos.seed++) {
+		int ret = run(&o, argv + optind);
+
+		if (ret != 0)
+			return ret;
 	}
-	for (unsigned i = 0; ret == 0 && i < o.times; i++)
-		ret = run(&o, argv + optind);
-	return ret;
+	return 0;
 }

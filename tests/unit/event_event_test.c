@@ -14,7 +14,7 @@ Test(event_event, stored_kind_ids_do_not_change)
 		[7] = "signal", [8] = "exec",	   [9] = "death",
 		[10] = "file",	[11] = "memory",   [12] = "warning",
 		[13] = "sched", [14] = "checksum", [15] = "stop",
-		[16] = "end",	[17] = "lost",
+		[16] = "end",	[17] = "lost",	   [18] = "chaos",
 	};
 
 	for (unsigned i = 1; i < ARRAY_LEN(golden); i++) {

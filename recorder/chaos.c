@@ -1,0 +1,469 @@
+/*
+ * Whose turn it is, chosen with ill will.
+ *
+ * Every task has a random priority; of those that want their turn the one with
+ * the highest gets it. A task can be held: it stands stopped, and others go
+ * first. Both are bounded: a hold ends when it has lasted for its time,
+ * or (unless it is stubborn) as soon as nothing else of the recording can go
+ * on; who has waited for long comes first; who was cut short comes last.
+ * All holds together may take a share of the time only.
+ */
+#include "recorder/chaos_priv.h"
+
+#include "base/mem.h"
+#include "recorder/sched.h"
+#include "recorder/task.h"
+
+#define PRIORITIES 8u
+#define REDRAW_MIN_NS (2 * MS)
+#define REDRAW_MAX_NS (4000 * MS)
+#define PATIENCE_NS (1000 * MS) /* who waits for longer is next */
+#define GRACE_NS (300 * US)	/* from a hold to where idleness ends it */
+#define HOLD_MIN_NS (20 * US)
+#define HOLD_MID_NS (200 * MS)
+#define HOLD_MAX_NS (2000 * MS)
+#define STUBBORN_MAX_NS (60 * MS)
+#define SPENT_FREE_NS (1000 * MS) /* holds may take so much, */
+#define SPENT_PERCENT 40u	  /* and this share of the time */
+#define SLICE_MIN_NS (100 * US)
+#define SLICE_MAX_NS (200 * MS)
+#define SLICE_LONG_NS (2000 * MS)
+#define TICK_MIN_NS (100 * US)
+#define CPUS_MAX 8u
+
+/* --- chance -----------------------------------------------------------------
+ */
+
+/* splitmix64: any seed will do. */
+uint64_t
+chaos_random(struct chaos *c)
+{
+	uint64_t z = c->random += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
+uint64_t
+chaos_below(struct chaos *c, uint64_t n)
+{
+	return chaos_random(c) % n;
+}
+
+bool
+chaos_chance(struct chaos *c, unsigned percent)
+{
+	return chaos_below(c, 100) < percent;
+}
+
+uint64_t
+chaos_between(struct chaos *c, uint64_t lo, uint64_t hi)
+{
+	unsigned doublings = 0;
+	uint64_t from;
+
+	while (lo << (doublings + 1) <= hi)
+		doublings++;
+	from = lo << chaos_below(c, doublings + 1);
+	from += chaos_below(c, from);
+	return from < hi ? from : hi;
+}
+
+/* --- state ------------------------------------------------------------------
+ */
+
+void
+chaos_init(struct recorder *r)
+{
+	const struct chaos_opts *o = r->opts.chaos;
+	struct chaos *c;
+
+	if (o == NULL || !o->on)
+		return;
+	c = mem_zalloc(sizeof(*c));
+	c->opts = o;
+	c->random = o->seed;
+	r->chaos = c;
+	if (r->opts.cpus == 0 && chaos_has(r, KNOB_cpus))
+		r->opts.cpus = (unsigned)chaos_below(c, CPUS_MAX) + 1;
+}
+
+void
+chaos_release(struct recorder *r)
+{
+	struct chaos *c = r->chaos;
+	size_t it = 0;
+	uint64_t number;
+	void *value;
+
+	if (c == NULL)
+		return;
+	while (map_next(&c->tasks, &it, &number, &value))
+		mem_free(value);
+	map_free(&c->tasks);
+	mem_free(c);
+	r->chaos = NULL;
+}
+
+void
+chaos_header(const struct recorder *r, struct buf *items)
+{
+	const struct chaos *c = r->chaos;
+	struct buf text = { 0 };
+
+	if (c == NULL)
+		return;
+	buf_printf(&text, "%llu", (unsigned long long)c->opts->seed);
+	item_put_kv(items, "chaos", buf_span(&text));
+	buf_clear(&text);
+	knobs_text(c->opts, &text);
+	item_put_kv(items, "chaos_knobs", buf_span(&text));
+	buf_free(&text);
+}
+
+bool
+chaos_has(const struct recorder *r, enum knob knob)
+{
+	return r->chaos != NULL && r->chaos->opts->level[knob] != KNOB_OFF;
+}
+
+struct chaos_task *
+chaos_task(const struct recorder *r, const struct task *t)
+{
+	struct chaos *c = r->chaos;
+	struct chaos_task *ct = map_get(&c->tasks, t->number);
+
+	if (ct == NULL) {
+		ct = mem_zalloc(sizeof(*ct));
+		ct->priority = (uint32_t)chaos_below(c, PRIORITIES);
+		map_set(&c->tasks, t->number, ct);
+	}
+	return ct;
+}
+
+void
+chaos_forget(struct recorder *r, const struct task *t)
+{
+	if (r->chaos != NULL)
+		mem_free(map_del(&r->chaos->tasks, t->number));
+}
+
+int
+chaos_event(struct recorder *r, const struct task *t, enum chaos_choice what,
+	    uint64_t a, uint64_t b, struct err *err)
+{
+	struct event ev;
+
+	event_begin(r, t, EV_chaos, &ev);
+	ev.args[0] = what;
+	ev.args[1] = a;
+	ev.args[2] = b;
+	return event_put(r, &ev, err);
+}
+
+/* --- holds ------------------------------------------------------------------
+ */
+
+static bool
+may_hold(const struct recorder *r)
+{
+	return r->tasks.len > 1 &&
+	       r->chaos->spent_ns <
+		       SPENT_FREE_NS + r->now_ns / 100 * SPENT_PERCENT;
+}
+
+int
+chaos_hold(struct recorder *r, struct task *t, struct err *err)
+{
+	struct chaos_task *ct = chaos_task(r, t);
+	struct chaos *c = r->chaos;
+	uint64_t ns;
+
+	ct->stubborn = false;
+	if (chaos_chance(c, 60)) {
+		ns = HOLD_MAX_NS;
+	} else {
+		ns = chaos_between(c, HOLD_MIN_NS, HOLD_MID_NS);
+		ct->stubborn = ns <= STUBBORN_MAX_NS && chaos_chance(c, 40);
+	}
+	ct->held_ns = r->now_ns;
+	ct->until_ns = r->now_ns + ns;
+	ct->out = true;
+	return chaos_event(r, t, CHAOS_HOLD, ns, ct->stubborn, err);
+}
+
+static void
+let_go(struct recorder *r, struct chaos_task *ct)
+{
+	if (ct->until_ns == 0)
+		return;
+	r->chaos->spent_ns += r->now_ns - ct->held_ns;
+	ct->until_ns = 0;
+}
+
+static bool
+is_held(const struct recorder *r, const struct task *t)
+{
+	return chaos_task(r, t)->until_ns > r->now_ns;
+}
+
+/* It runs user code, or is in a call that returns by itself. */
+static bool
+is_busy(const struct task *t)
+{
+	return t != NULL && !(t->stop.kind == STOP_NONE && t->call.active &&
+			      t->call.desc->blocking != SYS_NEVER);
+}
+
+/* Only held tasks could go on. */
+static bool
+all_wait(const struct recorder *r)
+{
+	for (size_t i = 0; i < r->groups.len; i++) {
+		const struct group *g = r->groups.v[i];
+
+		if (is_busy(g->runner) || g->wanted.len > 0)
+			return false;
+		for (size_t k = 0; k < g->ready.len; k++)
+			if (!is_held(r, g->ready.v[k]))
+				return false;
+	}
+	return true;
+}
+
+/* Nobody else has anything to do: the hold that was to end first ends. */
+static bool
+let_one_go(struct recorder *r, const struct group *g)
+{
+	struct chaos_task *first = NULL;
+
+	for (size_t i = 0; i < g->ready.len; i++) {
+		struct chaos_task *ct = chaos_task(r, g->ready.v[i]);
+
+		if (!ct->stubborn && r->now_ns - ct->held_ns >= GRACE_NS &&
+		    (first == NULL || ct->held_ns < first->held_ns))
+			first = ct;
+	}
+	if (first == NULL || !all_wait(r))
+		return false;
+	let_go(r, first);
+	return true;
+}
+
+bool
+chaos_waits(const struct recorder *r, const struct group *g)
+{
+	if (r->chaos == NULL)
+		return g->ready.len > 0;
+	for (size_t i = 0; i < g->ready.len; i++)
+		if (!is_held(r, g->ready.v[i]))
+			return true;
+	return false;
+}
+
+/* --- turns ------------------------------------------------------------------
+ */
+
+static void
+redraw(struct recorder *r)
+{
+	struct chaos *c = r->chaos;
+	size_t it = 0;
+	uint64_t number;
+	void *value;
+
+	if (r->now_ns < c->redraw_ns)
+		return;
+	while (map_next(&c->tasks, &it, &number, &value)) {
+		struct chaos_task *ct = value;
+
+		ct->priority = (uint32_t)chaos_below(c, PRIORITIES);
+	}
+	c->redraw_ns =
+		r->now_ns + chaos_between(c, REDRAW_MIN_NS, REDRAW_MAX_NS);
+}
+
+/* Does a come before b? */
+static bool
+precedes(struct chaos *c, const struct recorder *r, const struct chaos_task *a,
+	 const struct chaos_task *b)
+{
+	bool a_old = r->now_ns - a->ready_ns >= PATIENCE_NS;
+	bool b_old = r->now_ns - b->ready_ns >= PATIENCE_NS;
+
+	if (a_old || b_old)
+		return a->ready_ns < b->ready_ns;
+	if (a->out != b->out)
+		return b->out;
+	if (!chaos_has(r, KNOB_priorities))
+		return false; /* in the order of the queue */
+	return a->priority != b->priority ? a->priority < b->priority
+					  : chaos_chance(c, 50);
+}
+
+static ssize_t
+best(struct recorder *r, const struct group *g)
+{
+	struct chaos_task *first = NULL;
+	ssize_t found = -1;
+
+	for (size_t i = 0; i < g->ready.len; i++) {
+		struct chaos_task *ct = chaos_task(r, g->ready.v[i]);
+
+		if (ct->until_ns > r->now_ns)
+			continue;
+		let_go(r, ct);
+		if (ct->ready_ns == 0)
+			ct->ready_ns = r->now_ns;
+		if (first == NULL || precedes(r->chaos, r, ct, first)) {
+			first = ct;
+			found = (ssize_t)i;
+		}
+	}
+	return found;
+}
+
+ssize_t
+chaos_choose(struct recorder *r, const struct group *g)
+{
+	ssize_t found;
+
+	if (r->chaos == NULL)
+		return 0;
+	redraw(r);
+	found = best(r, g);
+	if (found < 0 && let_one_go(r, g))
+		found = best(r, g);
+	if (found < 0)
+		return found;
+	for (size_t i = 0; i < g->ready.len; i++)
+		chaos_task(r, g->ready.v[i])->out = false;
+	chaos_task(r, g->ready.v[found])->ready_ns = 0;
+	return found;
+}
+
+int
+chaos_turn_ends(struct recorder *r, struct task *t, struct err *err)
+{
+	struct chaos *c = r->chaos;
+	struct chaos_task *ct;
+	int ret;
+
+	if (c == NULL || r->tasks.len < 2)
+		return 0;
+	ct = chaos_task(r, t);
+	if (t->yielded)
+		ct->out = true;
+	if (ct->hold_next ||
+	    (chaos_has(r, KNOB_starve) && may_hold(r) && chaos_chance(c, 8))) {
+		ct->hold_next = false;
+		ret = chaos_hold(r, t, err);
+		return ret < 0 ? ret : 1;
+	}
+	if (!chaos_has(r, KNOB_calls) || !chaos_waits(r, task_group(t)) ||
+	    !chaos_chance(c, 25))
+		return 0;
+	ct->out = true;
+	ret = chaos_event(r, t, CHAOS_TURN, 0, 0, err);
+	return ret < 0 ? ret : 1;
+}
+
+int
+chaos_cut(struct recorder *r, struct task *t, struct err *err)
+{
+	struct chaos_task *ct;
+
+	if (r->chaos == NULL)
+		return 0;
+	ct = chaos_task(r, t);
+	ct->out = true;
+	if (!chaos_has(r, KNOB_slices))
+		return 0;
+	return chaos_event(r, t, CHAOS_SLICE, ct->slice_ns, 0, err);
+}
+
+int
+chaos_birth(struct recorder *r, struct task *t, struct task *parent,
+	    struct err *err)
+{
+	struct chaos *c = r->chaos;
+
+	if (!chaos_has(r, KNOB_births) || parent->in_vfork || !may_hold(r))
+		return 0;
+	switch (chaos_below(c, 3)) {
+	case 0:
+		chaos_task(r, parent)->hold_next = true;
+		break;
+	case 1:
+		return chaos_hold(r, t, err);
+	}
+	return 0;
+}
+
+/* --- time -------------------------------------------------------------------
+ */
+
+uint64_t
+chaos_slice(struct recorder *r, const struct task *t, uint64_t ns)
+{
+	struct chaos_task *ct;
+
+	if (!chaos_has(r, KNOB_slices))
+		return ns;
+	ct = chaos_task(r, t);
+	if (ct->slice_ns != 0 && ct->slice_turn_ns == t->turn_ns)
+		return ct->slice_ns;
+	ct->slice_turn_ns = t->turn_ns;
+	ct->slice_ns = chaos_between(r->chaos, SLICE_MIN_NS,
+				     chaos_chance(r->chaos, 5) ? SLICE_LONG_NS
+							       : SLICE_MAX_NS);
+	return ct->slice_ns;
+}
+
+static void
+sooner(uint64_t *ns, uint64_t from, uint64_t to)
+{
+	uint64_t left = to > from ? to - from : 0;
+
+	if (left < TICK_MIN_NS)
+		left = TICK_MIN_NS;
+	if (*ns == 0 || left < *ns)
+		*ns = left;
+}
+
+static bool
+is_computing(const struct task *t)
+{
+	return t != NULL && t->state == TASK_RUNNING &&
+	       t->stop.kind == STOP_NONE && !t->call.active;
+}
+
+uint64_t
+chaos_tick_ns(struct recorder *r)
+{
+	uint64_t ns = 0;
+
+	for (size_t i = 0; r->chaos != NULL && i < r->groups.len; i++) {
+		const struct group *g = r->groups.v[i];
+
+		for (size_t k = 0; k < g->ready.len; k++) {
+			const struct chaos_task *ct =
+				chaos_task(r, g->ready.v[k]);
+
+			if (ct->until_ns <= r->now_ns)
+				continue;
+			sooner(&ns, r->now_ns, ct->until_ns);
+			if (r->now_ns - ct->held_ns < GRACE_NS)
+				sooner(&ns, r->now_ns, ct->held_ns + GRACE_NS);
+		}
+		if (is_computing(g->runner) && chaos_has(r, KNOB_slices) &&
+		    chaos_waits(r, g)) {
+			const struct task *t = g->runner;
+
+			sooner(&ns, task_computes_ns(r, t),
+			       chaos_slice(r, t, 0));
+		}
+	}
+	return ns;
+}

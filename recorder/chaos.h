@@ -1,0 +1,40 @@
+#ifndef RECORDER_CHAOS_H
+#define RECORDER_CHAOS_H
+
+/*
+ * Hostile choices (record --chaos): whose turn it is and for how long, where
+ * it ends, what calls answer. Nothing here makes anything happen that could not
+ * happen without it; each choice is an event of kind chaos, which replay
+ * passes over. r->chaos is NULL without the option, and every function here
+ * answers then as if it were not there.
+ */
+#include "recorder/internal.h"
+
+void chaos_init(struct recorder *r);
+void chaos_release(struct recorder *r);
+/* Facts for the header event. */
+void chaos_header(const struct recorder *r, struct buf *items);
+/* A task was born (it and its parent stand stopped), or ends. */
+int chaos_birth(struct recorder *r, struct task *t, struct task *parent,
+		struct err *err);
+void chaos_forget(struct recorder *r, const struct task *t);
+
+/* --- for sched.c --- */
+
+/* Which of g's READY tasks is next: its index, or -1: none of them now. */
+ssize_t chaos_choose(struct recorder *r, const struct group *g);
+/* Does a task of g that is READY want its turn now? */
+bool chaos_waits(const struct recorder *r, const struct group *g);
+/*
+ * t goes on after an event. 1: its turn ends even if nobody waits for it,
+ * 0: it goes on unless its turn is over anyway; or an error.
+ */
+int chaos_turn_ends(struct recorder *r, struct task *t, struct err *err);
+/* t was stopped in computation, or yields: others come first now. */
+int chaos_cut(struct recorder *r, struct task *t, struct err *err);
+/* How long a turn of t may last that usually lasts ns. */
+uint64_t chaos_slice(struct recorder *r, const struct task *t, uint64_t ns);
+/* In how many ns sched_tick must look, 0: never on our account. */
+uint64_t chaos_tick_ns(struct recorder *r);
+
+#endif

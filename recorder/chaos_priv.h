@@ -1,0 +1,46 @@
+#ifndef RECORDER_CHAOS_PRIV_H
+#define RECORDER_CHAOS_PRIV_H
+
+/* What the files of chaos share. Times are as r->now_ns. */
+#include "recorder/chaos.h"
+#include "recorder/knobs.h"
+
+#define US 1000ull
+#define MS 1000000ull
+
+struct chaos_task {
+	uint32_t priority;	    /* 0 is the highest */
+	uint64_t held_ns, until_ns; /* since, until; 0 = not held */
+	bool stubborn;		    /* also when nobody else can go on */
+	uint64_t slice_ns;	    /* of this turn */
+	uint64_t slice_turn_ns;	    /* that turn's begin */
+	uint64_t ready_ns;	    /* waits for its turn since */
+	bool hold_next;		    /* from its next event on */
+	bool out;		    /* its last turn was cut short */
+};
+
+struct chaos {
+	const struct chaos_opts *opts;
+	uint64_t random;
+	struct map tasks;   /* task number -> struct chaos_task */
+	uint64_t redraw_ns; /* of all priorities, next time */
+	uint64_t spent_ns;  /* tasks were held for so long, together */
+};
+
+bool chaos_has(const struct recorder *r, enum knob knob);
+struct chaos_task *chaos_task(const struct recorder *r, const struct task *t);
+uint64_t chaos_random(struct chaos *c);
+/* True in percent of cases. */
+bool chaos_chance(struct chaos *c, unsigned percent);
+/* Less than n, which is not 0. */
+uint64_t chaos_below(struct chaos *c, uint64_t n);
+/* lo to hi, each power of two as likely as any other. */
+uint64_t chaos_between(struct chaos *c, uint64_t lo, uint64_t hi);
+/* Record a choice; t stands at an event of its own. */
+int chaos_event(struct recorder *r, const struct task *t,
+		enum chaos_choice what, uint64_t a, uint64_t b,
+		struct err *err);
+/* t is not let on for a while, from now on. */
+int chaos_hold(struct recorder *r, struct task *t, struct err *err);
+
+#endif
