@@ -32,6 +32,7 @@ offers "--errors" pastime show --er
 offers "1 first" pastime replay ""
 offers "first" pastime show --errors f
 offers "start" pastime replay --at st
+offers "1 first" pastime gdb ""
 offers "status start stop" pastime db st
 offers "record replay" pastime help re
 offers "schema" pastime help sch

@@ -1,0 +1,49 @@
+#ifndef GDB_SERVER_H
+#define GDB_SERVER_H
+
+/*
+ * A gdb remote protocol server over a target. Clients come one after the other
+ * and find the moment where the one before left it. Everything happens in the
+ * calling thread, which must be the target's.
+ */
+#include "base/err.h"
+#include "event/pos.h"
+
+struct buf;
+struct target;
+struct gdb_server;
+
+/* What the server asks of who started it: things that a target does not know.
+ */
+struct gdb_host {
+	void *ctx;
+	/* A position as people type it. */
+	int (*position)(void *ctx, const char *text, struct pos *out,
+			struct err *err);
+	/* Append n lines, the events up to seq, to out. */
+	int (*events)(void *ctx, uint64_t seq, uint64_t n, struct buf *out,
+		      struct err *err);
+};
+
+/* A byte that reads as 1 here when the client was moved without having resumed,
+ * by a monitor command; the next resumption, of any kind, tells it where to. */
+#define GDB_MOVED_AT 0xfffffffffffff000ul
+
+struct gdb_server *gdb_server_new(struct target *t, const struct gdb_host *h);
+void gdb_server_free(struct gdb_server *g); /* NULL allowed */
+/*
+ * Go to p, and from there back to the last moment at which a program lives.
+ * progress as in replayer_seek.
+ */
+int gdb_server_seek(struct gdb_server *g, const struct pos *p,
+		    bool (*progress)(void *, uint64_t, uint64_t), void *ctx,
+		    struct err *err);
+/*
+ * Serve one client over a pair of descriptors (the same one for a socket),
+ * until it goes, or quit (may be -1) is readable. 0; errors are those of the
+ * connection.
+ */
+int gdb_server_client(struct gdb_server *g, int in, int out, int quit,
+		      struct err *err);
+
+#endif

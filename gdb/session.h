@@ -1,0 +1,200 @@
+#ifndef GDB_SESSION_H
+#define GDB_SESSION_H
+
+/* What the files of the server share. */
+#include "base/arena.h"
+#include "base/vec.h"
+#include "gdb/packet.h"
+#include "gdb/server.h"
+#include "replayer/target.h"
+
+/* Why the program stands still, as stop replies tell it. */
+enum stop_why {
+	WHY_SIGNAL, /* signo */
+	WHY_SWBREAK,
+	WHY_HWBREAK,
+	WHY_WATCH, /* addr */
+	WHY_RWATCH,
+	WHY_AWATCH,
+	WHY_BEGIN, /* of the recorded history */
+	WHY_END,
+	WHY_FORK,   /* child */
+	WHY_EXEC,   /* name */
+	WHY_EXITED, /* process pid of those that are shown; status */
+};
+
+struct stop_reason {
+	enum stop_why why;
+	int signo; /* as Linux numbers them; 0 = none */
+	uint32_t task;
+	uint64_t addr;
+	uint32_t child; /* task */
+	int pid, status;
+};
+
+/* A breakpoint or watchpoint as the client asked for it. */
+enum spot_kind {
+	SPOT_SW, /* as Z packets number them */
+	SPOT_HW,
+	SPOT_WRITE,
+	SPOT_READ,
+	SPOT_ACCESS,
+};
+
+struct spot {
+	enum spot_kind kind;
+	uint32_t process;
+	uint64_t addr, len;
+};
+
+/* A recorded file that was seen mapped. */
+struct known_file {
+	uint64_t number;
+	char *path;
+};
+
+/* One of the objects of qXfer, read in pieces. */
+struct xfer {
+	struct buf text;
+	char *key; /* "object:annex", NULL = nothing */
+};
+
+struct gdb_server {
+	struct target *t;
+	struct gdb_host host;
+
+	/* The moment; forgotten when it changes. */
+	bool known;
+	struct arena arena;
+	struct target_task *tasks;
+	size_t n_tasks;
+
+	VEC(uint32_t) shown; /* processes that the client sees */
+	uint32_t task;	     /* that the last stop was about */
+	uint32_t g_task;     /* Hg: of registers and memory */
+	uint32_t c_task;     /* Hc: of bc and bs; 0 = any */
+	uint64_t xcr0;	     /* vector features, 0 = not known yet */
+	struct stop_reason stop;
+	bool moved; /* by other means than resuming: the client does not know */
+	VEC(struct known_file) files;
+	VEC(struct spot) spots;
+
+	/* The client. */
+	int in, out, quit;
+	bool gone, no_ack, multiprocess, fork_events, exec_events;
+	bool swbreak, hwbreak;
+	struct packets packets;
+	struct buf request, reply, sent, xstate;
+	struct xfer xfer;
+	VEC(int) open;	/* files of vFile requests, -1 = free */
+	bool pass[128]; /* QPassSignals, as gdb numbers them */
+};
+
+/* Answer a packet in s->reply; args: what follows its name. */
+typedef void handler_fn(struct gdb_server *s, struct scan *args);
+
+struct handler {
+	const char *name;
+	handler_fn *fn;
+};
+
+/* Call the first whose name begins the text; false: nobody's. */
+bool handle(struct gdb_server *s, const struct handler *v, struct scan *args);
+
+/* server.c */
+void reply_ok(struct gdb_server *s);
+void reply_error(struct gdb_server *s, int number);
+/* An error in words: "E.text". */
+void reply_err(struct gdb_server *s, const struct err *err);
+/* Send data as a packet now, before the reply. */
+void server_send(struct gdb_server *s, struct span data);
+/* For the target's motions: false when the client wants an end of it. */
+bool server_go_on(void *ctx, uint64_t at, uint64_t to);
+
+/* thread.c */
+/* The tasks of this moment; a negative code when they cannot be had. */
+int threads_load(struct gdb_server *s, struct err *err);
+/* The moment is another one now. */
+void threads_forget(struct gdb_server *s);
+/* Alive and with a program, of a process that is shown? */
+bool task_is_shown(struct gdb_server *s, const struct target_task *t);
+const struct target_task *thread_find(struct gdb_server *s, uint32_t task);
+bool process_is_shown(const struct gdb_server *s, uint32_t process);
+void process_show(struct gdb_server *s, uint32_t process);
+void process_hide(struct gdb_server *s, uint32_t process);
+/* A process that lives, by pid; NULL = none. */
+const struct target_task *process_find(struct gdb_server *s, int tgid);
+/* See to it that something is shown, and that task is one that lives. */
+void thread_settle(struct gdb_server *s);
+/* "p12.34" */
+void thread_put(struct gdb_server *s, struct buf *out,
+		const struct target_task *t);
+/* The task of an id; 0 = any, TASK_ALL = all, bad: there is none. */
+#define TASK_ALL UINT32_MAX
+uint32_t thread_scan(struct gdb_server *s, struct scan *args);
+/* The process of a "pid" or "pid.tid" id in hex, 0 = the one of the stop. */
+const struct target_task *process_scan(struct gdb_server *s, struct scan *args);
+/* The task that g, m and the like are about. */
+uint32_t thread_current(struct gdb_server *s);
+extern const struct handler thread_handlers[];
+void threads_xml(struct gdb_server *s, struct buf *out);
+
+/* registers.c */
+#define REGISTER_RIP 16u
+#define REGISTER_RSP 7u
+#define REGISTER_RBP 6u
+void registers_xml(struct gdb_server *s, struct buf *out);
+/* Append register number n, in hex; false: no such register. */
+bool register_put(struct gdb_server *s, uint32_t task, unsigned n,
+		  struct buf *out);
+extern const struct handler register_handlers[];
+
+/* query.c, xfer.c */
+extern const struct handler query_handlers[];
+void xfer_handle(struct gdb_server *s, struct scan *args);
+
+/* library.c */
+/* What ld.so knows to be loaded. */
+int libraries_xml(struct gdb_server *s, uint32_t task, struct buf *out);
+/* The mapping of the executable that its entry point is in; false = none. */
+bool executable_map(struct gdb_server *s, uint32_t task,
+		    struct target_map *out);
+/* A path that can be opened for a recorded one, or NULL. */
+const char *recorded_file(struct gdb_server *s, const char *path);
+bool read_exact(struct gdb_server *s, uint32_t task, uint64_t addr, void *out,
+		size_t n);
+
+/* tls.c */
+/* Where the thread's block of the module with that link map begins. */
+int tls_address(struct gdb_server *s, uint32_t task, uint64_t lm, uint64_t *out,
+		struct err *err);
+
+/* file.c */
+extern const struct handler file_handlers[];
+void files_close(struct gdb_server *s);
+
+/* monitor.c */
+void monitor_handle(struct gdb_server *s, struct scan *args);
+
+/* resume.c */
+extern const struct handler resume_handlers[];
+
+/* stop.c */
+/* The reply for s->stop. */
+void stop_reply(struct gdb_server *s);
+/* What the last event at this position says of why it stands here. */
+void stop_of_event(struct gdb_server *s);
+/* Linux's number of a signal as gdb counts. */
+int signal_to_gdb(int signo);
+
+/* spot.c */
+extern const struct handler spot_handlers[];
+#define SPOTS_MAX 4096u
+/* What the client set, as a motion takes it; in a. */
+void spots_put(const struct gdb_server *s, struct arena *a,
+	       struct target_motion_req *req);
+/* Which one a stop is about. */
+const struct spot *spot_of(const struct gdb_server *s,
+			   const struct target_stop *stop);
+
+#endif

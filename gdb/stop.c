@@ -1,0 +1,154 @@
+/* Stop replies: what happened, to whom, and where it stands. */
+#include "gdb/session.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/mem.h"
+#include "event/event.h"
+
+#define GDB_SIGTRAP 5
+
+int
+signal_to_gdb(int signo)
+{
+	/* clang-format off */
+	static const uint8_t map[] = {
+		[SIGHUP] = 1, [SIGINT] = 2, [SIGQUIT] = 3, [SIGILL] = 4,
+		[SIGTRAP] = 5, [SIGABRT] = 6, [SIGFPE] = 8, [SIGKILL] = 9,
+		[SIGBUS] = 10, [SIGSEGV] = 11, [SIGSYS] = 12, [SIGPIPE] = 13,
+		[SIGALRM] = 14, [SIGTERM] = 15, [SIGURG] = 16, [SIGSTOP] = 17,
+		[SIGTSTP] = 18, [SIGCONT] = 19, [SIGCHLD] = 20, [SIGTTIN] = 21,
+		[SIGTTOU] = 22, [SIGIO] = 23, [SIGXCPU] = 24, [SIGXFSZ] = 25,
+		[SIGVTALRM] = 26, [SIGPROF] = 27, [SIGWINCH] = 28,
+		[SIGUSR1] = 30, [SIGUSR2] = 31, [SIGPWR] = 32,
+		[SIGSTKFLT] = 143,
+	};
+	/* clang-format on */
+
+	if (signo == 32)
+		return 77;
+	if (signo == 64)
+		return 78;
+	if (signo > 32 && signo < 64)
+		return signo - 33 + 45;
+	return signo > 0 && (size_t)signo < sizeof(map) ? map[signo] : 0;
+}
+
+static void
+put_exit(struct gdb_server *s)
+{
+	int status = s->stop.status;
+
+	if (WIFSIGNALED(status))
+		buf_printf(&s->reply, "X%02x",
+			   (unsigned)signal_to_gdb(WTERMSIG(status)));
+	else
+		buf_printf(&s->reply, "W%02x", (unsigned)WEXITSTATUS(status));
+	if (s->multiprocess)
+		buf_printf(&s->reply, ";process:%x", (unsigned)s->stop.pid);
+}
+
+static void
+put_why(struct gdb_server *s)
+{
+	const struct target_task *t;
+	struct target_map m;
+
+	switch (s->stop.why) {
+	case WHY_SIGNAL:
+	case WHY_EXITED:
+		break;
+	case WHY_SWBREAK:
+		if (s->swbreak)
+			buf_str(&s->reply, "swbreak:;");
+		break;
+	case WHY_HWBREAK:
+		if (s->hwbreak)
+			buf_str(&s->reply, "hwbreak:;");
+		break;
+	case WHY_WATCH:
+		buf_printf(&s->reply, "watch:%lx;", s->stop.addr);
+		break;
+	case WHY_RWATCH:
+		buf_printf(&s->reply, "rwatch:%lx;", s->stop.addr);
+		break;
+	case WHY_AWATCH:
+		buf_printf(&s->reply, "awatch:%lx;", s->stop.addr);
+		break;
+	case WHY_BEGIN:
+		buf_str(&s->reply, "replaylog:begin;");
+		break;
+	case WHY_END:
+		buf_str(&s->reply, "replaylog:end;");
+		break;
+	case WHY_FORK:
+		t = thread_find(s, s->stop.child);
+		if (t) {
+			buf_str(&s->reply, "fork:");
+			thread_put(s, &s->reply, t);
+			buf_str(&s->reply, ";");
+		}
+		break;
+	case WHY_EXEC:
+		if (executable_map(s, s->task, &m)) {
+			buf_str(&s->reply, "exec:");
+			hex_put(&s->reply, m.name, strlen(m.name));
+			buf_str(&s->reply, ";");
+		}
+		break;
+	}
+}
+
+void
+stop_reply(struct gdb_server *s)
+{
+	static const uint8_t expedited[] = { REGISTER_RBP, REGISTER_RSP,
+					     REGISTER_RIP };
+	const struct target_task *t;
+	int signo;
+
+	buf_clear(&s->reply);
+	if (s->stop.why == WHY_EXITED) {
+		put_exit(s);
+		return;
+	}
+	if (s->stop.task && thread_find(s, s->stop.task))
+		s->task = s->stop.task;
+	thread_settle(s);
+	s->g_task = s->task;
+	t = thread_find(s, s->task);
+	if (!t) {
+		buf_str(&s->reply, "W00");
+		return;
+	}
+	signo = s->stop.why == WHY_SIGNAL ? signal_to_gdb(s->stop.signo)
+					  : GDB_SIGTRAP;
+	buf_printf(&s->reply, "T%02x", (unsigned)signo);
+	for (size_t i = 0; i < ARRAY_LEN(expedited); i++) {
+		buf_printf(&s->reply, "%02x:", expedited[i]);
+		register_put(s, s->task, expedited[i], &s->reply);
+		buf_str(&s->reply, ";");
+	}
+	buf_str(&s->reply, "thread:");
+	thread_put(s, &s->reply, t);
+	buf_str(&s->reply, ";");
+	put_why(s);
+}
+
+void
+stop_of_event(struct gdb_server *s)
+{
+	struct event ev = { 0 };
+	struct pos at = { 0 };
+
+	s->stop = (struct stop_reason){ .why = WHY_SIGNAL };
+	s->t->ops->where(s->t, &at);
+	if (at.pc == 0 && at.seq > 0 &&
+	    s->t->ops->event(s->t, at.seq, &ev, NULL) == 0 &&
+	    ev.kind == EV_signal) {
+		s->stop.signo = (int)ev.args[0];
+		s->stop.task = ev.task;
+	}
+}

@@ -1,0 +1,67 @@
+#!/bin/bash
+# Sessions of the real gdb on replays: gdb/NAME.gdb is a list of commands, its
+# first line "# GUEST [OPTIONS]" says which recording, gdb/NAME.out is what gdb
+# says. GDB_SESSIONS="NAME..." chooses some; GOLDEN=write writes the answers anew.
+# shellcheck source=lib.sh
+. "${TOP_SRCDIR:-.}/tests/e2e/lib.sh" || exit
+need gdb "${CC%% *}"
+dir=${TOP_SRCDIR:-.}/tests/e2e/gdb
+export HOME=$T LC_ALL=C DEBUGINFOD_URLS=
+
+# What differs from run to run and from host to host.
+normalise()
+{
+	sed -E -e '/^Reading .* from remote target/d' \
+		-e '/^Reading symbols from/d' \
+		-e '/^warning: File transfers from remote/d' \
+		-e '/debuginfod/d' \
+		-e "s:$T/::g" -e 's:target\:/[^ ]*/:target\:/:' \
+		-e 's/\b(Thread|process|LWP) [0-9]+(\.[0-9]+)?/\1 N/g' \
+		-e 's/^([* ]) +[0-9]{2,}  /\1 PID  /' \
+		-e 's/0x[0-9a-f]{5,}/ADDR/g' \
+		-e 's/\be[0-9]+\b/eN/g; s/eN of [0-9]+/eN of N/' \
+		-e 's:/[^ ]*/pastime-gdb\.[A-Za-z0-9]*/::' -e 's/ +/ /g' \
+		-e '/^\+\+/d' -e 's/^\+/> /' -e 's/ $//'
+}
+
+session()
+{
+	local name=$1 guest options
+
+	read -r _ guest options <"$dir/$name.gdb"
+	# shellcheck disable=SC2086 # several words
+	sed 1d "$dir/$name.gdb" | timeout 60 "$PASTIME" gdb $options "$guest" \
+		-- -nx -iex 'set width 0' -iex 'set prompt' \
+		-iex 'set confirm off' -ex 'set trace-commands on' \
+		>"$T/$name.raw" 2>&1
+	status=$?
+	normalise <"$T/$name.raw" >"$T/$name.out"
+	if [ "${GOLDEN:-}" = write ]; then
+		cp "$T/$name.out" "$dir/$name.out"
+	elif ! cmp -s "$dir/$name.out" "$T/$name.out"; then
+		fail "session $name (status $status)"
+		diff -a "$dir/$name.out" "$T/$name.out" | head -30
+	else
+		pass
+	fi
+}
+
+cd "$T" || exit
+for source in "$dir"/*.c; do
+	guest=$(basename "$source" .c)
+	cp "$source" "$guest.c"
+	# shellcheck disable=SC2086 # CC may have options
+	${CC:-cc} -g -O0 -pthread -o "$guest" "$guest.c" 2>"$T/cc" ||
+		fail "compiler: $(cat "$T/cc")"
+	{
+		"$PASTIME" record -q -n "$guest" "./$guest"
+	} >/dev/null 2>&1
+	# What was recorded serves, not what is there now.
+	rm -f "$guest"
+done
+for script in "$dir"/*.gdb; do
+	name=$(basename "$script" .gdb)
+	[[ -n "${GDB_SESSIONS:-}" && " $GDB_SESSIONS " != *" $name "* ]] ||
+		session "$name"
+done
+finish
