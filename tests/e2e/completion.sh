@@ -27,7 +27,7 @@ offers()
 
 offers "record replay" pastime re
 offers "--help" pastime --h
-offers "--checksum" pastime record --ch
+offers "--checksum" pastime record --che
 offers "--errors" pastime show --er
 offers "1 first" pastime replay ""
 offers "first" pastime show --errors f
