@@ -16,6 +16,8 @@ struct sym_module {
 	uint64_t bias;	 /* run-time address - address in the file */
 	uint64_t eh_hdr; /* run-time address of .eh_frame_hdr, 0 = none */
 	uint64_t eh_hdr_len;
+	uint64_t tls_size; /* of the main program's thread-local storage, up to
+			    * where fs points; 0 = none, or not the program */
 	Dwfl_Module *dwfl; /* NULL: no ELF file that can be read */
 };
 
@@ -43,6 +45,7 @@ struct symbols {
 /* The module whose mappings cover addr, or NULL. */
 struct sym_module *symbols_module(struct symbols *s, uint64_t addr);
 int64_t symbols_read(struct symbols *s, uint64_t addr, void *out, size_t n);
+bool symbols_tls_size(const struct sym_module *m, uint64_t *out);
 void unwinder_free(struct unwinder *u);
 void disasm_close(struct symbols *s);
 /* The start of the function around addr, or 0. */

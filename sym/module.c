@@ -79,6 +79,36 @@ symbols_module(struct symbols *s, uint64_t addr)
 	return NULL;
 }
 
+/*
+ * The main program's block ends at fs (ELF TLS, variant II). Blocks of
+ * libraries are found through the runtime linker's tables: not here.
+ */
+static uint64_t
+tls_size(Elf *elf, size_t n)
+{
+	bool program = false;
+	uint64_t size = 0;
+	GElf_Ehdr eh;
+	GElf_Phdr ph;
+
+	if (gelf_getehdr(elf, &eh))
+		program = eh.e_type == ET_EXEC;
+	for (size_t i = 0; i < n && gelf_getphdr(elf, (int)i, &ph); i++) {
+		program |= ph.p_type == PT_INTERP;
+		if (ph.p_type == PT_TLS && ph.p_align)
+			size = (ph.p_memsz + ph.p_align - 1) / ph.p_align *
+			       ph.p_align;
+	}
+	return program ? size : 0;
+}
+
+bool
+symbols_tls_size(const struct sym_module *m, uint64_t *out)
+{
+	*out = m->tls_size;
+	return m->tls_size > 0;
+}
+
 /* Fill bias and the unwind table's place from the program headers. */
 static bool
 module_headers(struct sym_module *m, uint64_t start, uint64_t offset)
@@ -107,6 +137,7 @@ module_headers(struct sym_module *m, uint64_t start, uint64_t offset)
 				m->eh_hdr = ph.p_vaddr + m->bias;
 				m->eh_hdr_len = ph.p_memsz;
 			}
+		m->tls_size = tls_size(elf, n);
 	}
 	elf_end(elf);
 	close(fd);

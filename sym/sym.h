@@ -8,6 +8,7 @@
  * modules behind it are cached by file path. Not thread-safe: one thread each.
  */
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "event/regs.h"
 #include <stdbool.h>
@@ -46,9 +47,13 @@ void symbols_lookup(struct symbols *s, uint64_t addr, struct arena *a, struct sy
 int symbols_by_name(struct symbols *s, const char *name, uint64_t *out, uint64_t *out_size, struct err *err);
 
 struct sym_frame {
-	uint64_t pc, sp, cfa;
+	uint64_t pc, sp, cfa; /* cfa 0 = unknown */
+	uint64_t at; /* an address of the instruction that it stands in */
 	struct sym_place place;
 	bool signal_frame;
+	bool outer; /* of regs only what callees keep, rsp and rip are its own */
+	struct regs regs;
+	struct span xstate; /* as target.h's; empty = not known */
 };
 
 /* Unwind from regs (libunwind; frame pointers as the fallback), innermost first. */

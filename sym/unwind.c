@@ -161,6 +161,33 @@ unwinder_free(struct unwinder *u)
 	mem_free(u);
 }
 
+/* What callees keep is in the cursor; the rest stays what it is below. */
+static void
+frame_regs(unw_cursor_t *c, struct sym_frame *f)
+{
+	static const struct {
+		int reg;
+		size_t offset;
+	} kept[] = {
+		{ UNW_X86_64_RBX, offsetof(struct regs, rbx) },
+		{ UNW_X86_64_RBP, offsetof(struct regs, rbp) },
+		{ UNW_X86_64_R12, offsetof(struct regs, r12) },
+		{ UNW_X86_64_R13, offsetof(struct regs, r13) },
+		{ UNW_X86_64_R14, offsetof(struct regs, r14) },
+		{ UNW_X86_64_R15, offsetof(struct regs, r15) },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		unw_word_t v;
+
+		if (unw_get_reg(c, kept[i].reg, &v) == 0)
+			memcpy((uint8_t *)&f->regs + kept[i].offset, &v,
+			       sizeof(v));
+	}
+	f->regs.rsp = f->sp;
+	f->regs.rip = f->pc;
+}
+
 int
 symbols_backtrace(struct symbols *s, const struct regs *regs, size_t max,
 		  struct arena *a, struct sym_frame **out, size_t *n,
@@ -189,10 +216,12 @@ symbols_backtrace(struct symbols *s, const struct regs *regs, size_t max,
 		if (len)
 			f[len - 1].cfa = sp;
 		p->signal_frame = unw_is_signal_frame(&c) > 0;
+		p->outer = len > 0;
+		p->regs = *regs;
+		frame_regs(&c, p);
 		/* a return address belongs to the call before it */
-		symbols_lookup(s,
-			       len && !f[len - 1].signal_frame ? pc - 1 : pc, a,
-			       &p->place);
+		p->at = len && !f[len - 1].signal_frame ? pc - 1 : pc;
+		symbols_lookup(s, p->at, a, &p->place);
 		if (p->place.function && len && !f[len - 1].signal_frame)
 			p->place.offset++;
 		len++;
