@@ -130,8 +130,10 @@ named(Dwarf_Die *type, const char *keyword, const char *inner, struct buf *out)
 {
 	const char *name = dwarf_diename(type);
 
-	if (keyword && (is_c(type) || !name))
-		buf_printf(out, name ? "%s " : "%s {...}", keyword);
+	if (keyword && !name)
+		buf_printf(out, "%s {...}", keyword);
+	else if (keyword && is_c(type))
+		buf_printf(out, "%s ", keyword);
 	if (name)
 		buf_str(out, name);
 	else if (!keyword)
@@ -269,7 +271,7 @@ describe(Dwarf_Die *type, const char *inner, unsigned depth, struct buf *out)
 		describe_qualified(type, "_Atomic", inner, depth, out);
 		return;
 	case DW_TAG_structure_type: named(type, "struct", inner, out); return;
-	case DW_TAG_class_type: named(type, NULL, inner, out); return;
+	case DW_TAG_class_type: named(type, "class", inner, out); return;
 	case DW_TAG_union_type: named(type, "union", inner, out); return;
 	case DW_TAG_enumeration_type: named(type, "enum", inner, out); return;
 	default: named(type, NULL, inner, out); return;

@@ -18,8 +18,12 @@ holds_code(int tag)
 	       tag == DW_TAG_catch_block;
 }
 
+/*
+ * Down to what holds pc. deep: also through what does not hold it itself, where
+ * the code of local classes is (lambdas).
+ */
 static bool
-descend(Dwarf_Die *die, Dwarf_Addr pc, struct scopes *out)
+descend(Dwarf_Die *die, Dwarf_Addr pc, bool deep, struct scopes *out)
 {
 	Dwarf_Die child;
 
@@ -28,15 +32,18 @@ descend(Dwarf_Die *die, Dwarf_Addr pc, struct scopes *out)
 		int tag = dwarf_tag(&child);
 
 		if (tag == DW_TAG_namespace || tag == DW_TAG_module) {
-			if (descend(&child, pc, out))
+			if (descend(&child, pc, deep, out))
 				return true;
 			continue;
 		}
-		if (!holds_code(tag) || dwarf_haspc(&child, pc) != 1)
+		if (!holds_code(tag) || dwarf_haspc(&child, pc) != 1) {
+			if (deep && descend(&child, pc, true, out))
+				return true;
 			continue;
+		}
 		if (out->n < SCOPES_MAX)
 			out->v[out->n++] = child;
-		descend(&child, pc, out);
+		descend(&child, pc, false, out);
 		return true;
 	}
 	return false;
@@ -68,7 +75,8 @@ frame_scope(struct symbols *s, const struct sym_frame *f, struct arena *a,
 	if (!sc->m || !sc->m->dwfl ||
 	    !find_unit(sc->m, f->at, &sc->unit, &sc->bias))
 		return false;
-	descend(&sc->unit, f->at - sc->bias, path);
+	if (!descend(&sc->unit, f->at - sc->bias, false, path))
+		descend(&sc->unit, f->at - sc->bias, true, path);
 	for (size_t i = 0; i < path->n; i++)
 		if (dwarf_tag(&path->v[i]) == DW_TAG_subprogram)
 			sc->function = path->v[i];

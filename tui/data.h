@@ -19,7 +19,7 @@
 #include "event/regs.h"
 #include "replayer/target.h"
 #include "store/query.h"
-#include "sym/sym.h"
+#include "sym/vars.h"
 
 /* Events in order: up to n matching ones after seq (or before it, newest
  * first). filter NULL: all; without a filter, those of one task, 0: of all. */
@@ -81,6 +81,8 @@ struct tui_moment_req {
 	unsigned frame;
 	const char *mem_expr; /* "rsp", "rdi+8", "main", "0x4000"; NULL = rsp */
 	int64_t mem_shift;    /* window moved by so many bytes */
+	const char *const *open; /* variables whose parts are wanted */
+	size_t n_open;
 };
 
 /* A moment as the program was, really replayed. Everything is in one arena.
@@ -96,6 +98,9 @@ struct tui_moment {
 	struct regs regs;
 	struct sym_frame *frames;
 	size_t n_frames;
+	const char *vars_function; /* of the frame that vars are of */
+	struct sym_var *vars;
+	size_t n_vars;
 	struct sym_insn *insns;
 	struct sym_place *insn_places; /* function and offset per insn */
 	size_t n_insns, insn_at;       /* insn_at: index of the frame's pc */

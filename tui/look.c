@@ -388,9 +388,31 @@ take_frames(struct space *s, unsigned frame, struct arena *a,
 		m->frames = arena_alloc(a, sizeof(*m->frames));
 		m->frames[0].pc = m->regs.rip;
 		m->frames[0].sp = m->regs.rsp;
+		m->frames[0].at = m->regs.rip;
+		m->frames[0].regs = m->regs;
 		symbols_lookup(s->sym, m->regs.rip, a, &m->frames[0].place);
 	}
 	m->frame = frame < m->n_frames ? frame : 0;
+}
+
+/* Of the frame whose source is shown: people read both together. */
+static void
+take_vars(struct space *s, const struct tui_moment_req *req, struct arena *a,
+	  struct tui_moment *m)
+{
+	unsigned at = m->n_src ? m->src_frame : m->frame;
+	struct sym_frame *f = &m->frames[at];
+	struct target *t = s->look->t;
+	struct buf xstate = { 0 };
+
+	if (!f->outer && t->ops->xstate &&
+	    t->ops->xstate(t, s->task, &xstate, NULL) >= 0)
+		f->xstate = arena_span(a, buf_span(&xstate));
+	buf_free(&xstate);
+	m->vars_function = f->place.function;
+	if (symbols_vars(s->sym, f, req->open, req->n_open, a, &m->vars,
+			 &m->n_vars, NULL) < 0)
+		m->n_vars = 0;
 }
 
 static const struct target_task *
@@ -437,6 +459,7 @@ look_at(struct look *l, const struct tui_moment_req *req, struct arena *a,
 	take_frames(s, req->frame, a, &m);
 	take_code(s, m.frames[m.frame].pc, a, &m);
 	take_source(req->frame, a, &m);
+	take_vars(s, req, a, &m);
 	take_memory(s, req, a, &m);
 	*out = m;
 	return 0;

@@ -14,6 +14,7 @@ struct moment_job {
 	struct ui *ui;
 	struct tui_moment_req req;
 	char *mem_expr;
+	char **open;
 	struct tui_moment m;
 };
 
@@ -71,6 +72,9 @@ moment_done(struct job *job, void *owner)
 	struct ui *ui = owner;
 
 	mem_free(j->mem_expr);
+	for (size_t i = 0; i < j->req.n_open; i++)
+		mem_free(j->open[i]);
+	mem_free(j->open);
 	ui->redraw = true;
 	if (job->rc >= 0) {
 		err_clear(&ui->replay_err);
@@ -99,6 +103,7 @@ moment_done(struct job *job, void *owner)
 void
 moment_want(struct ui *ui)
 {
+	const char *const *open;
 	struct moment_job *j;
 	uint32_t task = nav_task(ui);
 
@@ -117,6 +122,11 @@ moment_want(struct ui *ui)
 		.mem_expr = j->mem_expr,
 		.mem_shift = ui->mem_shift,
 	};
+	open = vars_open(ui, &j->req.n_open);
+	j->open = mem_calloc(j->req.n_open + 1, sizeof(*j->open));
+	for (size_t i = 0; i < j->req.n_open; i++)
+		j->open[i] = mem_strdup(open[i]);
+	j->req.open = (const char *const *)j->open;
 	worker_submit(ui->rep, &j->job);
 }
 

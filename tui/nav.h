@@ -49,6 +49,7 @@ void moment_cancel(struct ui *ui);
 void moment_status(struct ui *ui, struct buf *out);
 
 /* What views offer each other. */
+const char *const *vars_open(const struct ui *ui, size_t *n); /* vars.c */
 void memory_look(struct ui *ui, const char *expr);	 /* memory.c */
 void output_postpone(struct ui *ui);			 /* output.c */
 void sql_run(struct ui *ui, const char *query);		 /* sql.c */

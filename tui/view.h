@@ -58,6 +58,7 @@ enum view_id {
 	VIEW_SOURCE,
 	VIEW_CODE,
 	VIEW_STACK,
+	VIEW_VARS,
 	VIEW_REGS,
 	VIEW_MEMORY,
 	VIEW_FDS,
@@ -72,7 +73,7 @@ enum view_id {
 };
 
 extern const struct view_ops lanes_ops, events_ops, detail_ops, source_ops,
-	code_ops, stack_ops, regs_ops, memory_ops, fds_ops, maps_ops,
+	code_ops, stack_ops, vars_ops, regs_ops, memory_ops, fds_ops, maps_ops,
 	output_ops, sql_ops, marks_ops, tree_ops, tasks_ops, help_ops;
 
 struct view *view_new(const struct view_ops *ops, struct ui *ui);

@@ -530,6 +530,34 @@ fake_memory(struct tui_moment *m, const struct tui_moment_req *req,
 	}
 }
 
+/* A counter that grows with the events, and a list that can be opened. */
+static void
+fake_vars(struct tui_moment *m, const struct tui_moment_req *req,
+	  struct arena *a)
+{
+	const bool open = req->n_open && !strcmp(req->open[0], "list");
+	struct sym_var *v = arena_alloc(a, 4 * sizeof(*v));
+	char count[32];
+
+	snprintf(count, sizeof(count), "%" PRIu64, req->pos.seq / 2);
+	v[0] = (struct sym_var){ "count", "count", "long",
+				 arena_strdup(a, count), 0x7ffe0010, 8 };
+	v[1] = (struct sym_var){ .name = "list",
+				 .path = "list",
+				 .type = "struct node *",
+				 .value = "0x405010",
+				 .parts = true,
+				 .open = open };
+	v[2] = (struct sym_var){ .name = ".value",
+				 .path = "list->value",
+				 .type = "int",
+				 .value = "17",
+				 .depth = 1 };
+	m->vars_function = "worker";
+	m->vars = v;
+	m->n_vars = open ? 3 : 2;
+}
+
 static int
 fake_moment(void *d, const struct tui_moment_req *req,
 	    bool (*progress)(void *, uint64_t, uint64_t), void *ctx,
@@ -570,6 +598,7 @@ fake_moment(void *d, const struct tui_moment_req *req,
 	fake_frames(m, a);
 	fake_code(m, a);
 	fake_memory(m, req, a);
+	fake_vars(m, req, a);
 	m->maps = arena_dup(a, maps, sizeof(maps));
 	m->n_maps = ARRAY_LEN(maps);
 	m->n_tasks = 1;
