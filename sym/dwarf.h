@@ -59,14 +59,16 @@ bool type_peel(Dwarf_Die *type, Dwarf_Die *out);
 /* dim: so many dimensions of an array are taken off. */
 const char *type_name(Dwarf_Die *type, unsigned dim, struct arena *a);
 uint64_t type_size(Dwarf_Die *type); /* 0 = unknown */
-/* Arrays: how many dimensions, elements of one (false: not told), and bytes from
- * one element of it to the next (0: not told). Dimension 0 is the outermost. */
+/* Arrays: how many dimensions, elements of one (false: not told), and bytes
+ * from one element of it to the next (0: not told). Dimension 0 is the
+ * outermost. */
 unsigned type_dimensions(Dwarf_Die *array);
 bool type_count(Dwarf_Die *array, unsigned dim, uint64_t *out);
 uint64_t type_stride(Dwarf_Die *array, unsigned dim);
 
 /* value.c: one line. */
-void value_text(const struct scope *sc, const struct object *o, struct buf *out);
+void value_text(const struct scope *sc, const struct object *o,
+		struct buf *out);
 /* The integer, pointer or bit field o as a number; false: it is none. */
 bool value_number(const struct scope *sc, const struct object *o, int64_t *out);
 

@@ -180,8 +180,8 @@ member(struct parse *p, struct object *o)
 	p->at += len;
 	if (!len || !type_peel(&o->type, &type) ||
 	    !find_member(o, &type, name, len, o))
-		return err_set(p->err, E_NOT_FOUND, "no member is named \"%.*s\"",
-			       (int)len, name);
+		return err_set(p->err, E_NOT_FOUND,
+			       "no member is named \"%.*s\"", (int)len, name);
 	return 0;
 }
 
@@ -193,8 +193,8 @@ element(struct parse *p, struct object *o)
 	Dwarf_Die type;
 
 	if (end == p->at || *end != ']')
-		return err_set(p->err, E_USAGE, "%s: a number and ] are missing",
-			       p->begin);
+		return err_set(p->err, E_USAGE,
+			       "%s: a number and ] are missing", p->begin);
 	p->at = end + 1;
 	if (!type_peel(&o->type, &type))
 		return err_set(p->err, E_NOT_FOUND, "its type is unknown");

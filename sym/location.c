@@ -8,7 +8,7 @@
 #define DWARF_RSP 7u
 #define DWARF_RA 16u
 #define DWARF_XMM0 17u
-#define XSTATE_XMM0 160u /* in the legacy area of XSAVE, Intel SDM 1, 13.4.1 */
+#define XSTATE_XMM0 160u /* XSAVE's legacy area, Intel SDM 1, 13.4.1 */
 
 struct machine {
 	const struct scope *sc;
@@ -158,22 +158,53 @@ binary(struct machine *m, uint8_t atom)
 	int64_t sa = (int64_t)a, sb = (int64_t)b;
 
 	switch (atom) {
-	case DW_OP_and: push(m, a & b); return;
-	case DW_OP_or: push(m, a | b); return;
-	case DW_OP_xor: push(m, a ^ b); return;
-	case DW_OP_plus: push(m, a + b); return;
-	case DW_OP_minus: push(m, a - b); return;
-	case DW_OP_mul: push(m, a * b); return;
-	case DW_OP_shl: push(m, b < 64 ? a << b : 0); return;
-	case DW_OP_shr: push(m, b < 64 ? a >> b : 0); return;
-	case DW_OP_shra: push(m, (uint64_t)(sa >> (b < 63 ? b : 63))); return;
-	case DW_OP_eq: push(m, a == b); return;
-	case DW_OP_ne: push(m, a != b); return;
-	case DW_OP_lt: push(m, sa < sb); return;
-	case DW_OP_le: push(m, sa <= sb); return;
-	case DW_OP_gt: push(m, sa > sb); return;
-	case DW_OP_ge: push(m, sa >= sb); return;
-	default: break;
+	case DW_OP_and:
+		push(m, a & b);
+		return;
+	case DW_OP_or:
+		push(m, a | b);
+		return;
+	case DW_OP_xor:
+		push(m, a ^ b);
+		return;
+	case DW_OP_plus:
+		push(m, a + b);
+		return;
+	case DW_OP_minus:
+		push(m, a - b);
+		return;
+	case DW_OP_mul:
+		push(m, a * b);
+		return;
+	case DW_OP_shl:
+		push(m, b < 64 ? a << b : 0);
+		return;
+	case DW_OP_shr:
+		push(m, b < 64 ? a >> b : 0);
+		return;
+	case DW_OP_shra:
+		push(m, (uint64_t)(sa >> (b < 63 ? b : 63)));
+		return;
+	case DW_OP_eq:
+		push(m, a == b);
+		return;
+	case DW_OP_ne:
+		push(m, a != b);
+		return;
+	case DW_OP_lt:
+		push(m, sa < sb);
+		return;
+	case DW_OP_le:
+		push(m, sa <= sb);
+		return;
+	case DW_OP_gt:
+		push(m, sa > sb);
+		return;
+	case DW_OP_ge:
+		push(m, sa >= sb);
+		return;
+	default:
+		break;
 	}
 	if (!b || (sa == INT64_MIN && sb == -1)) {
 		m->failed = true;
@@ -185,7 +216,7 @@ binary(struct machine *m, uint8_t atom)
 static void
 stack_op(struct machine *m, const Dwarf_Op *op)
 {
-	uint64_t n = op->atom == DW_OP_over ? 1
+	uint64_t n = op->atom == DW_OP_over  ? 1
 		     : op->atom == DW_OP_dup ? 0
 					     : op->number;
 	uint64_t *top;
@@ -291,33 +322,53 @@ static void
 one(struct machine *m, const Dwarf_Op *op)
 {
 	switch (op->atom) {
-	case DW_OP_nop: return;
-	case DW_OP_fbreg: push_frame_base(m, op->number); return;
+	case DW_OP_nop:
+		return;
+	case DW_OP_fbreg:
+		push_frame_base(m, op->number);
+		return;
 	case DW_OP_call_frame_cfa:
 		m->failed |= !m->sc->frame || !m->sc->frame->cfa;
 		push(m, m->sc->frame ? m->sc->frame->cfa : 0);
 		return;
-	case DW_OP_deref: push_memory(m, pop(m), 8); return;
-	case DW_OP_deref_size: push_memory(m, pop(m), op->number); return;
-	case DW_OP_plus_uconst: push(m, pop(m) + op->number); return;
-	case DW_OP_neg: push(m, -pop(m)); return;
-	case DW_OP_not: push(m, ~pop(m)); return;
+	case DW_OP_deref:
+		push_memory(m, pop(m), 8);
+		return;
+	case DW_OP_deref_size:
+		push_memory(m, pop(m), op->number);
+		return;
+	case DW_OP_plus_uconst:
+		push(m, pop(m) + op->number);
+		return;
+	case DW_OP_neg:
+		push(m, -pop(m));
+		return;
+	case DW_OP_not:
+		push(m, ~pop(m));
+		return;
 	case DW_OP_abs: {
 		int64_t v = (int64_t)pop(m);
 
 		push(m, v < 0 ? -(uint64_t)v : (uint64_t)v);
 		return;
 	}
-	case DW_OP_stack_value: m->value = true; return;
+	case DW_OP_stack_value:
+		m->value = true;
+		return;
 	case DW_OP_form_tls_address:
-	case DW_OP_GNU_push_tls_address: push_tls(m, pop(m)); return;
+	case DW_OP_GNU_push_tls_address:
+		push_tls(m, pop(m));
+		return;
 	case DW_OP_drop:
 	case DW_OP_dup:
 	case DW_OP_over:
 	case DW_OP_pick:
 	case DW_OP_swap:
-	case DW_OP_rot: stack_op(m, op); return;
-	default: break;
+	case DW_OP_rot:
+		stack_op(m, op);
+		return;
+	default:
+		break;
 	}
 	if (constant(m, op) || direct(m, op))
 		return;
@@ -355,7 +406,8 @@ run(struct machine *m, const Dwarf_Op *op, size_t n)
 			one(m, &op[i]);
 		/* relative to the next operation: a branch is 3 bytes */
 		if (jump)
-			i = find_offset(op, n, op[i].offset + 3 + op[i].number) -
+			i = find_offset(op, n,
+					op[i].offset + 3 + op[i].number) -
 			    1;
 	}
 	return !m->failed && (m->in || m->depth);

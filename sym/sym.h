@@ -51,7 +51,8 @@ struct sym_frame {
 	uint64_t at; /* an address of the instruction that it stands in */
 	struct sym_place place;
 	bool signal_frame;
-	bool outer; /* of regs only what callees keep, rsp and rip are its own */
+	bool outer; /* of regs only what callees keep, rsp and rip are its own
+		     */
 	struct regs regs;
 	struct span xstate; /* as target.h's; empty = not known */
 };

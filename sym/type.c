@@ -254,7 +254,9 @@ describe(Dwarf_Die *type, const char *inner, unsigned depth, struct buf *out)
 	case DW_TAG_rvalue_reference_type:
 		describe_pointer(type, "&&", inner, depth, out);
 		return;
-	case DW_TAG_array_type: describe_array(type, inner, depth, out); return;
+	case DW_TAG_array_type:
+		describe_array(type, inner, depth, out);
+		return;
 	case DW_TAG_subroutine_type:
 		describe_function(type, inner, depth, out);
 		return;
@@ -270,11 +272,21 @@ describe(Dwarf_Die *type, const char *inner, unsigned depth, struct buf *out)
 	case DW_TAG_atomic_type:
 		describe_qualified(type, "_Atomic", inner, depth, out);
 		return;
-	case DW_TAG_structure_type: named(type, "struct", inner, out); return;
-	case DW_TAG_class_type: named(type, "class", inner, out); return;
-	case DW_TAG_union_type: named(type, "union", inner, out); return;
-	case DW_TAG_enumeration_type: named(type, "enum", inner, out); return;
-	default: named(type, NULL, inner, out); return;
+	case DW_TAG_structure_type:
+		named(type, "struct", inner, out);
+		return;
+	case DW_TAG_class_type:
+		named(type, "class", inner, out);
+		return;
+	case DW_TAG_union_type:
+		named(type, "union", inner, out);
+		return;
+	case DW_TAG_enumeration_type:
+		named(type, "enum", inner, out);
+		return;
+	default:
+		named(type, NULL, inner, out);
+		return;
 	}
 }
 

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NEST_MAX 3u	 /* structs in structs */
-#define LIST_MAX 8u	 /* members or elements told */
-#define TEXT_MAX 80u	 /* bytes of a string */
+#define NEST_MAX 3u	  /* structs in structs */
+#define LIST_MAX 8u	  /* members or elements told */
+#define TEXT_MAX 80u	  /* bytes of a string */
 #define TEXT_LEN_MAX 160u /* then the rest is left out */
 
 static void value_nested(const struct scope *sc, const struct object *o,
@@ -395,8 +395,12 @@ value_nested(const struct scope *sc, const struct object *o, unsigned nest,
 		return;
 	}
 	switch (dwarf_tag(&type)) {
-	case DW_TAG_base_type: base_text(sc, o, &type, out); return;
-	case DW_TAG_enumeration_type: enum_text(sc, o, &type, out); return;
+	case DW_TAG_base_type:
+		base_text(sc, o, &type, out);
+		return;
+	case DW_TAG_enumeration_type:
+		enum_text(sc, o, &type, out);
+		return;
 	case DW_TAG_pointer_type:
 	case DW_TAG_ptr_to_member_type:
 		pointer_text(sc, o, &type, out);
@@ -407,9 +411,15 @@ value_nested(const struct scope *sc, const struct object *o, unsigned nest,
 		return;
 	case DW_TAG_structure_type:
 	case DW_TAG_class_type:
-	case DW_TAG_union_type: struct_text(sc, o, &type, nest, out); return;
-	case DW_TAG_array_type: array_text(sc, o, &type, nest, out); return;
-	default: buf_str(out, "<unknown type>"); return;
+	case DW_TAG_union_type:
+		struct_text(sc, o, &type, nest, out);
+		return;
+	case DW_TAG_array_type:
+		array_text(sc, o, &type, nest, out);
+		return;
+	default:
+		buf_str(out, "<unknown type>");
+		return;
 	}
 }
 

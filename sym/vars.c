@@ -174,8 +174,7 @@ is_open(const struct list *l, const char *path)
 	return false;
 }
 
-static const char *
-text(const struct list *l, const char *fmt, ...)
+static const char *text(const struct list *l, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 static const char *
@@ -274,10 +273,10 @@ add_elements(struct list *l, const struct object *o, Dwarf_Die *type,
 		struct object e = element_object(o, type, i);
 
 		add(l,
-		    (struct sym_var){ .depth = depth,
-				      .name = text(l, "[%" PRIu64 "]", i),
-				      .path = text(l, "%s[%" PRIu64 "]", path,
-						   i) },
+		    (struct sym_var){
+			    .depth = depth,
+			    .name = text(l, "[%" PRIu64 "]", i),
+			    .path = text(l, "%s[%" PRIu64 "]", path, i) },
 		    &e);
 	}
 }

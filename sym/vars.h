@@ -21,8 +21,8 @@ struct sym_var {
 	unsigned depth;	   /* parts stand one deeper, right after their whole */
 	bool parts;	   /* it has parts, which are shown when it is open */
 	bool open;
-	bool argument;	   /* else a local variable, */
-	bool global;	   /* or one of the frame's compilation unit */
+	bool argument; /* else a local variable, */
+	bool global;   /* or one of the frame's compilation unit */
 };
 
 /*

@@ -17,12 +17,12 @@ static const struct view_ops *const all_views[VIEW_COUNT] = {
 	[VIEW_LANES] = &lanes_ops,   [VIEW_EVENTS] = &events_ops,
 	[VIEW_DETAIL] = &detail_ops, [VIEW_SOURCE] = &source_ops,
 	[VIEW_CODE] = &code_ops,     [VIEW_STACK] = &stack_ops,
-	[VIEW_VARS] = &vars_ops,
-	[VIEW_REGS] = &regs_ops,     [VIEW_MEMORY] = &memory_ops,
-	[VIEW_FDS] = &fds_ops,	     [VIEW_MAPS] = &maps_ops,
-	[VIEW_OUTPUT] = &output_ops, [VIEW_SQL] = &sql_ops,
-	[VIEW_MARKS] = &marks_ops,   [VIEW_TREE] = &tree_ops,
-	[VIEW_TASKS] = &tasks_ops,   [VIEW_HELP] = &help_ops,
+	[VIEW_VARS] = &vars_ops,     [VIEW_REGS] = &regs_ops,
+	[VIEW_MEMORY] = &memory_ops, [VIEW_FDS] = &fds_ops,
+	[VIEW_MAPS] = &maps_ops,     [VIEW_OUTPUT] = &output_ops,
+	[VIEW_SQL] = &sql_ops,	     [VIEW_MARKS] = &marks_ops,
+	[VIEW_TREE] = &tree_ops,     [VIEW_TASKS] = &tasks_ops,
+	[VIEW_HELP] = &help_ops,
 };
 
 static const struct {
@@ -32,11 +32,12 @@ static const struct {
 	{ REQ_VIEW_LANES, VIEW_LANES },	  { REQ_VIEW_EVENTS, VIEW_EVENTS },
 	{ REQ_VIEW_DETAIL, VIEW_DETAIL }, { REQ_VIEW_SOURCE, VIEW_SOURCE },
 	{ REQ_VIEW_CODE, VIEW_CODE },	  { REQ_VIEW_STACK, VIEW_STACK },
-	{ REQ_VIEW_VARS, VIEW_VARS },	  { REQ_VIEW_REGS, VIEW_REGS },	  { REQ_VIEW_MEMORY, VIEW_MEMORY },
-	{ REQ_VIEW_FDS, VIEW_FDS },	  { REQ_VIEW_MAPS, VIEW_MAPS },
-	{ REQ_VIEW_OUTPUT, VIEW_OUTPUT }, { REQ_VIEW_SQL, VIEW_SQL },
-	{ REQ_VIEW_MARKS, VIEW_MARKS },	  { REQ_VIEW_TREE, VIEW_TREE },
-	{ REQ_VIEW_TASKS, VIEW_TASKS },	  { REQ_HELP, VIEW_HELP },
+	{ REQ_VIEW_VARS, VIEW_VARS },	  { REQ_VIEW_REGS, VIEW_REGS },
+	{ REQ_VIEW_MEMORY, VIEW_MEMORY }, { REQ_VIEW_FDS, VIEW_FDS },
+	{ REQ_VIEW_MAPS, VIEW_MAPS },	  { REQ_VIEW_OUTPUT, VIEW_OUTPUT },
+	{ REQ_VIEW_SQL, VIEW_SQL },	  { REQ_VIEW_MARKS, VIEW_MARKS },
+	{ REQ_VIEW_TREE, VIEW_TREE },	  { REQ_VIEW_TASKS, VIEW_TASKS },
+	{ REQ_HELP, VIEW_HELP },
 };
 
 struct ui *

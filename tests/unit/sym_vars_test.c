@@ -168,9 +168,8 @@ expect(const struct seen *seen, const char *path, const char *type,
 
 Test(sym_vars, tells_names_types_and_values)
 {
-	static const char *const open[] = { "first", "first.next",
-					    "first.grid", "first.grid[1]",
-					    "list" };
+	static const char *const open[] = { "first", "first.next", "first.grid",
+					    "first.grid[1]", "list" };
 	struct arena a = { 0 };
 	struct seen seen = { .s = symbols_of_self(&a),
 			     .a = &a,
@@ -272,9 +271,9 @@ Test(sym_vars, frames_without_debug_information_are_empty)
 	struct seen seen = { .s = symbols_of_self(&a), .a = &a };
 	struct sym_frame f = { .pc = 0x10, .at = 0x10 };
 
-	cr_assert_eq(symbols_vars(seen.s, &f, NULL, 0, &a, &seen.v, &seen.n,
-				  NULL),
-		     0);
+	cr_assert_eq(
+		symbols_vars(seen.s, &f, NULL, 0, &a, &seen.v, &seen.n, NULL),
+		0);
 	cr_assert_eq(seen.n, 0);
 	symbols_free(seen.s);
 	arena_free(&a);

@@ -540,8 +540,9 @@ fake_vars(struct tui_moment *m, const struct tui_moment_req *req,
 	char count[32];
 
 	snprintf(count, sizeof(count), "%" PRIu64, req->pos.seq / 2);
-	v[0] = (struct sym_var){ "count", "count", "long",
-				 arena_strdup(a, count), 0x7ffe0010, 8 };
+	v[0] = (struct sym_var){ "count",    "count",
+				 "long",     arena_strdup(a, count),
+				 0x7ffe0010, 8 };
 	v[1] = (struct sym_var){ .name = "list",
 				 .path = "list",
 				 .type = "struct node *",
