@@ -139,6 +139,8 @@ struct sys_range {
 /* Of a message's input, ITEM_IN's number: arg = its data, and these. */
 #define SYS_IN_NAME 0x10    /* arg | this: the address it goes to */
 #define SYS_IN_CONTROL 0x20 /* arg | this: control data */
+/* What sendfile and the like moved past the program's memory (recorder). */
+#define SYS_IN_MOVED 6
 
 /*
  * The three that fill ranges return how many there are, which may be more than

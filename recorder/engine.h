@@ -30,8 +30,11 @@ int syscall_emit(struct recorder *r, struct task *t, struct event *ev,
 int syscall_log_enter(struct recorder *r, struct task *t, struct err *err);
 /* The program's argument registers back in regs, in place of scratch ones. */
 void syscall_own_args(const struct task *t, struct regs *regs);
+void syscall_set_arg(struct regs *regs, int i, uint64_t value);
 /* The call is over without an event (its task dies, it is re-issued). */
 void syscall_forget(struct task *t);
+/* At the entry, everything done: into the kernel, up to its exit stop. */
+int syscall_resume(struct task *t);
 /* Answer the call at its entry in the kernel's place. */
 void syscall_answer(struct task *t, int64_t ret, bool refused);
 
@@ -39,6 +42,10 @@ void syscall_answer(struct task *t, int64_t ret, bool refused);
 
 /* At the entry. 1: the call has to be issued again (resumed already). */
 int scratch_begin(struct recorder *r, struct task *t, struct err *err);
+/* A little memory of the task's own that the program does not see, until the
+ * call is over. 1: as scratch_begin. *out_at 0: there is none. */
+int scratch_room(struct recorder *r, struct task *t, uint64_t *out_at,
+		 struct err *err);
 /* The outputs of the call to the program's memory, in place of [addr, len). */
 void scratch_copy_out(struct task *t, const struct sys_range *out, int n);
 /* Read through the stand-ins: what the kernel sees at addr. */
@@ -131,11 +138,27 @@ void outputs_init(struct recorder *r, const struct task *t);
 void outputs_release(struct recorder *r);
 /* At the entry: false = another task writes there; t waits, not resumed. */
 bool outputs_enter(struct recorder *r, struct task *t);
-/* The call would move bytes to an output past the program's memory. */
-bool outputs_bypassed(const struct recorder *r, const struct task *t);
+/* The descriptor that the call writes to leads to an output. */
+bool outputs_is_ours(const struct recorder *r, const struct task *t);
+/* t will write later: others may. It has to outputs_enter again. */
+void outputs_leave(struct task *t);
 /* After each stop: resume who waits for what is free now. */
 int outputs_pump(struct recorder *r);
 void outputs_forget(struct recorder *r, const struct task *t);
+
+/* --- moves.c: bytes that reach the outputs past the program's memory --- */
+
+/* At the entry, the call set up. False: it must not run (EINVAL). Sets
+ * call.move if it is such a call; only then the rest may be called. */
+bool moves_set_up(struct recorder *r, struct task *t);
+/* Before the enter event. 1: as scratch_begin. */
+int moves_room(struct recorder *r, struct task *t, struct err *err);
+/* Into the kernel. */
+int moves_resume(struct task *t);
+/* At the exit stop. 1: the call is to be issued again. */
+int moves_exit(struct task *t, struct regs *regs);
+/* What the call has moved; borrowed until it is forgotten. */
+struct span moves_moved(struct task *t);
 
 /* --- sum.c: checksum events --- */
 

@@ -25,7 +25,6 @@
 #include "tracee/stop.h"
 
 struct output;
-struct scratch;
 struct bpf_chain;
 struct note;
 
@@ -68,6 +67,7 @@ struct call {
 	uint64_t enter_seq;
 	struct scratch *scratch; /* in arena; NULL: none */
 	struct output *output;	 /* it writes there, and nobody else does */
+	struct move *move;	 /* in arena; moves.c, NULL: none */
 	struct arena arena;	 /* cleared when the call is over */
 	uint64_t extra[4];	 /* for the call's own code in special*.c */
 };

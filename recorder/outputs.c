@@ -8,11 +8,6 @@
  *     |                ^
  *     +--taken--> enter logged, baton given up, held at the entry
  *
- * Calls that move bytes to an output without the program's memory ever holding
- * them (sendfile and the like) are answered EINVAL, as for a descriptor that
- * does not support it: the program then reads and writes, and replay has
- * something to show.
- *
  * Who waits is like any task inside a blocking call, so nobody who needs the
  * baton waits for it.
  */
@@ -155,22 +150,21 @@ outputs_enter(struct recorder *r, struct task *t)
 }
 
 bool
-outputs_bypassed(const struct recorder *r, const struct task *t)
+outputs_is_ours(const struct recorder *r, const struct task *t)
 {
 	struct stat st;
 	uint64_t fd;
 
-	switch (t->call.sc.nr) {
-	case SYS_sendfile:
-	case SYS_tee:
-	case SYS_splice:
-	case SYS_copy_file_range:
-		break;
-	default:
-		return false;
-	}
 	return written_fd(&t->call.sc, &fd) && stat_fd(t, fd, &st) &&
 	       find(r, &st) != NULL;
+}
+
+void
+outputs_leave(struct task *t)
+{
+	if (t->call.output != NULL && t->call.output->holder == t)
+		t->call.output->holder = NULL;
+	t->call.output = NULL;
 }
 
 static void
@@ -222,7 +216,7 @@ outputs_pump(struct recorder *r)
 				continue;
 			o->holder = t;
 			t->call.output = o;
-			ret = task_resume(t, PTRACE_SYSCALL, 0);
+			ret = syscall_resume(t);
 			if (ret < 0)
 				return ret;
 		}

@@ -21,6 +21,7 @@
 #define COPY_IN_MAX 4096u /* what is smaller is copied in even if it is output only */
 #define COPY_CHUNK 65536u
 #define ALIGN 16u
+#define ROOM 64u /* scratch_room */
 
 struct piece {
 	uint64_t addr, len; /* the program's */
@@ -218,22 +219,13 @@ is_input_too(const struct task *t, const struct piece *p)
 		t->call.desc->args[p->arg].dir == DIR_INOUT);
 }
 
-static void
-set_arg(struct regs *regs, int i, uint64_t value)
-{
-	uint64_t *const arg[6] = { &regs->rdi, &regs->rsi, &regs->rdx,
-				   &regs->r10, &regs->r8,  &regs->r9 };
-
-	*arg[i] = value;
-}
-
 /* Let the kernel find the piece in place of the program's memory. */
 static int
 redirect(struct task *t, const struct scratch *sc, const struct piece *p,
 	 struct regs *regs)
 {
 	if (p->ptr_addr == 0) {
-		set_arg(regs, p->arg, p->at);
+		syscall_set_arg(regs, p->arg, p->at);
 		return 0;
 	}
 	for (size_t i = 0; i < sc->len; i++) {
@@ -302,24 +294,23 @@ map_slots(struct task *t, struct scratch *sc, struct err *err)
 	return ret < 0 ? ret : 1;
 }
 
-int
-scratch_begin(struct recorder *r, struct task *t, struct err *err)
+/* sc->count slots. 1: as map_slots; count 0: a gigabyte is in use, do without.
+ */
+static int
+take_slots(struct task *t, struct scratch *sc, struct err *err)
 {
-	struct scratch *sc = arena_alloc(&t->call.arena, sizeof(*sc));
 	struct space *s = task_space(t);
-	uint64_t need = add_pieces(r, t, sc);
 	int ret;
 
-	if (need == 0)
-		return 0;
-	sc->count = slots_for(need);
 	if (sc->count == 1 && t->slot != 0) {
 		sc->first = t->slot - 1;
 	} else {
 		int first = find_slots(s, sc->count);
 
 		if (first < 0)
-			return 0; /* a gigabyte is in use: do without */
+			sc->count = 0;
+		if (first < 0)
+			return 0;
 		sc->first = (unsigned)first;
 	}
 	ret = map_slots(t, sc, err);
@@ -328,8 +319,38 @@ scratch_begin(struct recorder *r, struct task *t, struct err *err)
 	set_bits(s->slots, sc->first, sc->count, true);
 	if (sc->count == 1)
 		t->slot = sc->first + 1;
+	return 0;
+}
+
+int
+scratch_begin(struct recorder *r, struct task *t, struct err *err)
+{
+	struct scratch *sc = arena_alloc(&t->call.arena, sizeof(*sc));
+	uint64_t need = add_pieces(r, t, sc);
+	int ret;
+
+	if (need == 0)
+		return 0;
+	sc->count = slots_for(need);
+	ret = take_slots(t, sc, err);
+	if (ret != 0 || sc->count == 0)
+		return ret;
 	t->call.scratch = sc;
 	return fill(t, sc, err);
+}
+
+/* The last bytes of the task's own slot: buffers are put to its beginning. */
+int
+scratch_room(struct recorder *r, struct task *t, uint64_t *out_at,
+	     struct err *err)
+{
+	struct scratch sc = { .count = 1 };
+	int ret = take_slots(t, &sc, err);
+
+	if (ret == 0 && sc.count == 1)
+		*out_at = AGENT_SCRATCH +
+			  (sc.first + 1) * AGENT_SCRATCH_STRIDE - ROOM;
+	return ret;
 }
 
 /* --- afterwards ---------------------------------------------------------------- */

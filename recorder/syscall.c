@@ -134,6 +134,15 @@ put_outputs(struct recorder *r, struct task *t)
 }
 
 static void
+put_input(struct recorder *r, int arg, struct span bytes)
+{
+	if (bytes.len >= BLOB_FROM)
+		put_blobs(r, ITEM_IN_BLOB, (uint64_t)arg, bytes);
+	else
+		item_put_bytes(&r->items, ITEM_IN, (uint64_t)arg, bytes);
+}
+
+static void
 put_inputs(struct recorder *r, struct task *t)
 {
 	struct sys_mem m = mem_of_call(t);
@@ -153,15 +162,11 @@ put_inputs(struct recorder *r, struct task *t)
 		}
 		p = arena_alloc(&r->arena, in->len);
 		got = scratch_read(t, in->addr, p, in->len);
-		if (got <= 0)
-			continue;
-		if ((size_t)got >= BLOB_FROM)
-			put_blobs(r, ITEM_IN_BLOB, (uint64_t)in->arg,
-				  span_of(p, (size_t)got));
-		else
-			item_put_bytes(&r->items, ITEM_IN, (uint64_t)in->arg,
-				       span_of(p, (size_t)got));
+		if (got > 0)
+			put_input(r, in->arg, span_of(p, (size_t)got));
 	}
+	if (t->call.move != NULL && t->call.sc.ret > 0)
+		put_input(r, SYS_IN_MOVED, moves_moved(t));
 }
 
 #define FUTEX_CMD 0x7fu /* without FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME */
@@ -293,6 +298,15 @@ syscall_forget(struct task *t)
 /* --- the end of a call ----------------------------------------------------- */
 
 void
+syscall_set_arg(struct regs *regs, int i, uint64_t value)
+{
+	uint64_t *const arg[6] = { &regs->rdi, &regs->rsi, &regs->rdx,
+				   &regs->r10, &regs->r8,  &regs->r9 };
+
+	*arg[i] = value;
+}
+
+void
 syscall_own_args(const struct task *t, struct regs *regs)
 {
 	const uint64_t *a = t->call.sc.args;
@@ -392,6 +406,12 @@ syscall_exit(struct recorder *r, struct task *t, struct err *err)
 		if (result == -EINTR && signal_spurious_eintr(t))
 			return issue_again(t, &regs);
 	}
+	if (c->move != NULL) {
+		ret = moves_exit(t, &regs);
+		if (ret != 0)
+			return ret < 0 ? ret : issue_again(t, &regs);
+		result = (int64_t)regs.rax;
+	}
 	c->sc.ret = result;
 	if (t->state == TASK_BLOCKED) {
 		sched_ready(t, NEXT_EXIT);
@@ -455,7 +475,7 @@ decide(struct recorder *r, struct task *t)
 		syscall_answer(t, -d->errno_refused, true);
 	} else if (sys_subop_refused(&t->call.sc, &errnum)) {
 		refuse(r, t, errnum);
-	} else if (outputs_bypassed(r, t)) {
+	} else if (!moves_set_up(r, t)) {
 		syscall_answer(t, -EINVAL, true);
 	}
 	return t->call.skipped;
@@ -474,6 +494,13 @@ wait_at_entry(struct recorder *r, struct task *t, struct err *err)
 	return 0;
 }
 
+int
+syscall_resume(struct task *t)
+{
+	return t->call.move != NULL ? moves_resume(t)
+				    : task_resume(t, PTRACE_SYSCALL, 0);
+}
+
 /* Into the kernel. */
 static int
 run_call(struct recorder *r, struct task *t, struct err *err)
@@ -482,11 +509,16 @@ run_call(struct recorder *r, struct task *t, struct err *err)
 	bool alone = !sched_others(t) && task_group(t)->wanted.len == 0;
 	int ret;
 
+	if (c->move != NULL) {
+		ret = moves_room(r, t, err);
+		if (ret != 0)
+			return ret < 0 ? ret : 0;
+	}
 	if (!outputs_enter(r, t))
 		return wait_at_entry(r, t, err);
 	if (c->logged || c->desc->blocking == SYS_NEVER || alone ||
 	    sys_call_never_blocks(&c->sc))
-		return task_resume(t, PTRACE_SYSCALL, 0);
+		return syscall_resume(t);
 	ret = scratch_begin(r, t, err);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
@@ -495,7 +527,7 @@ run_call(struct recorder *r, struct task *t, struct err *err)
 		return ret;
 	t->state = TASK_BLOCKED;
 	sched_release(t);
-	return task_resume(t, PTRACE_SYSCALL, 0);
+	return syscall_resume(t);
 }
 
 /* Everything up to the resume, for a call that is set up. */
@@ -618,9 +650,8 @@ syscall_entry(struct recorder *r, struct task *t, struct err *err)
 		c->restarting = c->again = false;
 		if (injected)
 			return run_call(r, t, err);
-		return outputs_enter(r, t) ?
-			       task_resume(t, PTRACE_SYSCALL, 0) :
-			       wait_at_entry(r, t, err);
+		return outputs_enter(r, t) ? syscall_resume(t)
+					   : wait_at_entry(r, t, err);
 	}
 	ret = vsyscall(r, t, &regs, err);
 	if (ret != 0)

@@ -6,6 +6,7 @@
 #include "replayer/internal.h"
 
 #include "base/mem.h"
+#include "event/sys.h"
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
@@ -16,6 +17,8 @@
 #include <sys/uio.h>
 
 #define IOV_COUNT_MAX 1024u
+#define MMSGHDR_LEN 64u /* struct mmsghdr: a msghdr, */
+#define MSG_LEN_AT 56u	/* and how much of it was sent */
 
 /* ---- which descriptor leads where */
 
@@ -346,7 +349,59 @@ read_written(struct puppet *p, const struct event *ev, uint64_t max,
 				 sizeof(iov)) == 0)
 			read_iov(p, iov[0], iov[1], max, out);
 		break;
+	case SYS_sendmmsg: /* how many of them were sent the event tells */
+		for (uint64_t i = 0; i < ev->args[2] && i < max; i++)
+			if (mem_read_all(&p->space->mem,
+					 ev->args[1] + i * MMSGHDR_LEN + 16,
+					 iov, sizeof(iov)) == 0)
+				read_iov(p, iov[0], iov[1], INT32_MAX, out);
+		break;
 	}
+}
+
+/* Of a sendmmsg the result is a number of messages: their bytes are as many as
+ * the kernel put into each header (msg_len), which are items. */
+static uint64_t
+messages_len(const struct event *ev)
+{
+	struct item_reader ir;
+	struct item it;
+	uint64_t sum = 0;
+
+	item_reader_init(&ir, ev->payload);
+	while (item_next(&ir, &it, NULL) > 0) {
+		uint64_t at = it.addr - ev->args[1];
+		uint32_t len;
+
+		if (it.kind != ITEM_MEM || it.bytes.len != sizeof(len) ||
+		    at / MMSGHDR_LEN >= (uint64_t)ev->ret ||
+		    at % MMSGHDR_LEN != MSG_LEN_AT)
+			continue;
+		memcpy(&len, it.bytes.p, sizeof(len));
+		sum += len;
+	}
+	return sum;
+}
+
+/* Bytes that never were in the program's memory. */
+static bool
+is_move(int call)
+{
+	return call == SYS_sendfile || call == SYS_splice || call == SYS_tee ||
+	       call == SYS_copy_file_range;
+}
+
+static int
+written_fd(const struct event *ev)
+{
+	switch (ev->call) {
+	case SYS_tee:
+		return (int)ev->args[1];
+	case SYS_splice:
+	case SYS_copy_file_range:
+		return (int)ev->args[2];
+	}
+	return (int)ev->args[0];
 }
 
 void
@@ -358,13 +413,14 @@ output_begin(struct puppet *p, const struct event *ev)
 	if (ev->kind == EV_enter)
 		max = INT32_MAX;
 	buf_clear(&p->out);
-	if (max > 0 && fdtab_find(p->fds, (int)ev->args[0]))
+	if (max > 0 && !is_move(ev->call) &&
+	    fdtab_find(p->fds, (int)ev->args[0]))
 		read_written(p, ev, max, &p->out);
 }
 
-/* The recorded bytes of the call, when the event carries all len of them. */
+/* The bytes that the event has recorded for argument num. */
 static int
-recorded_bytes(struct replayer *r, const struct event *ev, uint64_t len,
+recorded_bytes(struct replayer *r, const struct event *ev, uint64_t num,
 	       struct buf *out, struct err *err)
 {
 	struct item_reader ir;
@@ -375,7 +431,7 @@ recorded_bytes(struct replayer *r, const struct event *ev, uint64_t len,
 	item_reader_init(&ir, ev->payload);
 	while ((ret = item_next(&ir, &it, err)) > 0) {
 		if ((it.kind != ITEM_IN && it.kind != ITEM_IN_BLOB) ||
-		    it.num != 1)
+		    it.num != num)
 			continue;
 		buf_clear(&r->tmp);
 		ret = source_item_bytes(r->src, &it, &r->tmp, &bytes, err);
@@ -383,8 +439,6 @@ recorded_bytes(struct replayer *r, const struct event *ev, uint64_t len,
 			return ret;
 		buf_put(out, bytes.p, bytes.len);
 	}
-	if (ret == 0 && out->len != len)
-		buf_clear(out);
 	return ret;
 }
 
@@ -404,8 +458,8 @@ verify(struct replayer *r, struct puppet *p, const struct event *ev,
 		read_written(p, ev, bytes.len, &now);
 		bytes = buf_span(&now);
 	}
-	ret = recorded_bytes(r, ev, bytes.len, &want, err);
-	if (ret < 0 || want.len == 0 || span_eq(buf_span(&want), bytes))
+	ret = recorded_bytes(r, ev, 1, &want, err);
+	if (ret < 0 || want.len != bytes.len || span_eq(buf_span(&want), bytes))
 		goto out;
 	while (want.p[at] == bytes.p[at])
 		at++;
@@ -427,21 +481,42 @@ out:
 	return ret;
 }
 
+static int
+print_moved(struct replayer *r, const struct event *ev,
+	    const struct fd_origin *o, struct err *err)
+{
+	struct buf bytes = { 0 };
+	int ret = recorded_bytes(r, ev, SYS_IN_MOVED, &bytes, err);
+
+	if (ret == 0 && bytes.len > 0)
+		r->opts.output(r->opts.output_ctx, ev, o->origin,
+			       buf_span(&bytes));
+	buf_free(&bytes);
+	return ret;
+}
+
 int
 output_end(struct replayer *r, struct puppet *p, const struct event *ev,
 	   struct err *err)
 {
-	const struct fd_origin *o;
+	const struct fd_origin *o = NULL;
 	struct span bytes;
 	int ret = 0;
 
-	if (p->out.len == 0)
-		return 0;
-	o = fdtab_find(p->fds, (int)ev->args[0]);
+	if (p->out.len > 0 || is_move(ev->call))
+		o = fdtab_find(p->fds, written_fd(ev));
+	if (is_move(ev->call))
+		return o && ev->ret > 0 && r->opts.output && !r->quiet
+			       ? print_moved(r, ev, o, err)
+			       : 0;
 	bytes = buf_span(&p->out);
 	if (ev->ret > 0 && o) {
-		if ((uint64_t)ev->ret < bytes.len)
-			bytes.len = (size_t)ev->ret;
+		uint64_t len = (uint64_t)ev->ret;
+
+		if (ev->call == SYS_sendmmsg)
+			len = messages_len(ev);
+		if (len < bytes.len)
+			bytes.len = (size_t)len;
 		if (r->opts.verify_output)
 			ret = verify(r, p, ev, bytes, err);
 		if (ret == 0 && r->opts.output && !r->quiet)

@@ -118,9 +118,9 @@ comment on view pastime.open_descriptor is 'Descriptors with what they refer to.
 create or replace view pastime.transfer as
 select c.recording, c.seq, c.time_ns, c.task, c.process, c.pid, c.name as call, c.fd,
 	d.file, f.kind, f.name, f.local, coalesce(f.peer, c.addr) as peer,
-	case when c.name in ('write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendto', 'sendmsg', 'sendmmsg', 'sendfile')
-		then 'out' else 'in' end as direction,
-	c.ret as bytes, c.data
+	case when c.name in ('write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendto', 'sendmsg', 'sendmmsg', 'sendfile',
+		'splice', 'tee', 'copy_file_range', 'vmsplice') then 'out' else 'in' end as direction,
+	case c.name when 'sendmmsg' then octet_length(c.data) else c.ret end as bytes, c.data
 from pastime.call c
 left join lateral (
 	-- the newest meaning of the number: one step in the primary key
@@ -129,8 +129,9 @@ left join lateral (
 	order by i.from_seq desc limit 1
 ) d on d.to_seq is null or d.to_seq >= c.seq
 left join pastime.open_file f on f.recording = d.recording and f.file = d.file
-where c.ret > 0 and c.name in ('read', 'pread64', 'readv', 'preadv', 'preadv2', 'recvfrom', 'recvmsg', 'recvmmsg',
-	'write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendto', 'sendmsg', 'sendmmsg', 'sendfile');
+where c.ret > 0 and (c.name in ('read', 'pread64', 'readv', 'preadv', 'preadv2', 'recvfrom', 'recvmsg', 'recvmmsg',
+	'write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendto', 'sendmsg', 'sendmmsg', 'sendfile', 'vmsplice')
+	or c.name in ('splice', 'tee', 'copy_file_range') and c.data is not null);
 comment on view pastime.transfer is 'Reads and writes that moved bytes, with the file, pipe or socket behind the descriptor.';
 
 create or replace view pastime.output as

@@ -340,6 +340,30 @@ futex_word(const struct event *ev, struct facts *out)
 	out->data = it.bytes;
 }
 
+/* What went to an output of the command past the program's memory. */
+static void
+moved(const struct event *ev, const struct blob_fetch *blobs, struct arena *a,
+      struct facts *out)
+{
+	struct gather g = { .blobs = blobs, .limit = FACTS_DATA_WRITTEN };
+	struct item_reader ir;
+	struct item it;
+
+	item_reader_init(&ir, ev->payload);
+	while (item_next(&ir, &it, NULL) > 0) {
+		if (!is_input(&it, SYS_IN_MOVED))
+			continue;
+		gather_item(&g, &it);
+		out->has_data = out->is_output = true;
+		out->data = arena_span(a, buf_span(&g.bytes));
+		if (ev->call == SYS_tee)
+			out->fd = (int)ev->args[1];
+		else if (ev->call != SYS_sendfile)
+			out->fd = (int)ev->args[2];
+	}
+	buf_free(&g.bytes);
+}
+
 static void
 call_facts(const struct event *ev, const struct blob_fetch *blobs,
 	   struct arena *a, struct facts *out)
@@ -348,6 +372,7 @@ call_facts(const struct event *ev, const struct blob_fetch *blobs,
 
 	if (ev->kind == EV_enter && ev->call == SYS_futex)
 		futex_word(ev, out);
+	moved(ev, blobs, a, out);
 	for (unsigned i = 0; i < d->nargs; i++) {
 		const struct sys_arg *arg = &d->args[i];
 
