@@ -104,6 +104,9 @@ struct stub_data {
 	uint64_t slot;	    /* return address of a moved call */
 	uint64_t checks;    /* visits at which all registers agreed */
 	uint64_t n_vectors, n_ranges, n_sums, last_sum;
+	uint64_t tick; /* counts visits of several stubs, and what it was at
+			* the last visit here */
+	uint64_t last;
 	struct stub_range vector[STUB_VECTORS]; /* of what was saved */
 	struct stub_range range[STUB_RANGES];
 	struct stub_sum sum[STUB_SUMS];

@@ -22,6 +22,35 @@ pos_format(const struct pos *p, char text[POS_TEXT_MAX])
 	return text;
 }
 
+static int
+order(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static bool
+at_event(const struct pos *p)
+{
+	return p->pc == 0 && p->steps == 0;
+}
+
+bool
+pos_order(const struct pos *a, const struct pos *b, int *out)
+{
+	if (a->seq != b->seq || at_event(a) || at_event(b)) {
+		*out = a->seq != b->seq ? order(a->seq, b->seq)
+					: at_event(b) - at_event(a);
+		return true;
+	}
+	/* Steps from one arrival may lead beyond the next. */
+	if (a->pc != b->pc ||
+	    (a->visit != b->visit && (a->steps != 0 || b->steps != 0)))
+		return false;
+	*out = a->visit != b->visit ? order(a->visit, b->visit)
+				    : order(a->steps, b->steps);
+	return true;
+}
+
 /* Digits of the given base at *s as a number; moves *s behind them. */
 static bool
 number(const char **s, int base, uint64_t *out)

@@ -3,16 +3,24 @@
 
 /*
  * A position: a moment of a recording. e1234 = just after event 1234 took
- * effect; e1234+0x401136#17 = after it, the same task standing before the
- * instruction at that address for the 17th time; +3 = three instructions
- * later. e0 is the moment before the first event.
+ * effect; e0 is before the first.
+ *
+ * e1234+0x401136#17 = later, in the code that runs between events 1234 and
+ * 1235: before the instruction at that address is executed for the 17th time,
+ * the standing there at e1234 included; +3 = three instructions later still (a
+ * repeated string instruction is one). e1234+3 = three instructions after
+ * e1234. That code is of one task, the one that event 1235 belongs to, whoever
+ * event 1234 was of. When nothing runs before event 1235 (it is applied to a
+ * task where that stands: a signal, a birth) the next code that runs is meant.
  */
 #include "base/err.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct pos {
 	uint64_t seq;
-	uint32_t task;	 /* 0 = the task of event seq */
+	uint32_t task;	 /* whose code: its next after event seq; 0 = of
+			  * whichever task runs next */
 	uint64_t pc;	 /* 0 = at the event itself */
 	uint64_t visit;	 /* from 1 when pc is set */
 	uint64_t steps;
@@ -22,6 +30,13 @@ struct pos {
 
 /* "e1234+0x401136#17+3"; returns text. */
 const char *pos_format(const struct pos *p, char text[POS_TEXT_MAX]);
+
+/*
+ * The order of two positions whose seq is that of the interval they are in,
+ * from their names alone: < 0, 0, > 0 in *out. False: they are in one interval
+ * at different addresses, and only running it tells.
+ */
+bool pos_order(const struct pos *a, const struct pos *b, int *out);
 
 enum pos_form { POS_EXACT, POS_START, POS_END, POS_PERCENT, POS_TIME, POS_MARK };
 

@@ -3,7 +3,7 @@
  * never run. To go to one, it is copied again. Where to keep them: close to
  * each other near the present, ever farther apart in the past.
  */
-#include "replayer/internal.h"
+#include "replayer/checkpoint.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -61,6 +61,7 @@ copy_puppet(struct copying *c, const struct puppet *p, struct space *s)
 
 	*new = *p;
 	new->pid = 0;
+	new->at_call = false;
 	new->dirty = true;
 	new->out = (struct buf){ 0 };
 	buf_put(&new->out, p->out.p, p->out.len);
@@ -218,6 +219,7 @@ copy_world(struct replayer *r, struct world *from, struct space *only,
 	int ret = 0;
 
 	c.to->seq = from->seq;
+	inside_copy(&c.to->inside, &from->inside);
 	c.to->time_ns = from->time_ns;
 	for (size_t i = 0; ret == 0 && i < from->shared.len; i++) {
 		struct shared *s;
@@ -245,9 +247,9 @@ copy_world(struct replayer *r, struct world *from, struct space *only,
 	return ret;
 }
 
-static int
-world_copy(struct replayer *r, struct world *from, struct world **out,
-	   struct err *err)
+int
+checkpoint_copy(struct replayer *r, struct world *from, struct world **out,
+		struct err *err)
 {
 	return copy_world(r, from, NULL, out, err);
 }
@@ -413,24 +415,21 @@ keep_budget(struct replayer *r)
 	}
 }
 
+static bool
+moved(const struct world *w)
+{
+	return inside_moved(&w->inside);
+}
+
+/* Keep a copy of now as the at-th. */
 static int
-make(struct replayer *r, bool asked, struct err *err)
+insert(struct replayer *r, size_t at, bool asked, struct err *err)
 {
 	uint64_t start = clock_now_ns();
 	struct checkpoint *c;
 	struct world *w;
-	size_t at = 0;
-	int ret;
+	int ret = checkpoint_copy(r, r->now, &w, err);
 
-	while (at < r->checkpoints.len &&
-	       r->checkpoints.v[at]->world->seq < r->now->seq)
-		at++;
-	if (at < r->checkpoints.len &&
-	    r->checkpoints.v[at]->world->seq == r->now->seq) {
-		r->checkpoints.v[at]->asked |= asked;
-		return 0;
-	}
-	ret = world_copy(r, r->now, &w, err);
 	if (ret < 0)
 		return ret;
 	c = mem_zalloc(sizeof(*c));
@@ -445,6 +444,26 @@ make(struct replayer *r, bool asked, struct err *err)
 	r->last_cost_ns = clock_now_ns() - start;
 	keep_budget(r);
 	return 0;
+}
+
+/* Those within an interval stand behind the one at its beginning. */
+static int
+make(struct replayer *r, bool asked, struct err *err)
+{
+	bool in = moved(r->now);
+	size_t at = 0;
+
+	while (at < r->checkpoints.len &&
+	       (r->checkpoints.v[at]->world->seq < r->now->seq ||
+		(in && r->checkpoints.v[at]->world->seq == r->now->seq)))
+		at++;
+	if (!in && at < r->checkpoints.len &&
+	    r->checkpoints.v[at]->world->seq == r->now->seq &&
+	    !moved(r->checkpoints.v[at]->world)) {
+		r->checkpoints.v[at]->asked |= asked;
+		return 0;
+	}
+	return insert(r, at, asked, err);
 }
 
 int
@@ -468,10 +487,19 @@ nearest(const struct replayer *r, uint64_t seq)
 	struct checkpoint *best = NULL;
 
 	for (size_t i = 0; i < r->checkpoints.len; i++) {
-		if (r->checkpoints.v[i]->world->seq <= seq)
+		if (r->checkpoints.v[i]->world->seq <= seq &&
+		    !moved(r->checkpoints.v[i]->world))
 			best = r->checkpoints.v[i];
 	}
 	return best;
+}
+
+uint64_t
+checkpoint_before(const struct replayer *r, uint64_t seq)
+{
+	const struct checkpoint *c = seq > 0 ? nearest(r, seq - 1) : NULL;
+
+	return c ? c->world->seq : 0;
 }
 
 int
@@ -496,6 +524,17 @@ checkpoint_policy(struct replayer *r, struct err *err)
 
 /* ---- going to one */
 
+/* Let w, a copy, be now. */
+static void
+become(struct replayer *r, struct world *w, uint64_t work_ns)
+{
+	world_free(r, r->now);
+	r->now = w;
+	r->work_ns = work_ns;
+	r->stale = false;
+	r->reseek = true;
+}
+
 int
 checkpoint_go(struct replayer *r, uint64_t seq, struct err *err)
 {
@@ -503,20 +542,94 @@ checkpoint_go(struct replayer *r, uint64_t seq, struct err *err)
 	struct world *w;
 	int ret;
 
-	if (!r->stale && r->now->seq <= seq &&
+	if (!r->stale &&
+	    (r->now->seq < seq || (r->now->seq == seq && !moved(r->now))) &&
 	    (!c || c->world->seq <= r->now->seq))
 		return 0;
 	if (c) {
-		ret = world_copy(r, c->world, &w, err);
+		ret = checkpoint_copy(r, c->world, &w, err);
 		if (ret < 0)
 			return ret;
 	} else {
 		w = world_new();
 	}
-	world_free(r, r->now);
-	r->now = w;
-	r->work_ns = c ? c->work_ns : 0;
-	r->stale = false;
-	r->reseek = true;
+	become(r, w, c ? c->work_ns : 0);
 	return 0;
+}
+
+/* ---- within an interval */
+
+int
+checkpoint_inside(struct replayer *r, struct err *err)
+{
+	uint64_t far = r->last_cost_ns * COST_SHARE, last = 0;
+
+	for (size_t i = 0; i < r->checkpoints.len; i++) {
+		const struct checkpoint *c = r->checkpoints.v[i];
+
+		if (c->world->seq <= r->now->seq && c->work_ns > last &&
+		    c->work_ns <= r->work_ns)
+			last = c->work_ns;
+	}
+	if (far < DISTANCE_MIN_NS)
+		far = DISTANCE_MIN_NS;
+	return r->work_ns < last + far ? 0 : make(r, false, err);
+}
+
+/* How far towards pos a world has come that leads to it. */
+static uint64_t
+progress(const struct world *w, const struct pos *pos)
+{
+	uint64_t n = 0;
+
+	if (pos->pc == 0)
+		return w->inside.steps;
+	for (size_t i = 0; i < w->inside.counts.len; i++) {
+		if (w->inside.counts.v[i].pc == pos->pc)
+			n = w->inside.counts.v[i].n;
+	}
+	return n;
+}
+
+static uint64_t
+steps_done(const struct world *w)
+{
+	return w->inside.unnamed ? 0 : w->inside.steps;
+}
+
+static bool
+closer(const struct world *a, const struct world *b, const struct pos *pos)
+{
+	uint64_t x = progress(a, pos), y = progress(b, pos);
+
+	/* At the very arrival only those lead on that count steps from it. */
+	return x != y ? x > y
+		      : x == pos->visit && steps_done(a) > steps_done(b);
+}
+
+int
+checkpoint_go_inside(struct replayer *r, const struct pos *pos,
+		     const uint64_t *track, size_t n, struct err *err)
+{
+	struct checkpoint *best = NULL;
+	struct world *w;
+	int ret;
+
+	for (size_t i = 0; i < r->checkpoints.len; i++) {
+		struct checkpoint *c = r->checkpoints.v[i];
+
+		if (inside_leads_to(c->world, pos, track, n) &&
+		    (!best || closer(c->world, best->world, pos)))
+			best = c;
+	}
+	if (!r->stale && inside_leads_to(r->now, pos, track, n) &&
+	    (!best || !closer(best->world, r->now, pos)))
+		return 1;
+	if (!best)
+		return 0;
+	ret = checkpoint_copy(r, best->world, &w, err);
+	if (ret < 0)
+		return ret;
+	become(r, w, best->work_ns);
+	return 1;
 }

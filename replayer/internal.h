@@ -7,6 +7,7 @@
 #include "replayer/replayer.h"
 #include "replayer/target.h"
 #include "replayer/world.h"
+#include "tracee/deadline.h"
 #include <sched.h>
 
 struct watchdog;
@@ -24,12 +25,7 @@ struct pfile {
 	char *link;    /* path by which it can be opened, then it stays */
 };
 
-struct checkpoint {
-	struct world *world;
-	uint64_t work_ns; /* replay time from the start to here */
-	uint64_t bytes;	  /* private memory, when it was last looked at */
-	bool asked;	  /* by replayer_checkpoint, not by policy */
-};
+struct checkpoint;
 
 struct replayer {
 	struct target target; /* first: a target is a replayer */
@@ -51,11 +47,19 @@ struct replayer {
 	VEC(struct checkpoint *) checkpoints; /* by seq */
 	uint64_t work_ns;      /* replay time from the start to now */
 	uint64_t work_mark;    /* clock when work_ns was right */
+	uint64_t beats;	       /* events since a checkpoint was thought of */
+	uint64_t beat_work_ns; /* work_ns then */
 	uint64_t last_cost_ns; /* of the last checkpoint */
 
 	cpu_set_t allowed; /* CPUs of the replaying thread */
 	int home_cpu;
 	int cpu; /* where it is kept, -1 = nowhere yet */
+
+	struct event peek; /* the event after now, when has_peek */
+	bool has_peek;
+	bool count_visits; /* of points that are sought */
+	struct map points; /* seq of a sched event -> visits of its point */
+	struct deadline deadline;
 
 	struct divergence div;
 	bool diverged;
@@ -164,22 +168,16 @@ void output_begin(struct puppet *p, const struct event *ev);
 int output_end(struct replayer *r, struct puppet *p, const struct event *ev,
 	       struct err *err);
 
-/* checkpoint.c */
-int checkpoint_policy(struct replayer *r, struct err *err);
-int checkpoint_go(struct replayer *r, uint64_t seq, struct err *err);
-void checkpoint_drop_all(struct replayer *r);
-/* A copy of space s of from to try something on; of all when they share. */
-int checkpoint_fork(struct replayer *r, struct world *from, struct space *s,
-		    struct world **out, struct err *err);
-/* Such a copy of now takes the place of what it is a copy of; now may be
- * another world then. */
-void checkpoint_adopt(struct replayer *r, struct world *w);
-
 /* target.c */
 extern const struct target_ops replayer_target_ops;
 void target_forget(struct replayer *r); /* the moment is another now */
 
 /* replayer.c */
+/* r->peek is the event after now: 1, or 0 at the end. */
+int replayer_peek(struct replayer *r, struct err *err);
+/* The next event, quietly: as replayer_step, with checkpoints left behind. */
+int replayer_advance(struct replayer *r, struct err *err);
+void replayer_worked(struct replayer *r); /* since work_mark */
 /* Make now exact again after a step that failed. */
 int replayer_refresh(struct replayer *r, struct err *err);
 

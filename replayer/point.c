@@ -1,5 +1,5 @@
 /* Execution points: places in computation that a task was stopped at. */
-#include "replayer/internal.h"
+#include "replayer/checkpoint.h"
 
 #include "base/clock.h"
 #include "tracee/point.h"
@@ -143,6 +143,7 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 	struct search ctx = { .r = r, .task = ev->task };
 	const struct point_search s = { .ops = &copies,
 					.arg = &ctx,
+					.count = r->count_visits,
 					.limit_ns = step_limit(r, ev) };
 	const struct replay_point times = { .cpu_ns = own_cpu_ns(),
 					    .wall_ns = clock_now_ns() };
@@ -150,6 +151,9 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 	sigset_t old;
 	int ret;
 
+	*f = (struct point_found){ .miss = POINT_MISS_EVENT };
+	if (p->halted)
+		return 0;
 	ret = puppet_settle(p, err);
 	if (ret < 0)
 		return ret;
@@ -160,6 +164,8 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 	ret = point_find(&run, pt, &s, f, err);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	tell(r, ev, pt, f, &times);
+	if (ret == 1 && f->visits != 0 && !inside_moved(&r->now->inside))
+		map_set(&r->points, ev->seq, (void *)(uintptr_t)f->visits);
 	if (run.ctx != NULL && ret == 1)
 		checkpoint_adopt(r, run.ctx);
 	else

@@ -1,7 +1,9 @@
 #include "replayer/internal.h"
 
 #include "agent/abi.h"
+#include "base/clock.h"
 #include "base/mem.h"
+#include "sym/move.h"
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
 #include <errno.h>
@@ -11,6 +13,10 @@
 
 #define EFLAGS_TF 0x100u
 #define EFLAGS_RF 0x10000u
+
+/* Debug registers 0 to 2 are for watchpoints (replayer/spec.h). */
+#define STEP_SLOT 3u
+#define STEP_LIMIT_NS 20000000000u
 
 /* The vsyscall page lets nobody change rip at its seccomp stop. */
 #define VSYSCALL_BASE 0xffffffffff600000u
@@ -126,41 +132,165 @@ look_at_stop(struct puppet *p, const struct stop *st, struct halt *out)
 	return 0;
 }
 
-int
-puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
-	   struct halt *out, struct err *err)
+/* The slice's timer wants its signal, whatever thread this is. */
+static int
+start_slice(struct replayer *r, const struct puppet *p, uint64_t slice_ns,
+	    sigset_t *old, struct err *err)
 {
-	struct stop st;
-	bool late = false;
-	int ret;
+	sigset_t set;
+	int ret = 0;
 
-	ret = puppet_flush(p, err);
+	if (slice_ns == 0)
+		return 0;
+	if (!r->deadline.open)
+		ret = deadline_open(&r->deadline, err);
 	if (ret < 0)
 		return ret;
-	place_follow(r, p);
-	watchdog_arm(r->watchdog, p->pid, limit_ns);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMAX - 3);
+	pthread_sigmask(SIG_UNBLOCK, &set, old);
+	deadline_arm(&r->deadline, p->pid, slice_ns);
+	return 0;
+}
+
+static void
+end_slice(struct replayer *r, uint64_t slice_ns, const sigset_t *old)
+{
+	if (slice_ns == 0)
+		return;
+	deadline_disarm(&r->deadline);
+	pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
+/* 1: *out is filled; the watchdog may have barked. */
+static int
+run_to_halt(struct replayer *r, struct puppet *p, uint64_t limit_ns,
+	    uint64_t slice_ns, struct halt *out)
+{
+	uint64_t end = slice_ns ? clock_now_ns() + slice_ns : UINT64_MAX;
+	struct stop st;
+	int ret;
+
 	for (;;) {
 		ret = ptrace_cont(p->pid);
 		if (ret >= 0 || ret == -E_GONE)
 			ret = stop_wait_for(p->pid, &st);
 		if (ret < 0)
-			break;
+			return ret;
 		ret = look_at_stop(p, &st, out);
 		if (ret == 1)
+			return 1;
+		if (st.kind == STOP_EVENT_STOP && clock_now_ns() >= end)
 			break;
 		if (st.kind == STOP_SIGNAL && st.signo == SIGSTOP) {
-			late = watchdog_disarm(r->watchdog);
-			if (late)
+			if (watchdog_disarm(r->watchdog))
 				break;
 			watchdog_arm(r->watchdog, p->pid, limit_ns);
 		}
 	}
+	*out = (struct halt){ .what = HALT_TIMEOUT };
+	return 1;
+}
+
+int
+puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
+	   uint64_t slice_ns, struct halt *out, struct err *err)
+{
+	sigset_t old;
+	int ret;
+
+	if (p->halted) {
+		p->halted = false;
+		*out = p->halt;
+		return 0;
+	}
+	ret = puppet_flush(p, err);
+	if (ret == 0)
+		ret = start_slice(r, p, slice_ns, &old, err);
+	if (ret < 0)
+		return ret;
+	place_follow(r, p);
+	watchdog_arm(r->watchdog, p->pid, limit_ns);
+	ret = run_to_halt(r, p, limit_ns, slice_ns, out);
 	watchdog_disarm(r->watchdog);
-	if (ret < 0 || (!late && out->what == HALT_GONE))
+	end_slice(r, slice_ns, &old);
+	if (ret < 0 || out->what == HALT_GONE)
 		return gone(p, err);
-	if (late)
-		*out = (struct halt){ .what = HALT_TIMEOUT };
+	p->at_call = out->what == HALT_CALL;
 	return get_regs(p, err);
+}
+
+/* Up to next, which comes after the instruction where it stands. */
+static int
+step_over(struct replayer *r, struct puppet *p, uint64_t next, struct halt *out,
+	  struct err *err)
+{
+	int ret;
+
+	if (ptrace_set_debug(p->pid, STEP_SLOT, PTRACE_DEBUG_EXEC, next, 1) < 0)
+		return gone(p, err);
+	do {
+		ret = puppet_run(r, p, STEP_LIMIT_NS, 0, out, err);
+		if (ret < 0)
+			return ret;
+		if (out->what != HALT_FAULT || out->signo != SIGTRAP ||
+		    out->code != TRAP_HWBKPT)
+			break;
+		/* Repeated stores to a watched place stop it midway. */
+		p->debug_hits |= (unsigned)ptrace_debug_hits(p->pid) & 7;
+		ret = p->regs.rip == next;
+	} while (ret == 0);
+	if (ptrace_set_debug(p->pid, STEP_SLOT, PTRACE_DEBUG_OFF, 0, 1) < 0)
+		return gone(p, err);
+	return ret;
+}
+
+static int
+single_step(struct puppet *p, struct halt *out, struct err *err)
+{
+	struct stop st;
+	int ret;
+
+	do {
+		ret = ptrace_resume(p->pid, PTRACE_SINGLESTEP, 0);
+		if (ret >= 0 || ret == -E_GONE)
+			ret = stop_wait_for(p->pid, &st);
+		if (ret >= 0)
+			ret = look_at_stop(p, &st, out);
+	} while (ret == 0);
+	if (ret < 0 || out->what == HALT_GONE)
+		return gone(p, err);
+	p->at_call = out->what == HALT_CALL;
+	ret = get_regs(p, err);
+	if (ret < 0)
+		return ret;
+	return out->what == HALT_FAULT && out->signo == SIGTRAP &&
+	       (out->code == TRAP_TRACE || out->code == TRAP_HWBKPT);
+}
+
+int
+puppet_step(struct replayer *r, struct puppet *p, struct halt *out,
+	    struct err *err)
+{
+	uint8_t bytes[CODE_LEN_MAX];
+	struct code c;
+	ssize_t n;
+	int ret;
+
+	if (p->halted) {
+		*out = p->halt;
+		return 0;
+	}
+	ret = p->at_call ? puppet_settle(p, err) : puppet_flush(p, err);
+	if (ret < 0)
+		return ret;
+	n = mem_read(&p->space->mem, p->regs.rip, bytes, sizeof(bytes));
+	/* pushf would store the trap flag. */
+	if (n > 0 && code_decode(span_of(bytes, (size_t)n), p->regs.rip, &c) &&
+	    (c.rep || c.pushf))
+		return step_over(r, p, p->regs.rip + c.len, out, err);
+	place_follow(r, p);
+	return single_step(p, out, err);
 }
 
 int
@@ -191,6 +321,7 @@ puppet_settle(struct puppet *p, struct err *err)
 		if (ret < 0 || st.kind == STOP_EXITED || st.kind == STOP_KILLED)
 			return gone(p, err);
 	} while (st.kind != STOP_EVENT_STOP);
+	p->at_call = false;
 	return get_regs(p, err);
 }
 
@@ -253,6 +384,7 @@ puppet_call(struct puppet *p, long nr, const uint64_t args[6], int64_t *out,
 		return err_set(err, -ret, "cannot set registers of task %u",
 			       p->task);
 	p->dirty = true;
+	p->at_call = false;
 	ret = run_gadget(p, &regs, err);
 	if (ret < 0)
 		return ret;

@@ -1,4 +1,4 @@
-#include "replayer/internal.h"
+#include "replayer/checkpoint.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -49,6 +49,9 @@ replayer_close(struct replayer *r)
 	watchdog_free(r->watchdog);
 	place_release(r);
 	target_forget(r);
+	map_free(&r->points);
+	if (r->deadline.open)
+		deadline_close(&r->deadline);
 	for (int i = 0; i < 3; i++)
 		mem_free(r->out_name[i]);
 	buf_free(&r->tmp);
@@ -73,40 +76,99 @@ dispatch(struct replayer *r, const struct event *ev, struct err *err)
 	return table[ev->kind](r, ev, err);
 }
 
+int
+replayer_peek(struct replayer *r, struct err *err)
+{
+	int ret = 0;
+
+	if (r->has_peek && !r->reseek)
+		return 1;
+	if (r->reseek)
+		ret = source_seek(r->src, r->now->seq + 1, err);
+	r->reseek = true; /* until it is here */
+	r->has_peek = false;
+	if (ret == 0)
+		ret = source_next(r->src, &r->peek, err);
+	if (ret <= 0)
+		return ret;
+	if (r->peek.seq != r->now->seq + 1)
+		return err_set(err, E_FORMAT, "event %lu follows event %lu",
+			       r->peek.seq, r->now->seq);
+	r->reseek = false;
+	r->has_peek = true;
+	return 1;
+}
+
+/* Did the event put its task where it stands, as against stopping it there? */
+static void
+note_arrival(struct replayer *r, const struct event *ev)
+{
+	struct puppet *p = world_puppet(r->now, ev->task);
+
+	if (!p)
+		return;
+	switch ((enum event_kind)ev->kind) {
+	case EV_birth:
+	case EV_exit:
+	case EV_syscall:
+	case EV_insn:
+	case EV_exec:
+		p->arrived = true;
+		break;
+	case EV_signal:
+		if (ev->args[3] == 1)
+			p->arrived = true;
+		break;
+	case EV_sched:
+		p->arrived = false;
+		break;
+	case EV_header:
+	case EV_enter:
+	case EV_death:
+	case EV_file:
+	case EV_memory:
+	case EV_warning:
+	case EV_checksum:
+	case EV_stop:
+	case EV_end:
+	case EV_lost:
+	case EV_chaos:
+	case EV_KIND_END:
+		break;
+	}
+}
+
 /* One event, whatever it is. */
 static int
 step(struct replayer *r, struct err *err)
 {
 	struct event ev;
-	int ret = 0;
+	int ret;
 
 	target_forget(r);
-	if (r->reseek)
-		ret = source_seek(r->src, r->now->seq + 1, err);
-	if (ret < 0)
-		return ret;
-	r->reseek = true; /* until this event is done */
-	ret = source_next(r->src, &ev, err);
+	ret = replayer_peek(r, err);
 	if (ret <= 0)
 		return ret;
-	if (ev.seq != r->now->seq + 1)
-		return err_set(err, E_FORMAT, "event %lu follows event %lu",
-			       ev.seq, r->now->seq);
+	ev = r->peek;
+	r->has_peek = false;
+	r->reseek = true; /* until this event is done */
 	ret = dispatch(r, &ev, err);
 	if (ret < 0) {
 		/* Nothing ran for an event that cannot be found again. */
-		r->stale = ret != -E_UNTIMED;
+		r->stale = ret != -E_UNTIMED || r->now->inside.task != 0;
 		return ret;
 	}
 	r->now->seq = ev.seq;
 	if (ev.time_ns > r->now->time_ns)
 		r->now->time_ns = ev.time_ns;
+	inside_clear(&r->now->inside);
+	note_arrival(r, &ev);
 	r->reseek = false;
 	return 1;
 }
 
-static void
-count_work(struct replayer *r)
+void
+replayer_worked(struct replayer *r)
 {
 	uint64_t now = clock_now_ns();
 
@@ -142,7 +204,7 @@ forward(struct replayer *r, uint64_t seq, progress_fn *progress, void *ctx,
 	last = r->work_ns;
 	while (ret > 0 && r->now->seq < seq) {
 		ret = step(r, err);
-		count_work(r);
+		replayer_worked(r);
 		/* By events, and after each one that took long. */
 		if (ret <= 0 ||
 		    (++n % BEAT_EVENTS != 0 && r->work_ns - last < BEAT_NS))
@@ -173,6 +235,26 @@ replayer_refresh(struct replayer *r, struct err *err)
 	return ret < 0 ? ret : forward(r, seq, NULL, NULL, err);
 }
 
+int
+replayer_advance(struct replayer *r, struct err *err)
+{
+	int ret = replayer_refresh(r, err);
+
+	if (ret < 0)
+		return ret;
+	r->quiet = true;
+	r->work_mark = clock_now_ns();
+	ret = step(r, err);
+	replayer_worked(r);
+	r->quiet = false;
+	if (ret <= 0 || (++r->beats % BEAT_EVENTS != 0 &&
+			 r->work_ns - r->beat_work_ns < BEAT_NS))
+		return ret;
+	r->beat_work_ns = r->work_ns;
+	ret = checkpoint_policy(r, err);
+	return ret < 0 ? ret : 1;
+}
+
 /* Past the point of a divergence there is nothing: say it again. */
 static int
 say_again(const struct replayer *r, struct err *err)
@@ -198,7 +280,7 @@ replayer_step(struct replayer *r, struct err *err)
 		return ret;
 	r->work_mark = clock_now_ns();
 	ret = step(r, err);
-	count_work(r);
+	replayer_worked(r);
 	if (ret <= 0 || r->opts.checkpoint_events == 0)
 		return ret;
 	ret = checkpoint_policy(r, err);

@@ -50,7 +50,7 @@ step_run(struct replayer *r, struct puppet *p, const struct event *ev,
 		return err_set(err, E_FORMAT,
 			       "event %lu: task %u has not begun a program",
 			       ev->seq, ev->task);
-	return puppet_run(r, p, step_limit(r, ev), out, err);
+	return puppet_run(r, p, step_limit(r, ev), 0, out, err);
 }
 
 int

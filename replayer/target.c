@@ -3,11 +3,14 @@
 
 #include "agent/abi.h"
 #include "base/mem.h"
+#include "replayer/timeline.h"
 #include "tracee/maps.h"
 #include "tracee/ptrace.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+
+#define EFLAGS_DEBUG 0x10100u /* RF and TF are those of our stops */
 
 /* The mappings of a space, read once per moment. */
 struct target_maps {
@@ -87,19 +90,13 @@ target_seek(struct target *t, const struct pos *p,
 	    bool (*progress)(void *, uint64_t, uint64_t), void *ctx,
 	    struct err *err)
 {
-	if (p->pc != 0)
-		return err_set(
-			err, E_UNSUPPORTED,
-			"e%lu+0x%lx: places between two events cannot be "
-			"visited yet",
-			p->seq, p->pc);
-	return replayer_seek(of(t), p->seq, progress, ctx, err);
+	return inside_seek(of(t), p, NULL, 0, progress, ctx, err);
 }
 
 static int
 target_where(struct target *t, struct pos *out)
 {
-	*out = (struct pos){ .seq = of(t)->now->seq };
+	inside_pos(of(t), out);
 	return 0;
 }
 
@@ -156,6 +153,7 @@ target_regs(struct target *t, uint32_t task, struct regs *out, struct err *err)
 	if (ret < 0)
 		return ret;
 	*out = p->regs;
+	out->eflags &= ~(uint64_t)EFLAGS_DEBUG;
 	out->orig_rax = p->in_call ? (uint64_t)p->call : UINT64_MAX;
 	return 0;
 }
@@ -314,10 +312,13 @@ static int
 target_compare(struct target *t, const struct pos *a, const struct pos *b,
 	       int *out, struct err *err)
 {
-	if (a->seq != b->seq) {
-		*out = a->seq < b->seq ? -1 : 1;
-		return 0;
-	}
+	struct pos x = *a, y = *b;
+	int ret = inside_resolve(of(t), &x, err);
+
+	if (ret == 0)
+		ret = inside_resolve(of(t), &y, err);
+	if (ret < 0 || pos_order(&x, &y, out))
+		return ret;
 	return err_set(err, E_UNSUPPORTED,
 		       "moments of one interval cannot be compared yet");
 }
@@ -328,7 +329,7 @@ target_event(struct target *t, uint64_t seq, struct event *out, struct err *err)
 	struct replayer *r = of(t);
 	int ret;
 
-	r->reseek = true;
+	r->reseek = true; /* the replay's own reading was disturbed */
 	ret = source_seek(r->src, seq, err);
 	if (ret == 0)
 		ret = source_next(r->src, out, err);

@@ -149,6 +149,7 @@ world_free(struct replayer *r, struct world *w)
 	for (size_t i = 0; i < w->shared.len; i++)
 		sharedmem_free(r, w->shared.v[i]);
 	vec_free(&w->shared);
+	inside_clear(&w->inside);
 	map_free(&w->puppets);
 	map_free(&w->spaces);
 	map_free(&w->groups);

@@ -61,6 +61,18 @@ struct group {
 				 growing */
 };
 
+/* What a puppet ran into. */
+struct halt {
+	enum {
+		HALT_CALL,  /* at a syscall instruction; regs.rip is after it */
+		HALT_FAULT, /* a signal of its own doing */
+		HALT_TIMEOUT, /* still computing after far too long */
+		HALT_GONE,    /* the process is dead */
+	} what;
+	int signo, code;
+	uint64_t addr;
+};
+
 #define TRAIL 4u /* calls remembered for the story of a divergence */
 
 struct puppet {
@@ -73,6 +85,11 @@ struct puppet {
 	char comm[16];
 	struct regs regs;
 	bool dirty;   /* regs are not in the process yet */
+	bool at_call; /* the process stands at a call's entry: puppet_settle */
+	bool halted;  /* it has run into halt already, for the next event */
+	bool arrived; /* its last event put it where it stands */
+	struct halt halt;
+	unsigned debug_hits; /* debug registers that trapped while it stepped */
 	bool in_call; /* between enter and exit */
 	int16_t call; /* the call of enter, with its arguments */
 	uint64_t args[6];
@@ -93,8 +110,27 @@ struct shared {
 			*/
 };
 
+/* Arrivals at pc since the event, the one of standing there now included. */
+struct arrivals {
+	uint64_t pc;
+	uint64_t n;
+};
+
+/*
+ * Where in the code after its last event a world stands: steps instructions
+ * behind the visit-th arrival at pc, or (pc 0) behind the event. Unnamed: it
+ * is not known, but the counts are.
+ */
+struct inside {
+	uint32_t task; /* whose code; 0 = at the event itself */
+	bool unnamed;
+	uint64_t pc, visit, steps;
+	VEC(struct arrivals) counts;
+};
+
 struct world {
 	uint64_t seq;	    /* the last event that took effect */
+	struct inside inside;
 	uint64_t time_ns;   /* of that event */
 	struct map puppets; /* task -> struct puppet * */
 	struct map spaces;  /* space -> struct space * */
@@ -104,6 +140,16 @@ struct world {
 
 /* world.c */
 struct world *world_new(void);
+void inside_clear(struct inside *in);
+void inside_copy(struct inside *to, const struct inside *from);
+
+/* Has code run since the event? */
+static inline bool
+inside_moved(const struct inside *in)
+{
+	return in->pc != 0 || in->steps != 0 || in->unnamed;
+}
+
 void world_free(struct replayer *r,
 		struct world *w); /* kills its puppets; NULL allowed */
 struct puppet *world_puppet(struct world *w, uint32_t task); /* or NULL */
@@ -122,25 +168,19 @@ struct shared *world_shared(struct world *w, uint64_t id); /* or NULL */
 struct puppet *world_in_space(struct world *w, const struct space *s);
 
 /* puppet.c */
-/* What a puppet ran into. */
-struct halt {
-	enum {
-		HALT_CALL,  /* at a syscall instruction; regs.rip is after it */
-		HALT_FAULT, /* a signal of its own doing */
-		HALT_TIMEOUT, /* still computing after far too long */
-		HALT_GONE,    /* the process is dead */
-	} what;
-	int signo, code;
-	uint64_t addr;
-};
-
 /* Make these the registers (when it runs next); selectors stay. */
 void puppet_set_regs(struct puppet *p, const struct regs *regs);
 /* Write the registers into the process if they changed. */
 int puppet_flush(struct puppet *p, struct err *err);
-/* Let it run to the next halt; regs are then those of the halt. */
+/* Let it run to the next halt; regs are then those of the halt. slice_ns: stop
+ * it after so long with HALT_TIMEOUT, as limit_ns does for all of it; 0 = no.
+ */
 int puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
-	       struct halt *out, struct err *err);
+	       uint64_t slice_ns, struct halt *out, struct err *err);
+/* Execute one instruction, all of a rep: 1, or 0 and *out when it ran into that
+ * instead. */
+int puppet_step(struct replayer *r, struct puppet *p, struct halt *out,
+		struct err *err);
 /* At a call's halt: get the process out of the call, without running anything.
  */
 int puppet_settle(struct puppet *p, struct err *err);

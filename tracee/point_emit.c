@@ -245,6 +245,34 @@ put_countdown(struct emitter *e)
 	LOAD_RCX(e, rcx);
 }
 
+/* mov between rax and the word at an address anywhere. */
+static void
+put_mov_rax_far(struct emitter *e, unsigned opcode, uint64_t addr)
+{
+	put_byte(e, 0x48);
+	put_byte(e, opcode);
+	put(e, &addr, sizeof(addr));
+}
+
+/* One more visit of those that share the tick, and this is its number. */
+static void
+put_tick(struct emitter *e)
+{
+	uint64_t tick = e->s->tick;
+	uint64_t rax = stub_field(e->s, offsetof(struct stub_data, rax));
+	uint64_t last = stub_field(e->s, offsetof(struct stub_data, last));
+
+	put_mov_rax_far(e, 0xa3, rax);
+	put_mov_rax_far(e, 0xa1, tick);
+	put_byte(e, 0x48); /* lea 1(%rax), %rax */
+	put_byte(e, 0x8d);
+	put_byte(e, 0x40);
+	put_byte(e, 1);
+	put_mov_rax_far(e, 0xa3, tick);
+	put_mov_rax_far(e, 0xa3, last);
+	put_mov_rax_far(e, 0xa1, rax);
+}
+
 bool
 stub_emit(struct stub *s, uint8_t out[STUB_HOT])
 {
@@ -252,16 +280,19 @@ stub_emit(struct stub *s, uint8_t out[STUB_HOT])
 	uint64_t entry = stub_code(s, stub_head()->entry);
 
 	memset(out, 0xcc, STUB_HOT);
-	if (s->countdown != 0)
+	if (s->countdown != 0) {
 		put_countdown(&e);
-	else if (s->flags_dead)
+		if (s->tick != 0)
+			put_tick(&e);
+	} else if (s->flags_dead)
 		put_dead(&e);
 	else
 		put_live(&e);
 	s->moved_at = (uint32_t)(stub_head()->entry + e.len);
 	if (!window_move(&s->window, stub_code(s, s->moved_at), entry,
 			 stub_field(s, offsetof(struct stub_data, slot)),
-			 &s->moved))
+			 &s->moved) ||
+	    e.len + s->moved.len > STUB_HOT)
 		return false;
 	put(&e, s->moved.bytes, s->moved.len);
 	return !e.far;

@@ -74,6 +74,8 @@ struct stub {
 	struct stub_first first;
 	bool count;	    /* visits are counted */
 	uint64_t countdown; /* not 0: stop at this visit, compare nothing */
+	uint64_t tick;	    /* with countdown: address of a word that counts the
+			     * visits of all stubs that share it; 0 = none */
 	bool flags_dead;    /* the program does not need its flags at pc */
 	uint32_t moved_at;  /* offset of the moved instructions */
 	uint64_t word;	    /* learned: differs before the point; 0 = none */

@@ -2,8 +2,10 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(struct regs) == sizeof(struct user_regs_struct),
 	       "struct regs is the kernel's register file");
@@ -194,6 +196,55 @@ ptrace_set_break(pid_t tid, uint64_t addr)
 		return ret;
 	ret = request(PTRACE_POKEUSER, tid, at, addr);
 	return ret < 0 ? ret : request(PTRACE_POKEUSER, tid, at + 7 * 8, 1);
+}
+
+/* glibc's PEEKUSER returns the value itself, which may look like an error. */
+static int
+peek_debug(pid_t tid, unsigned n, unsigned long *out)
+{
+	size_t at = offsetof(struct user, u_debugreg) + n * 8ul;
+
+	if (syscall(SYS_ptrace, PTRACE_PEEKUSER, tid, at, out) == 0)
+		return 0;
+	return errno == ESRCH ? -E_GONE : -errno;
+}
+
+int
+ptrace_set_debug(pid_t tid, unsigned slot, enum ptrace_debug what,
+		 uint64_t addr, unsigned len)
+{
+	/* Lengths 1, 2, 4, 8 are coded 0, 1, 3, 2. */
+	static const uint8_t code[9] = { [2] = 1, [4] = 3, [8] = 2 };
+	size_t at = offsetof(struct user, u_debugreg);
+	unsigned long dr7, field = 0xful << (16 + 4 * slot);
+	int ret = peek_debug(tid, 7, &dr7);
+
+	if (ret < 0)
+		return ret;
+	/* Off before the address changes: the two are checked together. */
+	dr7 &= ~(field | 3ul << (2 * slot));
+	ret = request(PTRACE_POKEUSER, tid, at + 7 * 8, dr7);
+	if (ret < 0 || what == PTRACE_DEBUG_OFF)
+		return ret;
+	ret = request(PTRACE_POKEUSER, tid, at + slot * 8ul, addr);
+	if (ret < 0)
+		return ret;
+	dr7 |= 1ul << (2 * slot);
+	dr7 |= ((unsigned long)what | (unsigned long)code[len] << 2)
+	       << (16 + 4 * slot);
+	return request(PTRACE_POKEUSER, tid, at + 7 * 8, dr7);
+}
+
+int
+ptrace_debug_hits(pid_t tid)
+{
+	size_t at = offsetof(struct user, u_debugreg);
+	unsigned long dr6;
+	int ret = peek_debug(tid, 6, &dr6);
+
+	if (ret == 0)
+		ret = request(PTRACE_POKEUSER, tid, at + 6 * 8, 0);
+	return ret < 0 ? ret : (int)(dr6 & 15);
 }
 
 int

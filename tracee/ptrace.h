@@ -27,6 +27,22 @@ int ptrace_get_siginfo(pid_t tid, uint8_t out[128]);
 int ptrace_set_siginfo(pid_t tid, const uint8_t si[128]);
 int ptrace_get_sigmask(pid_t tid, uint64_t *out);
 int ptrace_set_sigmask(pid_t tid, uint64_t mask);
+/*
+ * Debug register slot (0-3) of a task: stop with SIGTRAP (TRAP_HWBKPT) before
+ * the instruction at addr (len 1), or after one that touched the len (1, 2, 4,
+ * 8) bytes there, addr a multiple of len. PTRACE_DEBUG_OFF frees the slot. Not
+ * inherited by what the task forks; not for the kernel's own stores.
+ */
+enum ptrace_debug {
+	PTRACE_DEBUG_EXEC = 0,
+	PTRACE_DEBUG_WRITE = 1,
+	PTRACE_DEBUG_ACCESS = 3,
+	PTRACE_DEBUG_OFF = 4,
+};
+int ptrace_set_debug(pid_t tid, unsigned slot, enum ptrace_debug what,
+		     uint64_t addr, unsigned len);
+/* Bit n: slot n has trapped since it was asked last. */
+int ptrace_debug_hits(pid_t tid);
 int ptrace_event_msg(pid_t tid, unsigned long *out);
 /* The rseq area registered by a task; *addr 0 = none. -EIO before Linux 5.13. */
 int ptrace_get_rseq(pid_t tid, uint64_t *addr, uint32_t *size, uint32_t *sig);

@@ -74,3 +74,33 @@ Test(event_pos, anything_else_is_refused)
 		cr_assert_neq(err.text[0], '\0');
 	}
 }
+
+static int
+order_of(const char *a, const char *b)
+{
+	struct pos_spec x, y;
+	int out = 99;
+
+	cr_assert_eq(pos_parse(a, &x, NULL), 0, "%s", a);
+	cr_assert_eq(pos_parse(b, &y, NULL), 0, "%s", b);
+	return pos_order(&x.pos, &y.pos, &out) ? out : 99;
+}
+
+Test(event_pos, names_tell_the_order_where_they_can)
+{
+	cr_assert_lt(order_of("e3", "e4"), 0);
+	cr_assert_gt(order_of("e5", "e4+0x10#7"), 0);
+	cr_assert_lt(order_of("e4", "e4+0x10#1"), 0);
+	cr_assert_gt(order_of("e4+1", "e4"), 0);
+	cr_assert_lt(order_of("e4+0x10#2", "e4+0x10#11"), 0);
+	cr_assert_lt(order_of("e4+0x10#2+1", "e4+0x10#2+3"), 0);
+	cr_assert_eq(order_of("e4+0x10#2+1", "e4+0x10#2+1"), 0);
+	cr_assert_eq(order_of("e4", "e4"), 0);
+}
+
+Test(event_pos, names_do_not_tell_the_order_of_different_places)
+{
+	cr_assert_eq(order_of("e4+0x10#1", "e4+0x20#1"), 99);
+	cr_assert_eq(order_of("e4+0x10#2+9", "e4+0x10#3"), 99);
+	cr_assert_eq(order_of("e4+7", "e4+0x10#3"), 99);
+}

@@ -1,0 +1,37 @@
+#ifndef REPLAYER_CHECKPOINT_H
+#define REPLAYER_CHECKPOINT_H
+
+/* Copies of worlds that are kept, and going to them. */
+#include "replayer/internal.h"
+
+struct checkpoint {
+	struct world *world;
+	uint64_t work_ns; /* replay time from the start to here */
+	uint64_t bytes;	  /* private memory, when it was last looked at */
+	bool asked;	  /* by replayer_checkpoint, not by policy */
+};
+
+int checkpoint_policy(struct replayer *r, struct err *err);
+/* A copy of now with its counts, within an interval. */
+int checkpoint_inside(struct replayer *r, struct err *err);
+/* Be at or before event seq; what stands in the code behind it is after it. */
+int checkpoint_go(struct replayer *r, uint64_t seq, struct err *err);
+bool inside_leads_to(const struct world *w, const struct pos *pos,
+		     const uint64_t *track, size_t n);
+/* Be in the interval after pos->seq, closest before pos, with counts for
+ * pos->pc and track. 1, or 0: there is none such. */
+int checkpoint_go_inside(struct replayer *r, const struct pos *pos,
+			 const uint64_t *track, size_t n, struct err *err);
+/* The event before seq where the closest checkpoint is; 0 = there is none. */
+uint64_t checkpoint_before(const struct replayer *r, uint64_t seq);
+int checkpoint_copy(struct replayer *r, struct world *from, struct world **out,
+		    struct err *err);
+void checkpoint_drop_all(struct replayer *r);
+/* A copy of space s of from to try something on; of all when they share. */
+int checkpoint_fork(struct replayer *r, struct world *from, struct space *s,
+		    struct world **out, struct err *err);
+/* Such a copy of now takes the place of what it is a copy of; now may be
+ * another world then. */
+void checkpoint_adopt(struct replayer *r, struct world *w);
+
+#endif

@@ -1,0 +1,366 @@
+/* Moments of the code between two events: their names, and going there. */
+#include "replayer/timeline.h"
+
+#include "base/clock.h"
+#include <errno.h>
+
+#define SLICE_NS 20000000u /* progress, and a checkpoint for who stays here */
+
+void
+inside_clear(struct inside *in)
+{
+	vec_free(&in->counts);
+	*in = (struct inside){ 0 };
+}
+
+void
+inside_copy(struct inside *to, const struct inside *from)
+{
+	*to = *from;
+	memset(&to->counts, 0, sizeof(to->counts));
+	for (size_t i = 0; i < from->counts.len; i++)
+		vec_push(&to->counts, from->counts.v[i]);
+}
+
+bool
+inside_count(const struct inside *in, uint64_t pc, uint64_t *n)
+{
+	for (size_t i = 0; i < in->counts.len; i++) {
+		if (in->counts.v[i].pc == pc) {
+			*n = in->counts.v[i].n;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- the interval and its end */
+
+/* Arrivals at the point that ends the interval: a run in a copy counts them. */
+static int
+count_point(struct replayer *r, struct err *err)
+{
+	struct world *w;
+	uint64_t seq = r->peek.seq;
+	int ret;
+
+	if (map_has(&r->points, seq))
+		return 0;
+	ret = checkpoint_copy(r, r->now, &w, err);
+	if (ret < 0)
+		return ret;
+	r->count_visits = true;
+	ret = replayer_step(r, err);
+	r->count_visits = false;
+	world_free(r, r->now);
+	r->now = w;
+	r->stale = false;
+	r->reseek = true;
+	if (ret > 0)
+		ret = replayer_peek(r, err);
+	if (ret < 0)
+		return ret;
+	return map_has(&r->points, seq)
+		       ? 0
+		       : err_set(err, E_UNSUPPORTED,
+				 "the arrivals at the point of e%lu were not "
+				 "counted",
+				 seq);
+}
+
+void
+inside_track(struct replayer *r, uint64_t pc)
+{
+	struct inside *in = &r->now->inside;
+	const struct puppet *p = world_puppet(r->now, in->task);
+	struct arrivals a = { .pc = pc };
+
+	if (inside_count(in, pc, &a.n))
+		return;
+	a.n = p->regs.rip == pc;
+	vec_push(&in->counts, a);
+}
+
+int
+inside_enter(struct replayer *r, struct puppet **out, struct err *err)
+{
+	struct puppet *p;
+	int ret = replayer_peek(r, err);
+
+	if (ret < 0)
+		return ret;
+	if (ret == 0)
+		return err_set(err, E_POSITION, "the recording ends at e%lu",
+			       r->now->seq);
+	if (!(r->peek.flags & EVF_RUNS) || (r->peek.flags & EVF_UNTIMED))
+		return 0;
+	p = world_puppet(r->now, r->peek.task);
+	if (!p || !p->pid)
+		return 0;
+	if (r->now->inside.task == 0) {
+		if (r->peek.kind == EV_sched) {
+			ret = count_point(r, err);
+			if (ret < 0)
+				return ret;
+			p = world_puppet(r->now, r->peek.task);
+		}
+		r->now->inside.task = p->task;
+		if (r->peek.kind == EV_sched)
+			inside_track(r, r->peek.pc);
+	}
+	*out = p;
+	return 1;
+}
+
+static uint64_t
+end_visits(const struct replayer *r)
+{
+	return (uint64_t)(uintptr_t)map_get(&r->points, r->peek.seq);
+}
+
+bool
+inside_at_end(const struct replayer *r, uint64_t pc)
+{
+	uint64_t n;
+
+	return r->peek.kind == EV_sched && pc == r->peek.pc &&
+	       inside_count(&r->now->inside, pc, &n) && n >= end_visits(r);
+}
+
+int
+inside_add_end(struct replayer *r, struct spec *s)
+{
+	struct tally_site *site;
+	uint64_t n, end, stop;
+
+	if (r->peek.kind != EV_sched)
+		return 0;
+	if (!inside_count(&r->now->inside, r->peek.pc, &n))
+		return -E_POSITION;
+	end = end_visits(r);
+	stop = end > n ? end - n : 1;
+	site = tally_site(&s->tally, r->peek.pc);
+	if (!site)
+		return -E_UNSUPPORTED;
+	if (site->stop == 0 || site->stop > stop)
+		site->stop = stop;
+	return 0;
+}
+
+int
+inside_step(struct replayer *r, struct puppet *p, struct err *err)
+{
+	struct inside *in = &r->now->inside;
+	struct halt h;
+	int ret;
+
+	target_forget(r);
+	if (inside_at_end(r, p->regs.rip))
+		return 0;
+	ret = puppet_step(r, p, &h, err);
+	if (ret < 0) {
+		r->stale = true;
+		return ret;
+	}
+	if (ret == 0) {
+		p->halted = true;
+		p->halt = h;
+		return 0;
+	}
+	in->steps++;
+	for (size_t i = 0; i < in->counts.len; i++)
+		in->counts.v[i].n += in->counts.v[i].pc == p->regs.rip;
+	return 1;
+}
+
+void
+inside_pos(const struct replayer *r, struct pos *out)
+{
+	const struct inside *in = &r->now->inside;
+
+	*out = (struct pos){ .seq = r->now->seq, .task = in->task };
+	out->pc = in->pc;
+	out->visit = in->visit;
+	out->steps = in->steps;
+}
+
+/* ---- going there */
+
+int
+inside_resolve(struct replayer *r, struct pos *pos, struct err *err)
+{
+	struct event ev;
+	int ret;
+
+	if (pos->pc == 0 && pos->steps == 0)
+		return 0;
+	r->reseek = true;
+	ret = source_seek(r->src, pos->seq + 1, err);
+	while (ret >= 0 && (ret = source_next(r->src, &ev, err)) > 0) {
+		if (!(ev.flags & EVF_RUNS) ||
+		    (pos->task && ev.task != pos->task))
+			continue;
+		pos->seq = ev.seq - 1;
+		pos->task = ev.task;
+		return 0;
+	}
+	if (ret < 0)
+		return ret;
+	return err_set(err, E_POSITION,
+		       "no code runs after e%lu: the recording ends", pos->seq);
+}
+
+/* Can pos be reached from in, going forwards, with all of track counted? */
+static bool
+leads_to(const struct inside *in, const struct pos *pos, const uint64_t *track,
+	 size_t n)
+{
+	uint64_t c;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!inside_count(in, track[i], &c))
+			return false;
+	}
+	if (pos->pc == 0)
+		return !in->unnamed && in->pc == 0 && in->steps <= pos->steps;
+	if (!inside_count(in, pos->pc, &c))
+		return false;
+	if (c != pos->visit)
+		return c < pos->visit;
+	return !in->unnamed && in->pc == pos->pc && in->visit == pos->visit &&
+	       in->steps <= pos->steps;
+}
+
+bool
+inside_leads_to(const struct world *w, const struct pos *pos,
+		const uint64_t *track, size_t n)
+{
+	return w->seq == pos->seq && w->inside.task != 0 &&
+	       leads_to(&w->inside, pos, track, n);
+}
+
+static int
+not_there(struct replayer *r, const struct pos *pos, uint64_t seen,
+	  struct err *err)
+{
+	char text[POS_TEXT_MAX];
+
+	r->stale = true; /* its interval is over */
+	return err_set(err, E_POSITION,
+		       "%s: 0x%lx is reached %lu time%s between e%lu and e%lu, "
+		       "where task %u runs",
+		       pos_format(pos, text), pos->pc, seen,
+		       seen == 1 ? "" : "s", pos->seq, pos->seq + 1, pos->task);
+}
+
+static int
+tell(const struct pos *pos, target_progress *progress, void *ctx,
+     struct err *err)
+{
+	char text[POS_TEXT_MAX];
+
+	if (!progress || progress(ctx, pos->seq, pos->seq))
+		return 0;
+	return err_set(err, E_CANCELLED, "stopped on the way to %s",
+		       pos_format(pos, text));
+}
+
+/* To the visit-th arrival at pc. */
+static int
+to_visit(struct replayer *r, struct puppet *p, const struct pos *pos,
+	 target_progress *progress, void *ctx, struct err *err)
+{
+	struct inside *in = &r->now->inside;
+	uint64_t have = 0;
+	int ret = 0;
+
+	inside_count(in, pos->pc, &have);
+	r->work_mark = clock_now_ns();
+	while (ret == 0 && have < pos->visit) {
+		struct spec s = { .slice_ns = SLICE_NS };
+
+		for (size_t i = 0; i < in->counts.len; i++)
+			tally_site(&s.tally, in->counts.v[i].pc);
+		tally_site(&s.tally, pos->pc)->stop = pos->visit - have;
+		ret = inside_add_end(r, &s);
+		if (ret == 0)
+			ret = spec_go(r, p, &s, err);
+		replayer_worked(r);
+		inside_count(in, pos->pc, &have);
+		if (ret < 0 || have == pos->visit)
+			break;
+		if (s.end == SPEC_HALT || inside_at_end(r, p->regs.rip))
+			return not_there(r, pos, have, err);
+		in->unnamed = true;
+		ret = tell(pos, progress, ctx, err);
+		if (ret == 0)
+			ret = checkpoint_inside(r, err);
+	}
+	if (ret == 0) {
+		in->unnamed = false;
+		in->pc = pos->pc;
+		in->visit = pos->visit;
+		in->steps = 0;
+	} else {
+		r->stale = true;
+	}
+	return ret;
+}
+
+static int
+on_foot(struct replayer *r, struct puppet *p, const struct pos *pos,
+	target_progress *progress, void *ctx, struct err *err)
+{
+	struct inside *in = &r->now->inside;
+	char text[POS_TEXT_MAX];
+	int ret = 1;
+
+	while (ret == 1 && in->steps < pos->steps) {
+		ret = inside_step(r, p, err);
+		if (ret == 1 && in->steps % 4096 == 0 &&
+		    tell(pos, progress, ctx, err) < 0)
+			ret = -E_CANCELLED;
+	}
+	if (ret == 1)
+		return 0;
+	r->stale = true;
+	return ret < 0 ? ret
+		       : err_set(err, E_POSITION,
+				 "%s: e%lu comes %lu instructions after 0x%lx",
+				 pos_format(pos, text), pos->seq + 1, in->steps,
+				 pos->pc);
+}
+
+int
+inside_seek(struct replayer *r, const struct pos *want, const uint64_t *track,
+	    size_t n, target_progress *progress, void *ctx, struct err *err)
+{
+	struct pos pos = *want;
+	struct puppet *p;
+	int ret = inside_resolve(r, &pos, err);
+
+	if (ret < 0 || (pos.pc == 0 && pos.steps == 0))
+		return ret < 0 ? ret
+			       : replayer_seek(r, pos.seq, progress, ctx, err);
+	target_forget(r);
+	ret = checkpoint_go_inside(r, &pos, track, n, err);
+	if (ret == 0)
+		ret = replayer_seek(r, pos.seq, progress, ctx, err);
+	if (ret >= 0)
+		ret = inside_enter(r, &p, err);
+	if (ret < 0)
+		return ret;
+	if (ret == 0)
+		return err_set(err, E_POSITION,
+			       "between e%lu and e%lu no code runs", pos.seq,
+			       pos.seq + 1);
+	/* Whatever has not run yet can be counted. */
+	if (!inside_moved(&r->now->inside)) {
+		for (size_t i = 0; i < n; i++)
+			inside_track(r, track[i]);
+		if (pos.pc)
+			inside_track(r, pos.pc);
+	}
+	ret = pos.pc ? to_visit(r, p, &pos, progress, ctx, err) : 0;
+	return ret < 0 ? ret : on_foot(r, p, &pos, progress, ctx, err);
+}

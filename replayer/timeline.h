@@ -1,0 +1,91 @@
+#ifndef REPLAYER_TIMELINE_H
+#define REPLAYER_TIMELINE_H
+
+/*
+ * Moments between two events, and motion over them.
+ *
+ * An interval is what runs between event N and N + 1: code of one task, that of
+ * event N + 1 (which has EVF_RUNS), or nothing. It ends when that event comes,
+ * for a sched event when its point is reached, whose arrivals are counted once
+ * (r->points). A moment of it is named by arrivals at an address, counted from
+ * its beginning; world.inside keeps what has been counted so far.
+ */
+#include "replayer/checkpoint.h"
+#include "tracee/tally.h"
+
+/* ---- spec.c: running with places watched */
+
+#define SPEC_WATCHES 3u /* debug registers; the fourth is the tally's */
+
+struct spec_watch {
+	uint64_t addr; /* a multiple of len */
+	uint8_t len;   /* 1, 2, 4, 8 */
+	bool access;   /* reads, too */
+	size_t owner;  /* the caller's */
+};
+
+enum spec_end {
+	SPEC_HALT,  /* the event is due; the puppet keeps the halt for it */
+	SPEC_SITE,  /* stands at site which, at the arrival asked for */
+	SPEC_WATCH, /* an instruction touched what hits tells, one bit each */
+	SPEC_SLICE, /* slice_ns are over */
+};
+
+struct spec {
+	struct tally tally;
+	struct spec_watch watch[SPEC_WATCHES];
+	size_t n_watch;
+	uint64_t slice_ns; /* 0 = none */
+	/* Results. */
+	enum spec_end end;
+	size_t which;
+	unsigned hits;
+};
+
+/*
+ * Let p, which stands in the interval before event r->peek, run on. Sites' seen
+ * is what has arrived since, and is added to the counts of the world. Standing
+ * at a site is no arrival. Nothing is left armed.
+ */
+int spec_go(struct replayer *r, struct puppet *p, struct spec *s,
+	    struct err *err);
+
+/* ---- inside.c: where in the interval the world stands */
+
+bool inside_count(const struct inside *in, uint64_t pc, uint64_t *n);
+/* Stand at the interval after now->seq: *out is its task. 1, or 0: nothing runs
+ * there, the next event is applied where its task stands; -E_POSITION: the
+ * recording ends here. */
+int inside_enter(struct replayer *r, struct puppet **out, struct err *err);
+/* Count pc from now on: only at the very beginning of the interval. */
+void inside_track(struct replayer *r, uint64_t pc);
+/* Add the end of the interval as a site, when it ends at a point. */
+int inside_add_end(struct replayer *r, struct spec *s);
+/* Is site which of s, where it stands, the end of the interval? */
+bool inside_at_end(const struct replayer *r, uint64_t pc);
+/* Exactly one instruction: 1, or 0 when the interval is over instead. */
+int inside_step(struct replayer *r, struct puppet *p, struct err *err);
+/* What where tells. */
+void inside_pos(const struct replayer *r, struct pos *out);
+
+typedef bool target_progress(void *ctx, uint64_t at, uint64_t to);
+
+/* The event before the interval that pos means: by its task, and on to the next
+ * code that runs. */
+int inside_resolve(struct replayer *r, struct pos *pos, struct err *err);
+/* Go to pos, counting arrivals at the n addresses of track, too, from the
+ * interval's beginning (n = 0: what is known is enough). */
+int inside_seek(struct replayer *r, const struct pos *pos,
+		const uint64_t *track, size_t n, target_progress *progress,
+		void *ctx, struct err *err);
+
+/* ---- timeline.c, timeline_back.c, timeline_step.c */
+
+struct timeline;
+
+int timeline_move(struct replayer *r, const struct target_motion_req *req,
+		  struct target_stop *out, struct err *err);
+int timeline_compare(struct replayer *r, const struct pos *a,
+		     const struct pos *b, int *out, struct err *err);
+
+#endif

@@ -1,0 +1,41 @@
+#!/bin/bash
+# Moments between events: named by arrivals at an address, found again by
+# counting, the same as single-stepping shows them.
+# shellcheck source=lib.sh
+. "${TOP_SRCDIR:-.}/tests/e2e/lib.sh"
+
+p=$PASTIME
+build=${TOP_BUILDDIR:-.}
+
+# Guests that are preempted and signalled, and whatever programs are here.
+check()
+{
+	run timeout 300 "$build/tools/pos-check" -i 5 -k 1500 -p 10 -s "$@"
+	is "pos-check $2" 0 "$status"
+	like "pos-check $2" "(50|40|30) positions, 0 wrong" \
+		"$(tail -n 1 "$T/out" | tr -d '\0')"
+}
+seq 1 20000 >"$T/numbers"
+check 1 "$build/tests/guests/alarm_compute"
+check 2 "$build/tests/guests/cpu_bound_two"
+check 3 gzip -c "$T/numbers"
+if [ -x "$(command -v python3)" ]; then
+	check 4 python3 -c 'print(sum(map(hash, map(str, range(9000)))))'
+fi
+
+# By the command: a name is found, one that does not exist says what there is.
+run "$p" record -n pos gzip -c "$T/numbers"
+is "record" 0 "$status"
+run "$p" replay pos --at e40+5
+is "steps from an event" 0 "$status"
+pc=$(sed -n 's/^\* .* \(0x[0-9a-f]*\) .*/\1/p' "$T/out" | head -n 1)
+at=$(sed -n '1s/^\(e[0-9]*\)+5 .*/\1/p' "$T/out")
+like "the event before the code" "^e[0-9]+$" "$at"
+run "$p" replay pos --at "$at+$pc"
+is "an address in the same code" 0 "$status"
+like "its name" "^${at}[+]0x[0-9a-f]+#1 of recording" "$(head -n 1 "$T/out")"
+run "$p" replay pos --at "$at+$pc#99999999"
+is "an arrival that never comes" 125 "$status"
+like "what there is" "is reached [0-9]+ times? between $at and" \
+	"$(cat "$T/err")"
+finish
