@@ -32,8 +32,7 @@ enum event_flag {
 
 /* args[0] of a chaos event; what args[1] and args[2] are. */
 enum chaos_choice {
-	CHAOS_HOLD = 1,	    /* the task waits: ns at most; 1: even when nobody
-			     * else has anything to do */
+	CHAOS_HOLD = 1,	    /* the task waits: ns at most, enum chaos_hold */
 	CHAOS_TURN = 2,	    /* its turn ends here */
 	CHAOS_PRIORITY = 3, /* it has this priority now, 0 is the highest */
 	CHAOS_SLICE = 4,    /* its turn lasted so many ns by choice */
@@ -43,6 +42,13 @@ enum chaos_choice {
 	CHAOS_WAKE = 8,	   /* ... wakes: waiters asked for, waiters meant */
 	CHAOS_MAP = 9,	   /* ... maps: is given this hint */
 	CHAOS_SIGNAL = 10, /* this signal waits for a worse place */
+};
+
+/* What else ends a hold. */
+enum chaos_hold {
+	HOLD_SOFT = 0, /* others have nothing to do, or are ambushed */
+	HOLD_FIRM = 1, /* others have nothing to do */
+	HOLD_TIME = 2, /* nothing */
 };
 
 #define TASK_NONE 0u

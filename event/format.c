@@ -290,7 +290,8 @@ format_chaos(struct fmt *f)
 	switch ((enum chaos_choice)a[0]) {
 	case CHAOS_HOLD:
 		buf_printf(f->out, "held for %" PRIu64 " us at most%s",
-			   a[1] / 1000, a[2] ? ", come what may" : "");
+			   a[1] / 1000,
+			   a[2] == HOLD_TIME ? ", come what may" : "");
 		return;
 	case CHAOS_TURN:
 		buf_str(f->out, "its turn ends");

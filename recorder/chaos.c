@@ -25,6 +25,9 @@
 #define STUBBORN_MAX_NS (60 * MS)
 #define SPENT_FREE_NS (1000 * MS) /* holds may take so much, */
 #define SPENT_PERCENT 40u	  /* and this share of the time */
+#define HOLD_PERCENT 8u		  /* of events are followed by one */
+#define FIRM_BIRTH 85u		  /* percent of holds that are firm */
+#define FIRM_EVENT 30u
 #define SLICE_MIN_NS (100 * US)
 #define SLICE_MAX_NS (200 * MS)
 #define SLICE_LONG_NS (2000 * MS)
@@ -70,6 +73,12 @@ chaos_between(struct chaos *c, uint64_t lo, uint64_t hi)
 	return from < hi ? from : hi;
 }
 
+uint32_t
+chaos_priority(struct chaos *c)
+{
+	return (uint32_t)chaos_below(c, PRIORITIES);
+}
+
 /* --- state ------------------------------------------------------------------
  */
 
@@ -102,6 +111,7 @@ chaos_release(struct recorder *r)
 	while (map_next(&c->tasks, &it, &number, &value))
 		mem_free(value);
 	map_free(&c->tasks);
+	ambush_release(c);
 	mem_free(c);
 	r->chaos = NULL;
 }
@@ -136,7 +146,7 @@ chaos_task(const struct recorder *r, const struct task *t)
 
 	if (ct == NULL) {
 		ct = mem_zalloc(sizeof(*ct));
-		ct->priority = (uint32_t)chaos_below(c, PRIORITIES);
+		ct->priority = chaos_priority(c);
 		map_set(&c->tasks, t->number, ct);
 	}
 	return ct;
@@ -165,8 +175,8 @@ chaos_event(struct recorder *r, const struct task *t, enum chaos_choice what,
 /* --- holds ------------------------------------------------------------------
  */
 
-static bool
-may_hold(const struct recorder *r)
+bool
+chaos_may_hold(const struct recorder *r)
 {
 	return r->tasks.len > 1 &&
 	       r->chaos->spent_ns <
@@ -174,23 +184,24 @@ may_hold(const struct recorder *r)
 }
 
 int
-chaos_hold(struct recorder *r, struct task *t, struct err *err)
+chaos_hold(struct recorder *r, struct task *t, unsigned firm, struct err *err)
 {
 	struct chaos_task *ct = chaos_task(r, t);
 	struct chaos *c = r->chaos;
 	uint64_t ns;
 
-	ct->stubborn = false;
+	ct->hold = chaos_chance(c, firm) ? HOLD_FIRM : HOLD_SOFT;
 	if (chaos_chance(c, 60)) {
 		ns = HOLD_MAX_NS;
 	} else {
 		ns = chaos_between(c, HOLD_MIN_NS, HOLD_MID_NS);
-		ct->stubborn = ns <= STUBBORN_MAX_NS && chaos_chance(c, 40);
+		if (ns <= STUBBORN_MAX_NS && chaos_chance(c, 40))
+			ct->hold = HOLD_TIME;
 	}
 	ct->held_ns = r->now_ns;
 	ct->until_ns = r->now_ns + ns;
 	ct->out = true;
-	return chaos_event(r, t, CHAOS_HOLD, ns, ct->stubborn, err);
+	return chaos_event(r, t, CHAOS_HOLD, ns, ct->hold, err);
 }
 
 static void
@@ -241,7 +252,8 @@ let_one_go(struct recorder *r, const struct group *g)
 	for (size_t i = 0; i < g->ready.len; i++) {
 		struct chaos_task *ct = chaos_task(r, g->ready.v[i]);
 
-		if (!ct->stubborn && r->now_ns - ct->held_ns >= GRACE_NS &&
+		if (ct->hold != HOLD_TIME &&
+		    r->now_ns - ct->held_ns >= GRACE_NS &&
 		    (first == NULL || ct->held_ns < first->held_ns))
 			first = ct;
 	}
@@ -249,6 +261,36 @@ let_one_go(struct recorder *r, const struct group *g)
 		return false;
 	let_go(r, first);
 	return true;
+}
+
+bool
+chaos_could_wait(const struct recorder *r, const struct group *g)
+{
+	for (size_t i = 0; i < g->ready.len; i++)
+		if (!is_held(r, g->ready.v[i]) ||
+		    chaos_task(r, g->ready.v[i])->hold == HOLD_SOFT)
+			return true;
+	return false;
+}
+
+void
+chaos_let_other_go(struct recorder *r, const struct task *t)
+{
+	const struct group *g = task_group(t);
+	size_t n = g->ready.len, from;
+
+	if (n == 0 || chaos_waits(r, g))
+		return;
+	from = chaos_below(r->chaos, n);
+	for (size_t i = 0; i < n; i++) {
+		struct chaos_task *ct =
+			chaos_task(r, g->ready.v[(from + i) % n]);
+
+		if (ct->hold == HOLD_SOFT) {
+			let_go(r, ct);
+			return;
+		}
+	}
 }
 
 bool
@@ -278,7 +320,7 @@ redraw(struct recorder *r)
 	while (map_next(&c->tasks, &it, &number, &value)) {
 		struct chaos_task *ct = value;
 
-		ct->priority = (uint32_t)chaos_below(c, PRIORITIES);
+		ct->priority = chaos_priority(c);
 	}
 	c->redraw_ns =
 		r->now_ns + chaos_between(c, REDRAW_MIN_NS, REDRAW_MAX_NS);
@@ -355,10 +397,11 @@ chaos_turn_ends(struct recorder *r, struct task *t, struct err *err)
 	ct = chaos_task(r, t);
 	if (t->yielded)
 		ct->out = true;
-	if (ct->hold_next ||
-	    (chaos_has(r, KNOB_starve) && may_hold(r) && chaos_chance(c, 8))) {
+	if (ct->hold_next || (chaos_has(r, KNOB_starve) && chaos_may_hold(r) &&
+			      chaos_chance(c, HOLD_PERCENT))) {
+		ret = chaos_hold(r, t, ct->hold_next ? FIRM_BIRTH : FIRM_EVENT,
+				 err);
 		ct->hold_next = false;
-		ret = chaos_hold(r, t, err);
 		return ret < 0 ? ret : 1;
 	}
 	if (!chaos_has(r, KNOB_calls) || !chaos_waits(r, task_group(t)) ||
@@ -389,15 +432,12 @@ chaos_birth(struct recorder *r, struct task *t, struct task *parent,
 {
 	struct chaos *c = r->chaos;
 
-	if (!chaos_has(r, KNOB_births) || parent->in_vfork || !may_hold(r))
+	if (!chaos_has(r, KNOB_births) || parent->in_vfork ||
+	    !chaos_may_hold(r))
 		return 0;
-	switch (chaos_below(c, 3)) {
-	case 0:
-		chaos_task(r, parent)->hold_next = true;
-		break;
-	case 1:
-		return chaos_hold(r, t, err);
-	}
+	if (chaos_chance(c, 40))
+		return chaos_hold(r, t, 0, err);
+	chaos_task(r, parent)->hold_next = chaos_chance(c, 65);
 	return 0;
 }
 

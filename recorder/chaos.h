@@ -9,6 +9,7 @@
  * answers then as if it were not there.
  */
 #include "recorder/internal.h"
+#include <signal.h>
 
 void chaos_init(struct recorder *r);
 void chaos_release(struct recorder *r);
@@ -18,6 +19,20 @@ void chaos_header(const struct recorder *r, struct buf *items);
 int chaos_birth(struct recorder *r, struct task *t, struct task *parent,
 		struct err *err);
 void chaos_forget(struct recorder *r, const struct task *t);
+
+/* t is about to run user code from where its last event left it: lay ambushes.
+ */
+void chaos_resume(struct recorder *r, struct task *t);
+/* No ambushes for t: it is going to be stopped otherwise. */
+void chaos_disarm(struct recorder *r, struct task *t);
+/* Signal signo of t can be delivered where it stands. 1: it shall not yet. */
+int chaos_delays(struct recorder *r, struct task *t, int signo,
+		 struct err *err);
+/* A signal is kept for t, which goes on: lay ambushes for it. */
+void chaos_stashed(struct recorder *r, struct task *t);
+/* At a signal stop: 1: an ambush, dealt with. 0: a signal. */
+int chaos_trap(struct recorder *r, struct task *t, const siginfo_t *si,
+	       struct err *err);
 
 /* --- for sched.c --- */
 

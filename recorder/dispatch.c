@@ -5,6 +5,7 @@
  */
 #define LOG_DOMAIN "recorder"
 #include "base/log.h"
+#include "recorder/chaos.h"
 #include "recorder/engine.h"
 #include "recorder/preempt.h"
 #include "recorder/sched.h"
@@ -108,6 +109,7 @@ dispatch_turn(struct recorder *r, struct task *t, struct err *err)
 	arena_clear(&r->arena);
 	switch (t->next) {
 	case NEXT_RESUME:
+		chaos_resume(r, t);
 		ret = task_resume(t, PTRACE_CONT, 0);
 		break;
 	case NEXT_ENTRY:

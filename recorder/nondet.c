@@ -478,9 +478,8 @@ set_action(struct task *t, int signo, const uint8_t *act, struct err *err)
 				   span_of(act, KSIGACTION_SIZE), &done, err);
 }
 
-/* Undo what the kernel did to a signal that was blocked or ignored. */
-static int
-repair(struct task *t, int signo, struct err *err)
+int
+nondet_repair(struct task *t, int signo, struct err *err)
 {
 	struct own *o = own_of(t);
 	const uint8_t *act = action(o, signo);
@@ -543,7 +542,7 @@ nondet_trap(struct recorder *r, struct task *t, const uint8_t info[128],
 	regs.orig_rax = UINT64_MAX;
 	if (ptrace_set_regs(t->tid, &regs) < 0)
 		return err_set(err, E_GONE, "task %d is gone", t->tid);
-	ret = repair(t, si.si_signo, err);
+	ret = nondet_repair(t, si.si_signo, err);
 	if (ret < 0)
 		return ret;
 	item_put_bytes(items, ITEM_REGS, 0, span_of(&regs, sizeof(regs)));

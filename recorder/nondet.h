@@ -21,6 +21,9 @@ int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
  */
 int nondet_trap(struct recorder *r, struct task *t, const uint8_t info[128],
 		struct event *ev, struct buf *items, struct err *err);
+/* After a trap of our own: undo what the kernel did to a signal that was
+ * blocked or ignored. */
+int nondet_repair(struct task *t, int signo, struct err *err);
 /*
  * At a seccomp stop: a call through the vsyscall page, which has no entry
  * and no exit stop. 1: answered, *ev (kind insn) and items are filled, resume

@@ -18,6 +18,7 @@
 #include "recorder/engine.h"
 #include "recorder/task.h"
 #include "tracee/deadline.h"
+#include "tracee/point_here.h"
 
 #define KIND_POINT 2 /* args[0] of a sched event */
 
@@ -237,5 +238,32 @@ preempt_stop(struct recorder *r, struct task *t, struct err *err)
 		ret = put_point(r, t, &p, err);
 	point_free(&p);
 	task_space(t)->point_ns += clock_now_ns() - start;
+	return ret < 0 ? ret : PREEMPT_DONE;
+}
+
+int
+preempt_here(struct recorder *r, struct task *t, bool may_trap, struct err *err)
+{
+	struct space *s = task_space(t);
+	uint64_t start = clock_now_ns();
+	struct point p = { 0 };
+	struct err why = { 0 };
+	int ret = 0;
+
+	if (s->pointless)
+		return PREEMPT_IMPOSSIBLE;
+	if (s->dirty == NULL)
+		ret = dirty_open(&s->dirty, t->tid, &s->mem, !dirty_probe(),
+				 &why);
+	if (ret == 0)
+		ret = point_here(&t->taking, t->tid, &s->mem, s->dirty,
+				 interval_ns(r, t), may_trap, &p, &why);
+	if (ret < 0)
+		return ret == -E_GONE ? ret : impossible(t);
+	if (ret == POINT_EVENT)
+		return PREEMPT_IMPOSSIBLE;
+	ret = put_point(r, t, &p, err);
+	point_free(&p);
+	s->point_ns = clock_now_ns() - start;
 	return ret < 0 ? ret : PREEMPT_DONE;
 }

@@ -16,6 +16,10 @@ enum preempt {
 
 /* t stands at an interrupt while it computes. Returns enum preempt. */
 int preempt_begin(struct recorder *r, struct task *t, struct err *err);
+/* t stands at a breakpoint of ours: a point exactly here, or none; may_trap as
+ * in tracee/point_here.h. Returns enum preempt, never ON_ITS_WAY. */
+int preempt_here(struct recorder *r, struct task *t, bool may_trap,
+		 struct err *err);
 /* The next interrupt after that, while t->taking_now. Returns enum preempt. */
 int preempt_stop(struct recorder *r, struct task *t, struct err *err);
 /* Another stop came first, or t is gone. */

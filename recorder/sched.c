@@ -111,8 +111,10 @@ sched_continue(struct recorder *r, struct task *t)
 	if (ends < 0)
 		return ends;
 	t->yielded = false;
-	if (ends == 0 && (!over || !is_waited_for(r, g)))
+	if (ends == 0 && (!over || !is_waited_for(r, g))) {
+		chaos_resume(r, t);
 		return task_resume(t, PTRACE_CONT, 0);
+	}
 	sched_release(t);
 	sched_ready(t, NEXT_RESUME);
 	return 0;
@@ -450,5 +452,6 @@ sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 	if (!stash_is_overdue(r, t) && !preempt_test_due(r, t) &&
 	    !(waited && turn_is_over(r, t, &regs)))
 		return task_resume(t, PTRACE_CONT, 0);
+	chaos_disarm(r, t);
 	return preempted(r, t, preempt_begin(r, t, err), err);
 }

@@ -29,6 +29,7 @@
 
 #include "agent/abi.h"
 #include "base/fd.h"
+#include "recorder/chaos.h"
 #include "recorder/nondet.h"
 #include "recorder/sched.h"
 #include "recorder/task.h"
@@ -299,6 +300,7 @@ stash(struct recorder *r, struct task *t, const uint8_t info[128])
 	t->stash.signo = t->stop.signo;
 	t->stash.sent = t->stash.rewound = false;
 	t->stash.since_ns = r->now_ns;
+	chaos_stashed(r, t);
 	memcpy(t->stash.info, info, sizeof(t->stash.info));
 	return task_resume(t, PTRACE_CONT, 0);
 }
@@ -326,10 +328,16 @@ give_async(struct recorder *r, struct task *t, const uint8_t info[128],
 
 	if (ret < 0)
 		return ret;
-	if (task_is_at(t, &regs))
-		return deliver(r, t, info,
-			       t->stash.rewound ? EVF_RUNS | EVF_REWOUND : 0,
-			       err);
+	if (task_is_at(t, &regs)) {
+		ret = sent ? 0 : chaos_delays(r, t, t->stop.signo, err);
+		if (ret == 0)
+			return deliver(r, t, info,
+				       t->stash.rewound ? EVF_RUNS | EVF_REWOUND
+							: 0,
+				       err);
+	}
+	if (ret < 0)
+		return ret;
 	if (!sent)
 		return stash(r, t, info);
 	warn(r, t, WARN_UNTIMED, -1,
@@ -362,10 +370,15 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 	struct dispositions d;
 	uint8_t info[128];
 	struct event ev;
+	siginfo_t si;
 	bool fault;
 
 	if ((ret = stop_info(t, info)) < 0)
 		return ret;
+	memcpy(&si, info, sizeof(si));
+	ret = sent ? 0 : chaos_trap(r, t, &si, err);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
 	if (sent)
 		memcpy(info, t->stash.info, sizeof(info));
 	fault = is_fault(signo, info) && !t->call.active && !sent;

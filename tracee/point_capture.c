@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "tracee/deadline.h"
+#include "tracee/point_here.h"
 #include "tracee/point_priv.h"
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
@@ -541,6 +542,43 @@ point_take(struct point_taking *c, uint64_t interval_ns, struct point *out,
 	dirty_set_free(&c->before);
 	c->dirty = NULL;
 	c->end_cpu_ns = cputime_ns(c->tid);
+	*out = p;
+	return ret;
+}
+
+int
+point_here(struct point_taking *c, pid_t tid, const struct mem *m,
+	   struct dirty *dirty, uint64_t interval_ns, bool may_trap,
+	   struct point *out, struct err *err)
+{
+	struct walk w = { .taking = c, .tid = tid, .mem = m };
+	struct point p = { .cpu_ns = interval_ns };
+	int ret;
+
+	*c = (struct point_taking){ .tid = tid,
+				    .mem = m,
+				    .dirty = dirty,
+				    .end_cpu_ns = c->end_cpu_ns };
+	ret = event_is_due(tid, err);
+	if (ret == 0 && ptrace_get_regs(tid, &w.regs) < 0)
+		ret = gone(tid, err);
+	if (ret < 0)
+		return ret;
+	if (ret == 1 || !decode_here(&w) || w.code.flow == FLOW_EVENT)
+		return POINT_EVENT;
+	w.steps = WALK_GOOD; /* it is this place or none */
+	if (!suits(&w)) {
+		w.way = POINT_TRAP;
+		if (!may_trap)
+			return POINT_EVENT;
+	}
+	ret = capture(c, &w, &p, err);
+	c->dirty = NULL;
+	if (ret != POINT_TAKEN) {
+		point_free(&p);
+		return ret;
+	}
+	c->end_cpu_ns = cputime_ns(tid);
 	*out = p;
 	return ret;
 }

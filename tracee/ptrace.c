@@ -248,6 +248,22 @@ ptrace_debug_hits(pid_t tid)
 }
 
 int
+ptrace_set_breaks(pid_t tid, const uint64_t *addr, unsigned n)
+{
+	size_t at = offsetof(struct user, u_debugreg);
+	unsigned long dr7 = 0;
+	int ret = request(PTRACE_POKEUSER, tid, at + 7 * 8, 0);
+
+	for (unsigned i = 0; ret == 0 && i < n; i++) {
+		ret = request(PTRACE_POKEUSER, tid, at + i * 8, addr[i]);
+		dr7 |= 1ul << (2 * i);
+	}
+	if (ret == 0 && n > 0)
+		ret = request(PTRACE_POKEUSER, tid, at + 7 * 8, dr7);
+	return ret;
+}
+
+int
 ptrace_event_msg(pid_t tid, unsigned long *out)
 {
 	return request_ptr(PTRACE_GETEVENTMSG, tid, 0, out);

@@ -52,6 +52,11 @@ int ptrace_fault_pending(pid_t tid);
 /* Stop with SIGTRAP before the instruction at addr, by a debug register; 0 =
  * no more. Not inherited by what the task forks. */
 int ptrace_set_break(pid_t tid, uint64_t addr);
+#define PTRACE_BREAKS 4u
+/* The same before n <= PTRACE_BREAKS instructions, in place of any before.
+ * ptrace_set_break forgets them. -ENODEV and the like: there is no such thing.
+ */
+int ptrace_set_breaks(pid_t tid, const uint64_t *addr, unsigned n);
 /* 0 none, 1 entry, 2 exit, 3 seccomp (PTRACE_GET_SYSCALL_INFO). */
 int ptrace_syscall_op(pid_t tid);
 

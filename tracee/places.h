@@ -1,0 +1,48 @@
+#ifndef TRACEE_PLACES_H
+#define TRACEE_PLACES_H
+
+/* Instructions at which it matters who runs next: they touch memory that
+ * others may touch, too. */
+#include "tracee/mem.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLACES_MAX 512u
+
+struct place {
+	uint64_t pc;
+	uint32_t weight; /* how much it matters */
+	bool loop;	 /* it is in a loop, as far as is known */
+};
+
+struct places {
+	struct place v[PLACES_MAX];
+	size_t len;
+	uint64_t weight; /* of all */
+};
+
+/*
+ * Add what a sweep through code, which is at pc, finds: memory operands but
+ * those by rsp and rbp, locked ones above all, and calls. The sweep need not
+ * begin at an instruction's begin; a few places may be wrong then.
+ */
+void places_find(struct span code, uint64_t pc, struct places *out);
+
+/* Take out of p what is in other, too. */
+void places_without(struct places *p, const struct places *other);
+
+/* Which code to look at. */
+struct places_ops {
+	bool (*wanted)(void *ctx, uint64_t addr);
+	void *ctx;
+};
+
+/*
+ * The same from the instruction at pc to the end of its function, with the
+ * loops that it is in and what the function calls, calls of that, and so on.
+ */
+void places_follow(const struct mem *m, uint64_t pc,
+		   const struct places_ops *ops, struct places *out);
+
+#endif
