@@ -382,7 +382,6 @@ start(struct front *f, struct err *err)
 	const struct record_job *job = f->job;
 	struct spawn_opts so = { .inherit = job->inherit,
 				 .keep_privs = true,
-				 .trap_tsc = true,
 				 .cpu = -1 };
 	int link[2];
 	sigset_t all;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "recorder/chaos.h"
 #include "recorder/engine.h"
+#include "recorder/nondet.h"
 #include "recorder/preempt.h"
 #include "recorder/sched.h"
 #include "recorder/seat.h"
@@ -109,6 +110,9 @@ dispatch_turn(struct recorder *r, struct task *t, struct err *err)
 	arena_clear(&r->arena);
 	switch (t->next) {
 	case NEXT_RESUME:
+		ret = nondet_go_on(t, err);
+		if (ret < 0)
+			break;
 		chaos_resume(r, t);
 		ret = task_resume(t, PTRACE_CONT, 0);
 		break;

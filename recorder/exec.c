@@ -408,7 +408,7 @@ put_patches(const struct image *im, struct buf *items, struct err *err)
 	for (i = 0; i < im->maps.len && ret == 0; i++) {
 		const struct vma *v = &im->maps.v[i];
 
-		if ((v->prot & PROT_EXEC) != 0 && v->ino != 0 && is_recorded(v))
+		if ((v->prot & PROT_EXEC) != 0 && is_recorded(v))
 			ret = nondet_mapped(im->r, im->t, v->start,
 					    v->end - v->start, items, err);
 	}

@@ -145,7 +145,7 @@ struct space {
 	uint64_t mapped[16]; /* scratch slots that are mapped */
 	void *exec;	     /* seat.c's own */
 	struct dirty *dirty; /* preempt.c; NULL: not needed so far */
-	bool pointless;	     /* points of it cannot be taken */
+	bool pointless, trap_tsc; /* no points; see nondet.c */
 	uint64_t point_ns;   /* what the last one cost */
 };
 

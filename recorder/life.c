@@ -86,6 +86,7 @@ place(struct recorder *r, struct task *c, const struct task *parent,
 		s = space_new(r, g);
 		memcpy(s->mapped, from->space->mapped, sizeof(s->mapped));
 		s->brk = from->space->brk;
+		s->trap_tsc = from->space->trap_tsc;
 		shared_fork(s, from->space);
 		/* It may be dead already: then nobody reads its memory. */
 		if (mem_open(&s->mem, c->tid, NULL) < 0)

@@ -1,9 +1,14 @@
 /*
- * RDTSC and RDTSCP fault by prctl(PR_SET_TSC). CPUID faults where the CPU can
- * (arch_prctl(ARCH_SET_CPUID), cleared by every execve); elsewhere, and for
- * RDRAND, RDSEED and RDPID everywhere, an int3 stands in files' code
- * (tracee/patch.h). What escapes both (generated code) gives what the CPU
- * gives, which is at least always the same one (seat.c).
+ * CPUID faults where the CPU can (arch_prctl(ARCH_SET_CPUID), cleared by every
+ * execve); elsewhere, and for RDTSC, RDTSCP, RDRAND, RDSEED and RDPID
+ * everywhere, an int3 stands in files' code (tracee/patch.h). What escapes both
+ * (generated code) gives what the CPU gives, which is at least always the same
+ * one (seat.c).
+ *
+ * But for RDTSC: prctl(PR_SET_TSC) makes it fault anywhere, as long as the
+ * space has code that was not searched. It is not armed without need, because
+ * it doubles what a stop costs in a virtual machine on AMD (two exits to the
+ * host for each switch between task and tracer, as CR4 changes).
  *
  * The kernel forces the signal of a trap: when the program blocked or ignored
  * it, its disposition is reset and it is unblocked before we hear of it. So
@@ -14,6 +19,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -32,6 +38,7 @@
 #define VSYSCALL_PAGE 0xffffffffff600000ull
 #define INSN_VSYSCALL 7u
 #define INSN_MAX 15u
+#define PAGE 4096u
 #define FLAGS_STATUS 0x8d5ull /* OF SF ZF AF PF CF */
 #define FLAG_CF 1ull
 #define FLAG_RF 0x10000ull
@@ -56,6 +63,7 @@ struct hand {
 struct own {
 	struct hand *hand;
 	uint64_t mask; /* as far as SIGSEGV and SIGTRAP go */
+	bool trap_tsc; /* as it is now, see space.trap_tsc */
 	/* The mapping of the last patched site, good while nothing else has
 	 * happened since. */
 	uint64_t seq;
@@ -134,6 +142,7 @@ nondet_birth(struct task *t, const struct task *parent)
 		o->hand->refs = 1;
 	}
 	o->mask = from->mask;
+	o->trap_tsc = from->trap_tsc;
 	t->nondet = o;
 }
 
@@ -242,6 +251,33 @@ nondet_exec(struct recorder *r, struct task *t, struct err *err)
 	return ret;
 }
 
+void
+nondet_unsearched(struct space *s)
+{
+	s->trap_tsc = true;
+}
+
+int
+nondet_go_on(struct task *t, struct err *err)
+{
+	const bool want = t->proc->space->trap_tsc;
+	const uint64_t args[6] = { PR_SET_TSC,
+				   want ? PR_TSC_SIGSEGV : PR_TSC_ENABLE };
+	struct own *o = own_of(t);
+	int64_t done = 0;
+	int ret;
+
+	if (o->trap_tsc == want)
+		return 0;
+	ret = remote_syscall(t->tid, SYS_prctl, args, &done, err);
+	if (ret == 0 && done < 0)
+		ret = err_set(err, (int)-done, "cannot %s RDTSC",
+			      want ? "trap" : "release");
+	if (ret == 0)
+		o->trap_tsc = want;
+	return ret;
+}
+
 /* ---- sites in files */
 
 /* The list of a file's sites, which its number names. */
@@ -297,31 +333,68 @@ must_patch(const struct nondet *n, const struct patch_site *s)
 	return s->cls != PATCH_CPUID || !n->faulting;
 }
 
+/*
+ * Replace n sites, all in one page: one read and one write. false: something
+ * else stands there than in the file, or it cannot be written.
+ */
+static bool
+patch_page(const struct recorder *r, const struct mem *m,
+	   const struct patch_site *s, size_t n, uint64_t addr,
+	   struct buf *items)
+{
+	static const uint8_t int3 = PATCH_INT3;
+	const size_t len = (size_t)(s[n - 1].offset - s->offset) + 1;
+	const size_t items_len = items->len;
+	bool changed = false, as_expected = true;
+	uint8_t code[PAGE];
+
+	ASSERT(len <= sizeof(code));
+	if (mem_read_all(m, addr, code, len) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		uint8_t *at = &code[s[i].offset - s->offset];
+
+		if (!must_patch(r->nondet, &s[i]) || *at == PATCH_INT3)
+			continue; /* or in place already */
+		if (*at != s[i].first) {
+			as_expected = false;
+			continue;
+		}
+		*at = PATCH_INT3;
+		changed = true;
+		item_put_bytes(items, ITEM_PATCH,
+			       addr + (s[i].offset - s->offset),
+			       span_of(&int3, 1));
+	}
+	if (!changed || mem_write_all(m, addr, code, len) == 0)
+		return as_expected;
+	items->len = items_len;
+	return false;
+}
+
 /* Replace the sites of one mapping within [start, end). */
-static int
-patch_mapping(struct recorder *r, struct task *t, const struct vma *vma,
+static bool
+patch_mapping(const struct recorder *r, struct task *t, const struct vma *vma,
 	      const struct patch_list *l, uint64_t start, uint64_t end,
 	      struct buf *items)
 {
 	const struct mem m = mem_of_task(&t->proc->space->mem, t->tid);
-	const uint8_t int3 = PATCH_INT3;
-	const struct patch_site *s;
+	const struct patch_site *s, *last = l->v + l->len;
+	const uint64_t base = vma->start - vma->offset;
+	bool ok = !l->unsure;
 
-	s = patch_from(l, vma->offset + (start - vma->start));
-	for (; s != NULL && s < l->v + l->len; s++) {
-		uint64_t addr = vma->start + (s->offset - vma->offset);
-		uint8_t now;
+	s = patch_from(l, start - base);
+	while (s != NULL && s < last && base + s->offset < end) {
+		uint64_t addr = base + s->offset, to = (addr | (PAGE - 1)) + 1;
+		size_t n = 1;
 
-		if (addr >= end)
-			break;
-		/* In place already, or code that the program changed. */
-		if (!must_patch(r->nondet, s) ||
-		    mem_read_all(&m, addr, &now, 1) < 0 || now != s->first ||
-		    mem_write_all(&m, addr, &int3, 1) < 0)
-			continue;
-		item_put_bytes(items, ITEM_PATCH, addr, span_of(&int3, 1));
+		to = to < end ? to : end;
+		while (s + n < last && base + s[n].offset < to)
+			n++;
+		ok &= patch_page(r, &m, s, n, addr, items);
+		s += n;
 	}
-	return 0;
+	return ok;
 }
 
 int
@@ -341,10 +414,9 @@ nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 		if (vma.end == 0)
 			break; /* unmapped again */
 		to = vma.end < end ? vma.end : end;
-		if (l != NULL)
-			ret = patch_mapping(r, t, &vma, l, at, to, items);
-		if (ret < 0)
-			return ret;
+		if (l == NULL || !patch_mapping(r, t, &vma, l, at, to, items) ||
+		    (vma.prot & PROT_WRITE) != 0)
+			nondet_unsearched(t->proc->space);
 		at = to;
 	}
 	return 0;

@@ -12,6 +12,12 @@ void nondet_release(struct recorder *r);
  */
 int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
 		  uint64_t len, struct buf *items, struct err *err);
+/* Code appeared there that cannot be searched, or what was patched may be as
+ * before: from now on RDTSC traps in the whole space. */
+void nondet_unsearched(struct space *s);
+/* t stands where a call can be injected and goes on into its program: arm or
+ * disarm the trap of RDTSC. */
+int nondet_go_on(struct task *t, struct err *err);
 /*
  * A SIGSEGV or SIGTRAP stop: when it is ours (RDTSC, CPUID, a patched site),
  * emulate it: set the registers, fill *ev (kind insn, begun by the caller) and

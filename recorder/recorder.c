@@ -126,7 +126,6 @@ spawn(struct recorder *r, struct spawned *own, struct err *err)
 {
 	const struct spawn_opts so = {
 		.keep_privs = r->opts.keep_privs,
-		.trap_tsc = true,
 		.cpu = -1,
 	};
 	struct spawned *s = r->opts.spawned;

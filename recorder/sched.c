@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "recorder/chaos.h"
 #include "recorder/engine.h"
+#include "recorder/nondet.h"
 #include "recorder/preempt.h"
 #include "recorder/task.h"
 
@@ -106,10 +107,13 @@ sched_continue(struct recorder *r, struct task *t)
 	struct group *g = task_group(t);
 	bool over = t->yielded || g->wanted.len > 0 ||
 		    r->now_ns - t->turn_ns >= chaos_slice(r, t, TURN_NS);
-	int ends = chaos_turn_ends(r, t, NULL);
+	int ends = chaos_turn_ends(r, t, NULL), ret;
 
 	if (ends < 0)
 		return ends;
+	ret = nondet_go_on(t, NULL);
+	if (ret < 0)
+		return ret;
 	t->yielded = false;
 	if (ends == 0 && (!over || !is_waited_for(r, g))) {
 		chaos_resume(r, t);

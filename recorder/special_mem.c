@@ -60,7 +60,9 @@ memory_mmap(struct recorder *r, struct task *t, struct err *err)
 			return ret;
 	}
 	item_put_map(&r->items, &m);
-	if ((m.prot & PROT_EXEC) && !(m.flags & MAP_ANONYMOUS))
+	if ((m.prot & PROT_EXEC) && (m.flags & MAP_ANONYMOUS))
+		nondet_unsearched(task_space(t));
+	else if (m.prot & PROT_EXEC)
 		return nondet_mapped(r, t, m.start, m.len, &r->items, err);
 	return 0;
 }
@@ -82,9 +84,30 @@ memory_mprotect(struct recorder *r, struct task *t, struct err *err)
 	if (failed(t))
 		return 0;
 	shared_protect(task_space(t), a[0], page_up(a[1]), (uint32_t)a[2]);
-	if (a[2] & PROT_EXEC)
-		return nondet_mapped(r, t, a[0], page_up(a[1]), &r->items, err);
-	return 0;
+	if (!(a[2] & PROT_EXEC))
+		return 0;
+	/* It may have been written to while it was not executable. */
+	nondet_unsearched(task_space(t));
+	return nondet_mapped(r, t, a[0], page_up(a[1]), &r->items, err);
+}
+
+/* Where code was moved to, grown, or reset to what the file says, what was
+ * patched is no longer in place. */
+static int
+code_moved(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
+	   struct err *err)
+{
+	uint64_t at = start;
+	struct vma v;
+	int ret = 0;
+
+	while (ret == 0 && at < start + len && !task_space(t)->trap_tsc) {
+		ret = maps_query(t->tid, at, &r->arena, &v, err);
+		if (ret == 0 && (v.prot & PROT_EXEC) != 0)
+			nondet_unsearched(task_space(t));
+		at = v.end;
+	}
+	return ret == -ENOENT ? 0 : ret;
 }
 
 /* The file may have changed since it was mapped. */
@@ -93,9 +116,10 @@ memory_madvise(struct recorder *r, struct task *t, struct err *err)
 {
 	const uint64_t *a = t->call.sc.args;
 
-	if (a[2] == MADV_DONTNEED || a[2] == MADV_DONTNEED_LOCKED)
-		shared_reverted(r, t, a[0], page_up(a[1]));
-	return 0;
+	if (a[2] != MADV_DONTNEED && a[2] != MADV_DONTNEED_LOCKED)
+		return 0;
+	shared_reverted(r, t, a[0], page_up(a[1]));
+	return code_moved(r, t, a[0], page_up(a[1]), err);
 }
 
 int
@@ -106,7 +130,12 @@ memory_mremap(struct recorder *r, struct task *t, struct err *err)
 	struct map_rec m = { .start = (uint64_t)t->call.sc.ret,
 			     .len = page_up(a[2]) };
 
-	return failed(t) ? 0 : shared_mapped(r, t, &m, err);
+	int ret;
+
+	if (failed(t))
+		return 0;
+	ret = code_moved(r, t, m.start, m.len, err);
+	return ret < 0 ? ret : shared_mapped(r, t, &m, err);
 }
 
 /*
@@ -131,6 +160,8 @@ memory_brk(struct recorder *r, struct task *t, struct err *err)
 	v = maps_find(&maps, now - 1);
 	if (v == NULL || (was != 0 && v->prot == (PROT_READ | PROT_WRITE)))
 		return 0;
+	if (v->prot & PROT_EXEC)
+		nondet_unsearched(s);
 	item_put_map(&r->items,
 		     &(struct map_rec){ .start = v->start,
 					.len = v->end - v->start,
@@ -159,6 +190,8 @@ memory_shmat(struct recorder *r, struct task *t, struct err *err)
 		return 0;
 	m.len = v->end - v->start;
 	m.prot = v->prot;
+	if (m.prot & PROT_EXEC)
+		nondet_unsearched(task_space(t));
 	ret = shared_mapped(r, t, &m, err);
 	if (ret < 0)
 		return ret;

@@ -51,14 +51,19 @@ decode_insn(struct span code, struct insn *out)
 	ZydisDecodedInstruction in;
 	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
 
+	ZydisDecoderContext ctx;
+
 	*out = (struct insn){ .len = 1, .cls = INSN_INVALID };
 	decoder_init(&d);
-	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&d, code.p, code.len, &in,
-						 ops)))
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&d, &ctx, code.p,
+							code.len, &in)))
 		return;
 	out->len = in.length;
 	out->cls = insn_class(in.mnemonic);
 	if (out->cls < INSN_RDRAND || out->cls > INSN_RDPID)
+		return;
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeOperands(&d, &ctx, &in, ops,
+						     in.operand_count)))
 		return;
 	ZyanI8 id = ZydisRegisterGetId(ops[0].reg.value);
 
@@ -73,9 +78,13 @@ is_candidate(const uint8_t *p, size_t left)
 {
 	if (left < 2)
 		return false;
-	if (p[1] == 0xa2)
+	if (p[1] == 0xa2 || p[1] == 0x31)
 		return true;
-	if (p[1] != 0xc7 || left < 3)
+	if (left < 3)
+		return false;
+	if (p[1] == 0x01)
+		return p[2] == 0xf9;
+	if (p[1] != 0xc7)
 		return false;
 	/* 0f c7 /6 rdrand, /7 rdseed or (f3) rdpid; register form only */
 	return p[2] >= 0xf0;
@@ -142,7 +151,7 @@ decode_find_sites(struct span code, const uint64_t *starts, size_t n_starts,
 		struct insn in;
 
 		decode_insn(span_of(code.p + start, code.len - start), &in);
-		if (in.cls >= INSN_CPUID && in.cls <= INSN_RDPID &&
+		if (in.cls >= INSN_RDTSC && in.cls <= INSN_RDPID &&
 		    start + in.len > at) {
 			struct insn_site s = { .offset = start, .insn = in };
 

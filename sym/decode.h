@@ -26,10 +26,11 @@ struct insn_site {
 };
 
 /*
- * Find CPUID, RDRAND, RDSEED and RDPID in executable bytes by a linear sweep
- * from the starts of sections or functions (starts: offsets, sorted; NULL = a
- * sweep from 0 that resynchronises after bad bytes). Appends to *out
- * (mem_realloc'ed, caller frees). Cheap when the byte patterns do not occur.
+ * Find RDTSC(P), CPUID, RDRAND, RDSEED and RDPID in executable bytes by a
+ * linear sweep from the starts of sections or functions (starts: offsets,
+ * sorted; NULL = a sweep from 0 that resynchronises after bad bytes). Appends
+ * to *out (mem_realloc'ed, caller frees). Cheap when the byte patterns do not
+ * occur.
  */
 void decode_find_sites(struct span code, const uint64_t *starts, size_t n_starts,
 		       struct insn_site **out, size_t *out_n);

@@ -12,6 +12,10 @@
 #define HDR_SIZE 12u
 static const uint8_t hdr_magic[4] = { 1, 0x1b, 0x03, 0x3b };
 
+/* Decoding starts so far before a place, to see how it falls into step. */
+#define SYNC_FAR 96u
+#define SYNC_NEAR 48u
+
 struct elf {
 	struct span file;
 	const Elf64_Ehdr *eh;
@@ -24,6 +28,14 @@ struct elf {
 struct scan {
 	struct elf elf;
 	VEC(struct patch_site) sites;
+	bool unsure;
+};
+
+/* What decoding to an address has shown. */
+enum found {
+	FOUND_SITE,    /* one of ours */
+	FOUND_OTHER,   /* part of another instruction */
+	FOUND_NOTHING, /* something on the way does not decode */
 };
 
 /* The file's bytes at vaddr, at least n; NULL when there are not so many. */
@@ -136,7 +148,7 @@ static const uint8_t class_of[] = {
 static bool
 is_wanted(const struct insn *in)
 {
-	return class_of[in->cls] >= PATCH_CPUID;
+	return class_of[in->cls] != 0;
 }
 
 static struct patch_site
@@ -175,23 +187,22 @@ add(struct scan *s, uint64_t offset, const struct insn *in)
 		vec_push(&s->sites, site);
 }
 
-/* Decode from to the instruction that covers at; false when it is not one of
- * ours or something on the way does not decode. */
-static bool
+/* Decode from to the instruction that covers at. */
+static enum found
 decode_to(struct span code, size_t from, size_t at, size_t *out,
 	  struct insn *in)
 {
 	while (from <= at) {
 		decode_insn(span_of(code.p + from, code.len - from), in);
 		if (in->cls == INSN_INVALID)
-			return false;
+			return FOUND_NOTHING;
 		if (from + in->len > at) {
 			*out = from;
-			return is_wanted(in);
+			return is_wanted(in) ? FOUND_SITE : FOUND_OTHER;
 		}
 		from += in->len;
 	}
-	return false;
+	return FOUND_NOTHING;
 }
 
 /* What follows must decode, too: what is there when it is data rarely does. */
@@ -209,38 +220,102 @@ makes_sense(struct span code, size_t at, unsigned count)
 	return true;
 }
 
+static bool
+is_tsc(const uint8_t *c, const uint8_t *end)
+{
+	return c[1] == 0x31 || (end - c >= 3 && c[1] == 0x01 && c[2] == 0xf9);
+}
+
+static bool
+is_candidate(const uint8_t *c, const uint8_t *end)
+{
+	return end - c >= 2 && (c[1] == 0xa2 || is_tsc(c, end) ||
+				(c[1] == 0xc7 && end - c >= 3 && c[2] >= 0xf0));
+}
+
+/*
+ * May the bytes at at be an instruction, where no function is known? Decoding
+ * from anywhere before falls into step with the code within a few instructions,
+ * so of many starts at least one comes to it when it is one.
+ */
+static bool
+may_begin(struct span code, size_t at)
+{
+	size_t from = at > SYNC_FAR ? at - SYNC_FAR : 0;
+	size_t upto = at > SYNC_NEAR ? at - SYNC_NEAR : at;
+
+	for (; from <= upto; from++) {
+		struct insn in;
+		size_t start;
+
+		if (decode_to(code, from, at, &start, &in) == FOUND_SITE)
+			return true;
+	}
+	return false;
+}
+
+/* A candidate outside of the functions that are known, or in one that does not
+ * decode: is it an RDTSC that would go unnoticed? */
+static void
+doubt(struct scan *s, struct span code, size_t at)
+{
+	if (!s->unsure && is_tsc(code.p + at, code.p + code.len))
+		s->unsure = makes_sense(code, at, 2) && may_begin(code, at);
+}
+
 static void
 by_functions(struct scan *s, const Elf64_Phdr *p, struct span code)
 {
 	const uint8_t *end = code.p + code.len, *c = code.p;
+	uint64_t func, last = 0;
+	size_t start = 0;
 
-	while (c < end && (c = memchr(c, 0x0f, (size_t)(end - c))) != NULL) {
-		size_t at = (size_t)(c - code.p), start;
-		uint64_t func;
+	for (; c < end && (c = memchr(c, 0x0f, (size_t)(end - c))) != NULL;
+	     c++) {
+		size_t at = (size_t)(c - code.p);
+		enum found found = FOUND_NOTHING;
 		struct insn in;
 
-		c++;
-		if (end - c < 2 ||
-		    (c[0] != 0xa2 && (c[0] != 0xc7 || c[1] < 0xf0)))
+		if (!is_candidate(c, end))
 			continue;
 		func = function_at(&s->elf, p->p_vaddr + at);
-		if (func >= p->p_vaddr && func != 0 &&
-		    decode_to(code, (size_t)(func - p->p_vaddr), at, &start,
-			      &in))
+		if (func >= p->p_vaddr && func != 0) {
+			/* Further candidates go on where the last was. */
+			if (func != last)
+				start = (size_t)(func - p->p_vaddr);
+			last = func;
+			found = decode_to(code, start, at, &start, &in);
+		}
+		if (found == FOUND_SITE)
 			add(s, p->p_offset + start, &in);
+		else if (found == FOUND_NOTHING)
+			doubt(s, code, at);
 	}
 }
 
 static void
 by_sweep(struct scan *s, const Elf64_Phdr *p, struct span code)
 {
+	const uint8_t *end = code.p + code.len, *c = code.p;
 	struct insn_site *sites = NULL;
-	size_t n = 0, i;
+	size_t n = 0, i, next = 0;
 
 	decode_find_sites(code, NULL, 0, &sites, &n);
 	for (i = 0; i < n; i++)
 		if (makes_sense(code, (size_t)sites[i].offset, 8))
 			add(s, p->p_offset + sites[i].offset, &sites[i].insn);
+	for (; c < end && (c = memchr(c, 0x0f, (size_t)(end - c))) != NULL;
+	     c++) {
+		size_t at = (size_t)(c - code.p);
+
+		while (next < s->sites.len &&
+		       s->sites.v[next].offset < p->p_offset + at)
+			next++;
+		if (is_candidate(c, end) &&
+		    (next == s->sites.len ||
+		     s->sites.v[next].offset != p->p_offset + at))
+			doubt(s, code, at);
+	}
 	mem_free(sites);
 }
 
@@ -277,7 +352,7 @@ patch_scan(int fd, struct patch_list *out, struct err *err)
 
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, "cannot look at an executable");
-	*out = (struct patch_list){ 0 };
+	*out = (struct patch_list){ .unsure = true };
 	if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		return 0;
 	file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -285,9 +360,12 @@ patch_scan(int fd, struct patch_list *out, struct err *err)
 		return err_errno(err, "cannot map an executable");
 	if (elf_init(&s.elf, span_of(file, (size_t)st.st_size)))
 		scan_file(&s);
+	else
+		s.unsure = true;
 	munmap(file, (size_t)st.st_size);
 	out->v = s.sites.v;
 	out->len = s.sites.len;
+	out->unsure = s.unsure;
 	return 0;
 }
 

@@ -2,23 +2,26 @@
 #define TRACEE_PATCH_H
 
 /*
- * Instructions in files that must trap where the CPU has no trap for them:
- * CPUID (without faulting), RDRAND, RDSEED, RDPID. Their first byte is replaced
- * by int3 in private executable mappings.
+ * Instructions in files that must trap where the CPU has no trap for them, or
+ * only a dear one: CPUID (without faulting), RDRAND, RDSEED, RDPID; RDTSC and
+ * RDTSCP, whose trap (PR_SET_TSC) makes every switch to and from the task
+ * change CR4, which virtual machines pay for. Their first byte is replaced by
+ * int3 in private executable mappings.
  *
  * A byte that is data must never be replaced, and libcrypto has tables of
- * 150 KB among its code, so a pattern counts only inside a function that .eh_frame
- * describes, decoded from its start; in files without .eh_frame, when the
- * instructions around it make sense.
+ * 150 KB among its code, so a pattern counts only inside a function that
+ * .eh_frame describes, decoded from its start; in files without .eh_frame, when
+ * the instructions around it make sense.
  */
 #include "base/err.h"
 #include "base/span.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* As in the args of insn events. */
 enum patch_class {
-	PATCH_RDTSC = 1, /* these two trap by themselves: patch_decode only */
+	PATCH_RDTSC = 1,
 	PATCH_RDTSCP = 2,
 	PATCH_CPUID = 3,
 	PATCH_RDRAND = 4,
@@ -38,6 +41,7 @@ struct patch_site {
 struct patch_list {
 	struct patch_site *v; /* by offset */
 	size_t len;
+	bool unsure; /* there may be an RDTSC that is not among them */
 };
 
 #define PATCH_INT3 0xccu
@@ -45,7 +49,8 @@ struct patch_list {
 /* The instruction at the start of code, when it is one of enum patch_class. */
 bool patch_decode(struct span code, struct patch_site *out);
 
-/* The sites of an ELF file; none for what is not one (no error). */
+/* The sites of an ELF file; none, and unsure, for what is not one (no error).
+ */
 int patch_scan(int fd, struct patch_list *out, struct err *err);
 void patch_free(struct patch_list *l);
 /* The first site at or after offset, or NULL. */

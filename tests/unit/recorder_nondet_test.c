@@ -66,6 +66,25 @@ Test(recorder_nondet, the_time_stamp_counter_rises)
 	tape_free(&t);
 }
 
+/* Each of its 30 readings is an event, wherever the instruction stands. */
+Test(recorder_nondet, the_counter_is_seen_in_code_that_cannot_be_searched)
+{
+	const struct event *ev = NULL;
+	unsigned generated = 0;
+	uint64_t seq = 0;
+	struct tape t;
+
+	tape_guest(&t, "rdtsc_jit");
+	cr_assert_eq(t.result.status, 0);
+	while ((ev = tape_next(&t, seq, EV_insn)) != NULL) {
+		seq = ev->seq;
+		/* rdtsc at the start of a page */
+		generated += ev->args[0] == RDTSC && (ev->pc & 4095) == 0;
+	}
+	cr_assert_eq(generated, 40u);
+	tape_free(&t);
+}
+
 static void
 check_cpuid(bool patched)
 {

@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +15,7 @@
 
 void patch_guest(void);
 extern const char patch_guest_cpuid[], patch_guest_rdrand[],
-	patch_guest_table[];
+	patch_guest_table[], patch_guest_rdtsc[];
 
 /* A function with CFI, and bytes that look like CPUID between functions. */
 __asm__(".text\n"
@@ -31,6 +32,11 @@ __asm__(".text\n"
 	".globl patch_guest_rdrand\n"
 	"patch_guest_rdrand:\n"
 	"	rdrand %r10\n"
+	".globl patch_guest_rdtsc\n"
+	"patch_guest_rdtsc:\n"
+	"	rdtsc\n"
+	"	rdtscp\n"
+	"	movl $0x00310f00, %eax\n"
 	"	ret\n"
 	".cfi_endproc\n"
 	".size patch_guest, . - patch_guest\n"
@@ -88,6 +94,15 @@ Test(tracee_patch, sites_in_functions_are_found)
 	cr_assert_eq(s->bits, 64);
 	cr_assert_eq(s->len, 4);
 	cr_assert_eq(s->first, 0x49);
+	s = at(&l, offset_of(patch_guest_rdtsc));
+	cr_assert_not_null(s);
+	cr_assert_eq(s->cls, PATCH_RDTSC);
+	s = at(&l, offset_of(patch_guest_rdtsc) + 2);
+	cr_assert_not_null(s);
+	cr_assert_eq(s->cls, PATCH_RDTSCP);
+	cr_assert_eq(s->len, 3);
+	cr_assert(s[1].offset > offset_of(patch_guest_rdtsc) + 11 ||
+		  s + 1 == l.v + l.len);
 	patch_free(&l);
 }
 
@@ -107,6 +122,56 @@ Test(tracee_patch, operands_and_tables_are_left_alone)
 	for (i = 0; i < l.len; i++)
 		cr_assert(l.v[i].offset < from || l.v[i].offset >= to);
 	patch_free(&l);
+}
+
+/* A file of code without .eh_frame, and what is known about it. */
+static bool
+unsure_of(const void *code, size_t len)
+{
+	struct {
+		Elf64_Ehdr eh;
+		Elf64_Phdr ph;
+		uint8_t text[4096];
+	} file = { 0 };
+	int fd = memfd_create("code", MFD_CLOEXEC);
+	struct patch_list l;
+	bool unsure;
+
+	memcpy(file.eh.e_ident, ELFMAG, SELFMAG);
+	file.eh.e_ident[EI_CLASS] = ELFCLASS64;
+	file.eh.e_machine = EM_X86_64;
+	file.eh.e_phoff = offsetof(typeof(file), ph);
+	file.eh.e_phentsize = sizeof(Elf64_Phdr);
+	file.eh.e_phnum = 1;
+	file.ph = (Elf64_Phdr){ .p_type = PT_LOAD,
+				.p_flags = PF_R | PF_X,
+				.p_offset = offsetof(typeof(file), text),
+				.p_filesz = sizeof(file.text) };
+	memset(file.text, 0x90, sizeof(file.text));
+	cr_assert_leq(len, 1000u);
+	memcpy(file.text + 1000, code, len);
+	cr_assert_eq(fd_write_all(fd, &file, sizeof(file)), 0);
+	cr_assert_eq(patch_scan(fd, &l, NULL), 0);
+	for (size_t i = 0; i < l.len; i++)
+		cr_assert_eq(l.v[i].offset, file.ph.p_offset + 1000);
+	unsure = l.unsure;
+	patch_free(&l);
+	fd_close(&fd);
+	return unsure;
+}
+
+Test(tracee_patch, an_rdtsc_that_is_not_a_site_is_not_passed_over)
+{
+	/* mov $0x00310f00, %eax; nop */
+	static const uint8_t operand[] = { 0xb8, 0x00, 0x0f, 0x31, 0x00 };
+	static const uint8_t plain[] = { 0x0f, 0x31, 0xc3 };
+	/* rdtsc; ret; then what is no code */
+	static const uint8_t at_end[] = { 0x0f, 0x31, 0xc3, 0x06, 0x07, 0x0e };
+
+	cr_assert_not(unsure_of(operand, sizeof(operand)));
+	cr_assert_not(unsure_of(plain, sizeof(plain)));
+	cr_assert(unsure_of(at_end, sizeof(at_end)));
+	cr_assert_not(unsure_of("", 0));
 }
 
 Test(tracee_patch, the_loader_has_many)
@@ -129,8 +194,10 @@ Test(tracee_patch, what_is_not_elf_has_none)
 
 	scan("/etc/passwd", &l);
 	cr_assert_eq(l.len, 0u);
+	cr_assert(l.unsure);
 	scan("/dev/null", &l);
 	cr_assert_eq(l.len, 0u);
+	cr_assert(l.unsure);
 }
 
 /* A memfd with n bytes of our own executable, some of them overwritten. */
