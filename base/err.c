@@ -79,20 +79,19 @@ err_errno(struct err *err, const char *fmt, ...)
 	return -code;
 }
 
-int
+void
 err_wrap(struct err *err, const char *fmt, ...)
 {
 	char inner[ERR_TEXT_MAX];
 	va_list ap;
 
 	if (!err)
-		return 0;
+		return;
 	memcpy(inner, err->text, sizeof(inner));
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
 	append(err, inner);
-	return err->code;
 }
 
 void

@@ -35,8 +35,10 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 /* As err_set with code = errno; appends ": strerror". */
 int err_errno(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* Put "text: " before what err says; err->code stays. Returns err->code. */
-int err_wrap(struct err *err, const char *fmt, ...)
+/* Put "text: " before what err says; err->code stays. Returns nothing, so that
+ * nobody can take what it says about a NULL err for success: callers return the
+ * code that they have. */
+void err_wrap(struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Say what to type next; replaces an earlier hint. */
 void err_hint(struct err *err, const char *fmt, ...)

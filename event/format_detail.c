@@ -43,6 +43,8 @@ item_name(unsigned kind)
 		return "zero";
 	case ITEM_PATCH:
 		return "patch";
+	case ITEM_PAGES:
+		return "pages";
 	case ITEM_POINT:
 		return "point";
 	}
@@ -238,6 +240,8 @@ detail_item(struct fmt *f, const struct item *it)
 	case ITEM_POINT:
 		buf_printf(out, "execution point: %zu bytes\n", it->bytes.len);
 		return;
+	case ITEM_PAGES: /* of the region above it */
+		return;
 	case ITEM_SIGINFO:
 		buf_str(out, "siginfo: ");
 		fmt_siginfo(f, it->bytes);
@@ -250,6 +254,11 @@ detail_item(struct fmt *f, const struct item *it)
 		detail_file(out, it);
 		return;
 	case ITEM_REGION:
+		if (it->num == 0) {
+			buf_printf(out, "left out: %" PRIx64 "-%" PRIx64 "\n",
+				   it->addr, it->addr + it->len);
+			return;
+		}
 		buf_printf(out,
 			   "region: %" PRIx64 "-%" PRIx64 " hash %016" PRIx64
 			   "\n",

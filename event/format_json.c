@@ -222,6 +222,9 @@ json_item_body(struct buf *out, const struct event *ev, const struct item *it)
 	case ITEM_FD:
 		json_u64(out, "fd", it->num);
 		break;
+	case ITEM_PAGES:
+		json_hex(out, "addr", it->num);
+		break;
 	case ITEM_XSTATE:
 	case ITEM_SIGINFO:
 	case ITEM_TEXT:

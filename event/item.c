@@ -211,6 +211,7 @@ read_body(struct reader *r, struct item *it)
 	case ITEM_TEXT:
 	case ITEM_FD:
 	case ITEM_POINT:
+	case ITEM_PAGES:
 		it->num = reader_varint(r);
 		break;
 	case ITEM_MAP:

@@ -37,6 +37,8 @@ enum item_kind {
 			    trapped insn) */
 	ITEM_POINT =
 		17, /* bytes: an execution point, as tracee/point.h stores it */
+	ITEM_PAGES = 18, /* num = address of a region, bytes: u16 per page of
+			    it, a hash that is not 0, or 0 when it is zero */
 };
 
 #define BLOB_PIECE (256u * 1024u) /* large contents are cut into pieces of this */
@@ -83,7 +85,7 @@ void item_put_zero(struct buf *b, uint64_t addr, uint64_t len);
 void item_put_blobs(struct buf *b, enum item_kind kind, uint64_t addr_or_num,
 		    uint64_t len, const struct blob_id *ids, size_t n);
 /* ITEM_IN, ITEM_REGS, ITEM_XSTATE, ITEM_SIGINFO, ITEM_TEXT, ITEM_FD,
- * ITEM_POINT, ITEM_PATCH (num = addr) */
+ * ITEM_POINT, ITEM_PATCH, ITEM_PAGES (num = addr) */
 void item_put_bytes(struct buf *b, enum item_kind kind, uint64_t num, struct span bytes);
 void item_put_kv(struct buf *b, const char *key, struct span value);
 void item_put_map(struct buf *b, const struct map_rec *m);

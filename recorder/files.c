@@ -409,8 +409,10 @@ files_capture(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	if (S_ISREG(st.st_mode))
 		ret = capture_fd(r, t, &vma, fd, &st, &v, err);
 	fd_close(&fd);
-	if (ret < 0)
-		return err_wrap(err, "%s", vma.name);
+	if (ret < 0) {
+		err_wrap(err, "%s", vma.name);
+		return ret;
+	}
 	*out_file = v != NULL ? v->rec.number : 0;
 	return 0;
 }

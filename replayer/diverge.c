@@ -284,12 +284,22 @@ next_recorded(struct item_reader *ir, struct memsum *out)
 	struct item it;
 
 	while (item_next(ir, &it, NULL) > 0) {
-		if (it.kind != ITEM_REGION)
+		if (it.kind != ITEM_REGION || it.len != MEMSUM_PIECE)
 			continue;
 		*out = (struct memsum){ .addr = it.addr, .hash = it.num };
 		return true;
 	}
 	return false;
+}
+
+static void
+add_pages(const struct event *ev, struct memsum *m)
+{
+	struct item it;
+
+	if (item_find(ev->payload, ITEM_PAGES, m->addr, &it) &&
+	    it.bytes.len == sizeof(m->page))
+		memcpy(m->page, it.bytes.p, sizeof(m->page));
 }
 
 /* The lowest piece in which recording and replay differ; false = none. */
@@ -315,28 +325,74 @@ first_difference(const struct event *ev, const struct memsum *have, size_t n,
 			*found = (struct memsum){ .addr = want->addr };
 		else if (found->addr < want->addr)
 			*want = (struct memsum){ .addr = found->addr };
+		add_pages(ev, want);
 		return true;
 	}
+}
+
+/* What the recording left out, in the order that it has. */
+static size_t
+left_out(const struct event *ev, struct arena *a, struct memsum_range **out)
+{
+	VEC(struct memsum_range) v = { 0 };
+	struct item_reader ir;
+	struct item it;
+	size_t n;
+
+	item_reader_init(&ir, ev->payload);
+	while (item_next(&ir, &it, NULL) > 0) {
+		if (it.kind == ITEM_REGION && it.len != MEMSUM_PIECE)
+			vec_push(&v, ((struct memsum_range){
+					     it.addr, it.addr + it.len }));
+	}
+	n = v.len;
+	*out = arena_dup(a, v.v, n * sizeof(*v.v));
+	vec_free(&v);
+	return n;
+}
+
+/* The page that differs first, and how many do; none when it was recorded
+ * without pages. */
+static void
+name_pages(const struct memsum *want, const struct memsum *found,
+	   struct buf *out)
+{
+	unsigned first = MEMSUM_PAGES, n = 0;
+
+	for (unsigned i = MEMSUM_PAGES; i-- > 0;) {
+		if (want->page[i] == found->page[i])
+			continue;
+		first = i;
+		n++;
+	}
+	if (n > 0)
+		buf_printf(out, ", the page at 0x%lx first%s",
+			   want->addr + first * 4096ul,
+			   n > 1 ? ", others after it" : "");
 }
 
 int
 diverge_memory(struct replayer *r, struct puppet *p, const struct event *ev,
 	       struct err *err)
 {
+	struct memsum_range *but;
 	struct memsum *have, a, b;
 	struct words w = { 0 };
 	struct arena arena = { 0 };
+	size_t n, n_but;
 	int ret;
-	size_t n;
 
 	if (!p->pid)
 		return 0;
-	ret = memsum_space(p->pid, &p->space->mem, &arena, &have, &n, err);
+	n_but = left_out(ev, &arena, &but);
+	ret = memsum_space(p->pid, &p->space->mem, but, n_but, &arena, &have,
+			   &n, err);
 	if (ret == 0 && first_difference(ev, have, n, &a, &b)) {
 		buf_printf(&w.want,
 			   "memory [0x%lx, 0x%lx) with checksum %016lx", a.addr,
 			   a.addr + MEMSUM_PIECE, a.hash);
 		buf_printf(&w.found, "%016lx", b.hash);
+		name_pages(&a, &b, &w.found);
 		name_of_region(p, a.addr, &w.found);
 		buf_str(&w.cause, "an output that was not recorded, or garbage "
 				  "that pastime left behind");

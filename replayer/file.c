@@ -280,8 +280,10 @@ write_blobs(struct replayer *r, int fd, const struct pfile *f, struct err *err)
 		}
 		buf_clear(&r->tmp);
 		ret = source_blob(r->src, &f->ids[i], &r->tmp, err);
-		if (ret < 0)
-			return err_wrap(err, "contents of %s", f->path);
+		if (ret < 0) {
+			err_wrap(err, "contents of %s", f->path);
+			return ret;
+		}
 		ret = fd_pwrite_all(fd, r->tmp.p, r->tmp.len, at);
 		if (ret < 0)
 			return err_set(err, -ret,
@@ -331,49 +333,17 @@ file_remote(struct replayer *r, struct pfile *f, int *out, struct err *err)
 	return ret;
 }
 
-static int
-make_dir(struct replayer *r, struct err *err)
-{
-	const char *tmp = getenv("TMPDIR");
-	char *dir;
-
-	if (r->dir)
-		return 0;
-	dir = mem_printf("%s/pastime-files.XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (!mkdtemp(dir)) {
-		int ret = err_errno(err, "cannot make %s", dir);
-
-		mem_free(dir);
-		return ret;
-	}
-	r->dir = dir;
-	return 0;
-}
-
+/* Nothing on disk, which a killed replay would leave behind. */
 int
 file_link(struct replayer *r, struct pfile *f, struct err *err)
 {
-	const char *base = strrchr(f->path, '/');
-	char *link, *to;
 	int ret;
 
 	if (f->link)
 		return 0;
 	ret = file_open(r, f, err);
 	if (ret == 0)
-		ret = make_dir(r, err);
-	if (ret < 0)
-		return ret;
-	link = mem_printf("%s/%lu-%s", r->dir, f->rec.number,
-			  base ? base + 1 : f->path);
-	to = mem_printf("/proc/%d/fd/%d", getpid(), f->fd);
-	if (symlink(to, link) < 0) {
-		ret = err_errno(err, "cannot make %s", link);
-		mem_free(link);
-	} else {
-		f->link = link;
-	}
-	mem_free(to);
+		f->link = mem_printf("/proc/%d/fd/%d", getpid(), f->fd);
 	return ret;
 }
 
@@ -387,8 +357,6 @@ file_free_all(struct replayer *r)
 	while (map_next(&r->files, &it, &key, &val)) {
 		struct pfile *f = val;
 
-		if (f->link)
-			unlink(f->link);
 		mem_free(f->link);
 		fd_close(&f->fd);
 		mem_free(f->path);
@@ -396,10 +364,6 @@ file_free_all(struct replayer *r)
 		mem_free(f);
 	}
 	map_free(&r->files);
-	if (r->dir)
-		rmdir(r->dir);
-	mem_free(r->dir);
-	r->dir = NULL;
 }
 
 /* ---- shared memory objects */

@@ -354,9 +354,8 @@ image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
 	args[4] = (uint64_t)(int64_t)fd;
 	ret = puppet_must(p, "mmap", SYS_mmap, args, err);
 	if (ret < 0)
-		return err_wrap(err, "mapping %lu bytes at 0x%lx", m->len,
-				m->start);
-	return 0;
+		err_wrap(err, "mapping %lu bytes at 0x%lx", m->len, m->start);
+	return ret < 0 ? ret : 0;
 }
 
 /* Write to where a shared mapping leads: its own protection may forbid it. */

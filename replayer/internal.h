@@ -42,7 +42,6 @@ struct replayer {
 	struct map files; /* number -> struct pfile * */
 	size_t open_files;
 	uint64_t file_clock;
-	char *dir; /* of the links to files, NULL = none yet */
 
 	VEC(struct checkpoint *) checkpoints; /* by seq */
 	uint64_t work_ns;      /* replay time from the start to now */

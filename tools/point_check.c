@@ -188,7 +188,7 @@ memory_hash(const struct point_run *run, uint64_t *out, struct err *err)
 	struct arena a = { 0 };
 	struct memsum *v;
 	size_t n;
-	int ret = memsum_space(run->tid, &run->mem, &a, &v, &n, err);
+	int ret = memsum_space(run->tid, &run->mem, NULL, 0, &a, &v, &n, err);
 
 	if (ret == 0)
 		*out = memsum_total(v, n);

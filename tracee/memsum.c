@@ -16,6 +16,7 @@
 #include "tracee/maps.h"
 
 #define PAGE 4096u
+#define LARGE (64ull << 30)
 #define BATCH 64u		   /* pages that are looked at together */
 #define PAGEMAP_THERE (3ull << 62) /* present, or swapped out */
 
@@ -54,6 +55,8 @@ add_page(struct summer *s, uint64_t addr, const uint8_t *p)
 	}
 	XXH64_update(&s->hash, &addr, sizeof(addr));
 	XXH64_update(&s->hash, p, PAGE);
+	s->sums.v[s->sums.len - 1].page[(addr - piece) / PAGE] =
+		(uint16_t)(XXH3_64bits(p, PAGE) | 1);
 }
 
 /* Which of n pages from addr hold anything. */
@@ -100,13 +103,13 @@ add_batch(struct summer *s, uint64_t addr, size_t n, const bool there[BATCH])
 }
 
 static void
-add_mapping(struct summer *s, const struct vma *v)
+add_range(struct summer *s, const struct vma *v, uint64_t at, uint64_t end)
 {
 	bool anonymous = v->ino == 0 && !v->shared;
 	bool there[BATCH];
 
-	for (uint64_t at = v->start; at < v->end;) {
-		uint64_t left = (v->end - at) / PAGE;
+	while (at < end) {
+		uint64_t left = (end - at) / PAGE;
 		size_t n = left < BATCH ? (size_t)left : BATCH;
 
 		look(s, anonymous, at, n, there);
@@ -115,20 +118,64 @@ add_mapping(struct summer *s, const struct vma *v)
 	}
 }
 
+/* All of it but the given ranges. */
+static void
+add_mapping(struct summer *s, const struct vma *v,
+	    const struct memsum_range *but, size_t n_but)
+{
+	uint64_t at = v->start;
+
+	for (size_t i = 0; i < n_but && at < v->end; i++) {
+		uint64_t end = but[i].start < v->end ? but[i].start : v->end;
+
+		if (but[i].end <= at)
+			continue;
+		if (at < end)
+			add_range(s, v, at, end);
+		at = but[i].end;
+	}
+	if (at < v->end)
+		add_range(s, v, at, v->end);
+}
+
 static bool
 is_counted(const struct vma *v)
 {
 	uint64_t scratch_end =
 		AGENT_SCRATCH + AGENT_SCRATCH_SLOTS * AGENT_SCRATCH_STRIDE;
 
-	if (!(v->prot & PROT_WRITE) || v->end - v->start > MEMSUM_MAPPING_MAX)
+	if (!(v->prot & PROT_WRITE))
 		return false;
 	return v->end <= AGENT_BASE || v->start >= scratch_end;
 }
 
 int
-memsum_space(pid_t tid, const struct mem *m, struct arena *a,
-	     struct memsum **out, size_t *n, struct err *err)
+memsum_large(pid_t tid, struct arena *a, struct memsum_range **out, size_t *n,
+	     struct err *err)
+{
+	VEC(struct memsum_range) large = { 0 };
+	struct maps maps;
+	int ret = maps_read(tid, a, &maps, err);
+
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < maps.len; i++) {
+		const struct vma *v = &maps.v[i];
+
+		if (is_counted(v) && v->end - v->start > LARGE)
+			vec_push(&large,
+				 ((struct memsum_range){ v->start, v->end }));
+	}
+	*out = arena_dup(a, large.v, large.len * sizeof(*large.v));
+	*n = large.len;
+	vec_free(&large);
+	return 0;
+}
+
+int
+memsum_space(pid_t tid, const struct mem *m, const struct memsum_range *but,
+	     size_t n_but, struct arena *a, struct memsum **out, size_t *n,
+	     struct err *err)
 {
 	struct summer *s;
 	struct maps maps;
@@ -144,7 +191,7 @@ memsum_space(pid_t tid, const struct mem *m, struct arena *a,
 	s->pagemap = open(path, O_RDONLY | O_CLOEXEC);
 	for (size_t i = 0; i < maps.len; i++) {
 		if (is_counted(&maps.v[i]))
-			add_mapping(s, &maps.v[i]);
+			add_mapping(s, &maps.v[i], but, n_but);
 	}
 	finish_piece(s);
 	*out = arena_dup(a, s->sums.v, s->sums.len * sizeof(*s->sums.v));
@@ -161,6 +208,6 @@ memsum_total(const struct memsum *v, size_t n)
 	uint64_t total = 0;
 
 	for (size_t i = 0; i < n; i++)
-		total = XXH64(&v[i], sizeof(v[i]), total);
+		total = XXH64(&v[i], offsetof(struct memsum, page), total);
 	return total;
 }

@@ -13,20 +13,37 @@
 #include "tracee/mem.h"
 
 #define MEMSUM_PIECE 65536u
-/* Larger mappings (shadow memory of sanitizers) are left out. */
-#define MEMSUM_MAPPING_MAX (64ull << 30)
+#define MEMSUM_PAGES 16u /* of 4 KB in a piece */
 
 struct memsum {
 	uint64_t addr; /* multiple of MEMSUM_PIECE */
 	uint64_t hash; /* of its pages that are not zero, and where they are */
+	uint16_t page[MEMSUM_PAGES]; /* of each, to say which differs; 0 = zero
+				      */
+};
+
+struct memsum_range {
+	uint64_t start, end;
 };
 
 /*
- * The pieces of all writable memory (but pastime's own) that hold anything, in
- * order of addresses, in a. Task tid is one of the space's, and stopped.
+ * What is left out because looking takes too long: mappings of more than 64 GB
+ * (shadow memory of sanitizers), in order of addresses, in a. Where one mapping
+ * ends and the next begins is the kernel's business and not the same in a
+ * replay (mlock divides, equal neighbours merge): so the recording decides, and
+ * its replay leaves out the same addresses.
  */
-int memsum_space(pid_t tid, const struct mem *m, struct arena *a,
-		 struct memsum **out, size_t *n, struct err *err);
+int memsum_large(pid_t tid, struct arena *a, struct memsum_range **out,
+		 size_t *n, struct err *err);
+
+/*
+ * The pieces of all writable memory (but pastime's own, and n_but ranges) that
+ * hold anything, in order of addresses, in a. Task tid is one of the space's,
+ * and stopped.
+ */
+int memsum_space(pid_t tid, const struct mem *m, const struct memsum_range *but,
+		 size_t n_but, struct arena *a, struct memsum **out, size_t *n,
+		 struct err *err);
 /* One number for all of them. */
 uint64_t memsum_total(const struct memsum *v, size_t n);
 

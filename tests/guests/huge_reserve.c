@@ -1,5 +1,23 @@
-/* A terabyte reserved, a little of it used. */
+/*
+ * A terabyte reserved, a little of it used; and 70 GB that can be written,
+ * which are one mapping or several, as a locked page in their midst comes and
+ * goes.
+ */
 #include "guest.h"
+
+static void
+locked_page(void)
+{
+	size_t size = 70ul << 30;
+	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	p[4096] = 1;
+	CHECK(!mlock(p + (35ul << 30), 4096));
+	p[(35ul << 30)] = 2;
+	p[size - 1] = 3;
+}
 
 int
 main(void)
@@ -13,6 +31,7 @@ main(void)
 		p[at] = 1;
 	}
 	CHECK(!munmap(p + tb / 2, tb / 4));
+	locked_page();
 	printf("reserved\n");
 	return 0;
 }

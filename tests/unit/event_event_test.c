@@ -45,6 +45,7 @@ Test(event_event, stored_item_ids_do_not_change)
 	cr_assert_eq(ITEM_ZERO, 15);
 	cr_assert_eq(ITEM_PATCH, 16);
 	cr_assert_eq(ITEM_POINT, 17);
+	cr_assert_eq(ITEM_PAGES, 18);
 }
 
 Test(event_event, equal_looks_at_every_field)

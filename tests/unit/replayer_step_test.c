@@ -143,6 +143,33 @@ Test(replayer_step, other_output_is_a_divergence)
 	script_free(&s);
 }
 
+Test(replayer_step, other_memory_is_named_by_its_page)
+{
+	struct replay_opts o = { .verify_memory = true };
+	const uint16_t pages[16] = { [2] = 7, [3] = 9 };
+	struct err err = { 0 };
+	struct replayer *r;
+	struct script s;
+	struct event ev;
+
+	script_init(&s);
+	script_begin(&s, hello, hello_end);
+	ev = script_event(EV_checksum, 1);
+	item_put_region(&s.items, DATA_BASE, 65536, 1);
+	item_put_bytes(&s.items, ITEM_PAGES, DATA_BASE,
+		       span_of(pages, sizeof(pages)));
+	script_put(&s, &ev);
+	script_end(&s);
+	r = script_replay(&s, &o);
+	cr_assert_eq(script_run(r, &err), -E_DIVERGED);
+	cr_assert_not_null(strstr(err.text, "[0x600000, 0x610000)"), "%s",
+			   err.text);
+	cr_assert_not_null(strstr(err.text, "the page at 0x602000 first"), "%s",
+			   err.text);
+	replayer_close(r);
+	script_free(&s);
+}
+
 /* read() into data, then getpid() with what was read as an argument. */
 PROGRAM(reader, "xor %eax, %eax; xor %edi, %edi; mov $0x600000, %esi\n"
 		"mov $8, %edx; syscall\n"
