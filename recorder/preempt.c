@@ -42,6 +42,17 @@ preempt_cancel(struct task *t)
 	t->taking_now = false;
 }
 
+/* CPU time since its last event, or little more: what its clock says since its
+ * last point, unless an event came later. */
+static uint64_t
+interval_ns(const struct recorder *r, const struct task *t)
+{
+	uint64_t wall = task_computes_ns(r, t), cpu = cputime_ns(t->tid);
+
+	cpu = t->taking.end_cpu_ns < cpu ? cpu - t->taking.end_cpu_ns : cpu;
+	return cpu < wall ? cpu : wall;
+}
+
 /* ---- the test */
 
 #define TEST_TICK_MIN_NS 500000u
@@ -91,7 +102,8 @@ preempt_test_due(const struct recorder *r, const struct task *t)
 	const struct preempt_test *p = &r->opts.preempt;
 
 	return p->slice_ns != 0 && !preempt_is_impossible(t) &&
-	       task_computes_ns(r, t) >= p->now_ns;
+	       task_computes_ns(r, t) >= p->now_ns &&
+	       interval_ns(r, t) >= p->now_ns;
 }
 
 uint64_t
@@ -195,17 +207,6 @@ put_point(struct recorder *r, struct task *t, const struct point *p,
 	buf_free(&stored);
 	t->last = regs;
 	return event_put(r, &ev, err);
-}
-
-/* CPU time since its last event, or little more: what its clock says since its
- * last point, unless an event came later. */
-static uint64_t
-interval_ns(const struct recorder *r, const struct task *t)
-{
-	uint64_t wall = task_computes_ns(r, t), cpu = cputime_ns(t->tid);
-
-	cpu = t->taking.end_cpu_ns < cpu ? cpu - t->taking.end_cpu_ns : cpu;
-	return cpu < wall ? cpu : wall;
 }
 
 int

@@ -59,7 +59,8 @@ struct replayer {
 	bool count_visits; /* of points that are sought */
 	struct map points; /* seq of a sched event -> visits of its point */
 	struct deadline deadline;
-
+	struct map misled; /* point.c: page of code -> jumps that went wrong */
+	bool trap;	   /* point.c: the next point without one at first */
 	struct divergence div;
 	bool diverged;
 	struct watchdog *watchdog;
@@ -148,7 +149,6 @@ int diverge_halt(struct replayer *r, struct puppet *p, const struct event *ev,
 /* It is the right kind of halt: compare the registers; 0 or -E_DIVERGED. */
 int diverge_regs(struct replayer *r, struct puppet *p, const struct event *ev,
 		 uint64_t pc, const struct halt *h, struct err *err);
-
 /* Compare the space's memory with a checksum event: 0 or -E_DIVERGED. */
 int diverge_memory(struct replayer *r, struct puppet *p, const struct event *ev,
 		   struct err *err);

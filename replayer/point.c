@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "tracee/point.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -135,6 +136,30 @@ tell(const struct replayer *r, const struct event *ev, const struct point *pt,
 		r->opts.point(r->opts.point_ctx, &p);
 }
 
+/* ---- code that the program looks at */
+
+#define MISLED_MAX 2u /* then no jump is tried there any more */
+
+static uint64_t
+misled(const struct replayer *r, uint64_t pc)
+{
+	return (uint64_t)(uintptr_t)map_get(&r->misled, pc >> 12);
+}
+
+/*
+ * The program may have seen the jump and gone another way: the caller is to go
+ * back and come again.
+ */
+static int
+come_again(struct replayer *r, uint64_t pc)
+{
+	uint64_t n = misled(r, pc) + 1;
+
+	map_set(&r->misled, pc >> 12, (void *)(uintptr_t)n);
+	r->trap = true;
+	return -EAGAIN;
+}
+
 /* Run p to the point pt. 1: it stands there, 0: it was not found. */
 static int
 go_to(struct replayer *r, struct puppet *p, const struct event *ev,
@@ -144,6 +169,8 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 	const struct point_search s = { .ops = &copies,
 					.arg = &ctx,
 					.count = r->count_visits,
+					.trap = r->trap ||
+						misled(r, ev->pc) >= MISLED_MAX,
 					.limit_ns = step_limit(r, ev) };
 	const struct replay_point times = { .cpu_ns = own_cpu_ns(),
 					    .wall_ns = clock_now_ns() };
@@ -187,8 +214,11 @@ to_point(struct replayer *r, struct puppet *p, const struct event *ev,
 		return ret;
 	ret = go_to(r, p, ev, &pt, &f, err);
 	point_free(&pt);
+	r->trap = false;
 	if (ret < 0)
 		return ret;
+	if (ret == 0 && f.jumped && !f.trapped)
+		return come_again(r, ev->pc);
 	if (ret == 0)
 		return not_found(r, ev, &f, err);
 	p = step_puppet(r, ev, err); /* perhaps of another world */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include <errno.h>
 #include <stdio.h>
 
 /* On the way to a position: how often to think of checkpoints and progress. */
@@ -48,6 +49,7 @@ replayer_close(struct replayer *r)
 	file_free_all(r);
 	watchdog_free(r->watchdog);
 	place_release(r);
+	map_free(&r->misled);
 	target_forget(r);
 	map_free(&r->points);
 	if (r->deadline.open)
@@ -138,9 +140,9 @@ note_arrival(struct replayer *r, const struct event *ev)
 	}
 }
 
-/* One event, whatever it is. */
+/* One event, whatever it is. -EAGAIN: once more, from the same place. */
 static int
-step(struct replayer *r, struct err *err)
+step_once(struct replayer *r, struct err *err)
 {
 	struct event ev;
 	int ret;
@@ -165,6 +167,19 @@ step(struct replayer *r, struct err *err)
 	note_arrival(r, &ev);
 	r->reseek = false;
 	return 1;
+}
+
+static int
+step(struct replayer *r, struct err *err)
+{
+	bool quiet = r->quiet;
+	int ret = step_once(r, err);
+
+	if (ret != -EAGAIN)
+		return ret;
+	ret = replayer_refresh(r, err);
+	r->quiet = quiet;
+	return ret < 0 ? ret : step_once(r, err);
 }
 
 void

@@ -98,9 +98,9 @@ struct point_taking {
 	uint64_t hot_cpu_ns;	 /* the task's CPU time then */
 	uint64_t end_cpu_ns;	 /* at its last point, 0 = none; stays */
 	uint64_t code_at;	 /* code near it then: what changes? */
+	uint32_t code_len;
 	uint8_t code[POINT_NEAR];
-	unsigned tries;
-	unsigned steps; /* taken by point_take */
+	unsigned tries, steps; /* taken by point_take */
 };
 
 /*
@@ -144,7 +144,7 @@ struct point_search {
 	const struct point_ops *ops; /* NULL: do not run ahead */
 	void *arg;
 	bool count;	   /* visits are wanted: do not run ahead */
-	bool careful;	   /* a jump may be seen or overwritten: keep a copy */
+	bool trap;	   /* a jump there went wrong: use a breakpoint */
 	uint64_t limit_ns; /* give up after so much time; 0 = never */
 };
 
@@ -167,7 +167,7 @@ struct point_found {
 	uint64_t arm_ns;	    /* spent in arming */
 	bool ran_ahead;
 	bool jumped;  /* code was changed for a while */
-	bool trapped; /* found with a breakpoint */
+	bool trapped; /* the last way was a breakpoint */
 };
 
 /*

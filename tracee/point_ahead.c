@@ -23,12 +23,15 @@
 
 #define MS 1000000u
 #define EARLY 0.12 /* of the time left, between a copy and arming */
+#define LEFT_MIN_NS 300000.0 /* not worth the copies */
 #define EVEN 0.01  /* so even a clock must go */
 /* With a clock: the part of the time left after which it is read first, and
  * how close natively to come. */
 #define CLOCK_FIRST 0.3
 #define CLOCK_NEAR 0.02
 #define CLOCK_NEAR_NS 150000.0
+#define CLOCK_NEAR_TRAP_NS 100000.0 /* when each visit is a stop */
+#define TURN_FROM_NS 500000u	    /* runs that tell what a turn takes */
 #define CLOCK_STEP 0.7
 #define CLOCK_TRIES 3u
 #define PERFECT 1e-4
@@ -176,8 +179,7 @@ clock_sample(struct seek *k, const struct point_run *run,
 		clock_choose(k);
 }
 
-/* Visits to go; 0 or less: it was passed. */
-static double
+double
 clock_left(const struct clock *c, const struct point_run *run)
 {
 	uint64_t now[CLOCK_WORDS];
@@ -217,7 +219,8 @@ approach(struct seek *k, struct point_run *run, double near_ns, double *turn,
 		now = clock_left(&k->clock, run);
 		if (ret == 0 && (now <= 0 || now >= before))
 			ret = END_LIMIT;
-		if (before > now)
+		/* Of shorter runs too much is the stop's. */
+		if (before > now && k->ran_ns >= TURN_FROM_NS)
 			*turn = (double)k->ran_ns / (before - now);
 	}
 	return ret;
@@ -245,7 +248,9 @@ run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 		*left_ns -= (double)k->ran_ns;
 		return ret;
 	}
-	if (near < CLOCK_NEAR_NS)
+	if (!k->jump)
+		near = CLOCK_NEAR_TRAP_NS;
+	else if (near < CLOCK_NEAR_NS)
 		near = CLOCK_NEAR_NS;
 	for (unsigned tries = 0;; tries++) {
 		ret = copy(k, run, &behind, err);
@@ -282,6 +287,8 @@ first_guess(struct seek *k, struct point_run *run, double left_ns,
 	if (ret != 0)
 		return ret;
 	/* What is done of the part already. */
+	if (left_ns < LEFT_MIN_NS)
+		return run_ahead(k, run, 0, LEFT_MIN_NS, err);
 	part = 1 - (1 - part) * all / left_ns;
 	return run_ahead(k, run, part, left_ns, err);
 }
@@ -289,11 +296,14 @@ first_guess(struct seek *k, struct point_run *run, double left_ns,
 int
 seek_ahead(struct seek *k, struct point_run *run, struct err *err)
 {
-	double left = (double)(k->p->cpu_ns - k->cpu_ns);
+	double left = (double)k->p->cpu_ns - (double)k->cpu_ns;
 	struct point_run begin = { 0 };
 	int ret;
 
 	seek_disarm(k, run);
+	/* On a busy machine the looks came late. */
+	if (left < LEFT_MIN_NS)
+		return seek_armed(k, run, k->limit_ns, false, err);
 	ret = copy(k, run, &begin, err);
 	if (ret < 0)
 		return ret;

@@ -84,11 +84,18 @@ static void
 keep_code(struct point_taking *c)
 {
 	struct regs regs;
+	ssize_t n;
 
 	if (ptrace_get_regs(c->tid, &regs) < 0)
 		return;
 	c->code_at = regs.rip - POINT_NEAR / 2;
-	point_read(c->mem, c->code_at, c->code, sizeof(c->code));
+	n = mem_read(c->mem, c->code_at, c->code, sizeof(c->code));
+	if (n <= (ssize_t)POINT_NEAR / 2) {
+		/* Nothing is mapped before the page. */
+		c->code_at = regs.rip & ~(uint64_t)(POINT_PAGE - 1);
+		n = mem_read(c->mem, c->code_at, c->code, sizeof(c->code));
+	}
+	c->code_len = n > 0 ? (uint32_t)n : 0;
 }
 
 /* The program writes its own code there: a jump would not last. */
@@ -97,7 +104,7 @@ is_written(const struct point_taking *c, uint64_t pc, struct span code)
 {
 	uint64_t at = pc - c->code_at;
 
-	return at < POINT_NEAR && POINT_NEAR - at >= WINDOW_JUMP &&
+	return at < c->code_len && c->code_len - at >= WINDOW_JUMP &&
 	       code.len >= WINDOW_JUMP &&
 	       memcmp(c->code + at, code.p, WINDOW_JUMP) != 0;
 }

@@ -15,10 +15,10 @@
  * reached is known only when it was armed all the time.
  *
  * Armed is a jump to the stub. The program may read or write the code that the
- * jump replaces, and go astray; then it never gets to an equal state. When that
- * is possible (code in memory that was written in the interval, or the caller
- * says so) a copy from before the jump is kept. What is searched with it then
- * is a breakpoint, which no program can see, until a jump is worth another try:
+ * jump replaces, and go astray; then it never gets to an equal state. When it
+ * wrote that code in the interval a copy from before the jump is kept, and goes
+ * on with a breakpoint, which no program can see, until a jump is worth another
+ * try:
  *
  *   begin --copy--> jump --> found
  *             |       |
@@ -27,6 +27,8 @@
  *                   |  so many visits, and the code is as it is at the point
  *                   v
  *                 copy --> jump ...
+ *
+ * For the rest, the caller comes again from the begin, and wants no jump.
  */
 #include <string.h>
 
@@ -43,6 +45,9 @@
  * times more. */
 #define TRAPS_FIRST 64u
 #define TRAPS_MORE 16u
+#define LATE_NS 500000u	 /* shorter intervals are not worth arming late */
+#define LATE_SLOW 4.0	 /* as if armed it were so slow: little is armed */
+#define LOST_MIN 4096u	 /* visits that are worth another run up to there */
 #define TRAPS_AHEAD 256u /* before it runs ahead with the breakpoint */
 
 /* Armed, and ahead when that is better. */
@@ -50,9 +55,12 @@ static int
 attempt(struct seek *k, struct point_run *run, struct err *err)
 {
 	bool ahead = k->jump && k->s->ops != NULL && !k->s->count &&
-		     k->p != NULL && k->p->cpu_ns >= LONG_NS;
-	int ret = seek_armed(k, run, k->limit_ns, ahead, err);
+		     !k->no_ahead && k->p != NULL && k->p->cpu_ns >= LONG_NS;
+	int ret;
 
+	if (k->late)
+		return seek_ahead(k, run, err);
+	ret = seek_armed(k, run, k->limit_ns, ahead, err);
 	return ret == END_TIGHT ? seek_ahead(k, run, err) : ret;
 }
 
@@ -71,36 +79,98 @@ map_stub(struct seek *k, const struct point_run *run, struct err *err)
 	return ret < 0 ? ret : 0;
 }
 
+/* run went astray: go on with behind, nothing armed. */
+static void
+go_back(struct seek *k, struct point_run *run, struct point_run *behind)
+{
+	k->s->ops->drop(k->s->arg, run);
+	*run = *behind;
+	behind->tid = 0;
+	k->out->fell_back++;
+	k->out->ran_ahead = k->jump = false;
+	k->stub.map = 0;
+}
+
+/* With a jump: found, or what went wrong; *lost: the program wrote over it,
+ * after so many visits. */
+static int
+attempt_risky(struct seek *k, struct point_run *run, uint64_t *lost,
+	      struct err *err)
+{
+	int ret = map_stub(k, run, err);
+
+	*lost = 0;
+	if (ret == 0 && k->jump)
+		ret = attempt(k, run, err);
+	if ((ret == END_EVENT || ret == END_LIMIT) &&
+	    !stub_is_armed(&k->stub, run))
+		*lost = k->out->ran_ahead ? UINT64_MAX : seek_visits(k, run);
+	return ret;
+}
+
+/*
+ * The jump is overwritten soon after so many visits, at none of which the state
+ * agreed: once more up to there, and leave it before that.
+ */
+static int
+pass_visits(struct seek *k, struct point_run *run, uint64_t visits,
+	    struct err *err)
+{
+	struct seek to = { .pc = k->pc,
+			   .visit = visits,
+			   .s = k->s,
+			   .out = k->out,
+			   .risky = true };
+	int ret = deadline_open(&to.timer, err);
+
+	if (ret == 0)
+		ret = map_stub(&to, run, err);
+	if (ret == 0)
+		ret = seek_armed(&to, run, k->limit_ns, false, err);
+	deadline_close(&to.timer);
+	if (ret != END_FOUND)
+		return ret < 0 ? ret : END_LIMIT;
+	k->traps += visits - 1; /* it stands at the last one */
+	k->jump_at = k->traps + TRAPS_FIRST;
+	return stub_unmap(&to.stub, run, err);
+}
+
 /*
  * With a jump, and a copy from before it. 0: it went wrong, or no jump can be
- * there; run is where it was before.
+ * there; run is where it was before, or little before the jump was lost.
  */
 static int
 try_jump(struct seek *k, struct point_run *run, struct err *err)
 {
 	const struct point_ops *ops = k->s->ops;
 	struct point_run behind;
-	int ret = ops->copy(k->s->arg, run, &behind, err);
+	uint64_t lost = 0;
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	k->out->copies++;
 	k->risky = true;
 	k->limit_ns = k->p->cpu_ns * RISKY_FACTOR + RISKY_MIN_NS;
-	ret = map_stub(k, run, err);
-	if (ret == 0 && k->jump)
-		ret = attempt(k, run, err);
+	do {
+		k->no_ahead = lost != 0;
+		k->late &= lost == 0;
+		ret = ops->copy(k->s->arg, run, &behind, err);
+		if (ret < 0)
+			break;
+		k->out->copies++;
+		ret = attempt_risky(k, run, &lost, err);
+		if (ret == END_FOUND || ret < 0)
+			ops->drop(k->s->arg, &behind);
+		else
+			go_back(k, run, &behind);
+		/* Ahead, visits are not counted: once more, and count. */
+	} while (ret >= 0 && ret != END_FOUND && lost == UINT64_MAX);
 	k->limit_ns = k->s->limit_ns;
-	k->risky = false;
-	if (ret == END_FOUND || ret < 0) {
-		ops->drop(k->s->arg, &behind);
+	k->risky = k->no_ahead = k->late = false;
+	if (ret == END_FOUND || ret < 0)
 		return ret;
-	}
-	ops->drop(k->s->arg, run);
-	*run = behind;
-	k->out->fell_back++;
-	k->out->ran_ahead = k->jump = false;
-	k->stub.map = 0;
+	if (lost >= LOST_MIN)
+		return pass_visits(k, run, lost, err);
+	k->jump_at = k->traps * TRAPS_MORE + TRAPS_FIRST;
+	k->ahead_at = k->traps + TRAPS_AHEAD;
 	return 0;
 }
 
@@ -110,24 +180,27 @@ search_trapped(struct seek *k, struct point_run *run, struct err *err)
 {
 	bool can_copy = k->s->ops != NULL && k->p != NULL;
 
-	if (can_copy && k->p->way == POINT_JUMP)
-		k->jump_at = TRAPS_FIRST;
-	else if (can_copy && !k->s->count && k->p->cpu_ns >= LONG_NS)
+	if (!can_copy || k->p->way != POINT_JUMP || k->s->trap)
 		k->ahead_at = TRAPS_AHEAD;
+	else if (k->jump_at == 0)
+		k->jump_at = TRAPS_FIRST;
 	for (;;) {
-		int ret = attempt(k, run, err);
+		int ret;
 
+		if (!can_copy || k->s->count || k->p->cpu_ns < LONG_NS)
+			k->ahead_at = 0;
+		ret = attempt(k, run, err);
 		if (ret == END_JUMP)
 			ret = try_jump(k, run, err);
 		if (ret != 0)
 			return ret;
-		k->jump_at = k->traps * TRAPS_MORE;
 	}
 }
 
 /* How to begin. */
 enum begin {
 	BEGIN_JUMP,
+	BEGIN_LATE,  /* natively, a jump shortly before */
 	BEGIN_RISKY, /* a jump, and a copy from before it */
 	BEGIN_TRAP,
 	BEGIN_NOT, /* other code is there */
@@ -148,10 +221,13 @@ how_to_begin(const struct seek *k, const struct point_run *run)
 	       memcmp(code, p->code, p->code_len) == 0;
 	if (!same || p->way != POINT_JUMP)
 		return same || wrote ? BEGIN_TRAP : BEGIN_NOT;
+	if (k->s->trap)
+		return k->s->ops != NULL && p->cpu_ns >= LATE_NS ? BEGIN_LATE
+								 : BEGIN_TRAP;
 	/* Written before the interval, more likely than in it. */
 	wrote = wrote && !(point_sum_agrees_at(&run->mem, p, k->pc) &&
 			   point_sum_agrees_at(&run->mem, p, last));
-	if (!wrote && !k->s->careful)
+	if (!wrote)
 		return BEGIN_JUMP;
 	return k->s->ops != NULL ? BEGIN_RISKY : BEGIN_TRAP;
 }
@@ -169,6 +245,11 @@ search_run(struct seek *k, struct point_run *run, struct err *err)
 		ret = map_stub(k, run, err);
 		if (ret == 0 && k->jump)
 			return attempt(k, run, err);
+		break;
+	case BEGIN_LATE:
+		k->late = true;
+		k->slow = LATE_SLOW;
+		ret = try_jump(k, run, err);
 		break;
 	case BEGIN_RISKY:
 		ret = try_jump(k, run, err);
@@ -190,9 +271,9 @@ search(struct seek *k, struct point_run *run, struct err *err)
 	if (ret == 0)
 		ret = search_run(k, run, err);
 	deadline_close(&k->timer);
+	k->out->trapped = !k->jump;
 	if (ret == END_FOUND) {
 		k->out->armed_visits = seek_visits(k, run);
-		k->out->trapped = !k->jump;
 		/* The visit at which a jump was put in was counted before. */
 		if (!k->out->ran_ahead)
 			k->out->visits =

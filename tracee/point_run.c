@@ -263,6 +263,32 @@ stand(struct seek *k, struct point_run *run, struct regs *regs, enum end end,
 						   : (int)end;
 }
 
+/* A stop for each visit of a loop: look for a clock, then run ahead. */
+static bool
+is_time_to_leave(struct seek *k, const struct point_run *run,
+		 const struct regs *regs)
+{
+	if (k->ahead_at == 0)
+		return false;
+	if ((k->ahead_at - k->traps) % 64 == 0)
+		clock_sample(k, run, regs, k->traps);
+	if (k->traps < k->ahead_at)
+		return false;
+	k->ahead_at = k->jump_at = 0;
+	k->slow = TRAP_SLOW;
+	return true;
+}
+
+/* With a breakpoint: too late, or beyond the point. */
+static bool
+is_in_vain(const struct seek *k, const struct point_run *run)
+{
+	if (k->give_up_ns != 0 && clock_now_ns() > k->give_up_ns)
+		return true;
+	return k->out->ran_ahead && k->clock.valid && k->traps % 64 == 0 &&
+	       clock_left(&k->clock, run) < 0;
+}
+
 /* The task reached the point's instruction. */
 static int
 at_point(struct seek *k, struct point_run *run, struct regs *regs,
@@ -279,12 +305,9 @@ at_point(struct seek *k, struct point_run *run, struct regs *regs,
 	k->out->mismatches++;
 	if (!k->jump && try_jump_now(k, run))
 		return stand(k, run, regs, END_JUMP, err);
-	if (!k->jump && k->ahead_at != 0 && k->traps >= k->ahead_at) {
-		k->ahead_at = 0;
-		k->slow = TRAP_SLOW;
+	if (!k->jump && is_time_to_leave(k, run, regs))
 		return stand(k, run, regs, END_TIGHT, err);
-	}
-	if (!k->jump && k->give_up_ns != 0 && clock_now_ns() > k->give_up_ns)
+	if (!k->jump && is_in_vain(k, run))
 		return END_LIMIT;
 	if (k->jump) {
 		regs->rip = stub_code(&k->stub, k->stub.moved_at);
@@ -405,6 +428,8 @@ look(struct seek *k, const struct point_run *run, uint64_t used_ns, bool ahead,
 	double each = (double)(used_ns - k->cpu_ns) /
 		      (double)(visits - k->visits + 1);
 
+	if (k->risky && !stub_is_armed(&k->stub, run))
+		return END_LIMIT;
 	k->visits = visits;
 	k->cpu_ns = used_ns;
 	if (k->p == NULL || k->pause != PAUSE_NOT)

@@ -52,6 +52,8 @@ struct seek {
 	bool risky;   /* the program may write over the jump */
 	uint64_t traps;	     /* visits that a breakpoint stopped */
 	uint64_t jump_at;    /* of them: then try a jump; 0 = never */
+	bool late;	     /* armed little before the point, not earlier */
+	bool no_ahead;	     /* visits have to be counted */
 	uint64_t ahead_at;   /* then run ahead, still with the breakpoint */
 	uint64_t limit_ns;   /* CPU time of an armed stretch; 0 = none */
 	uint64_t give_up_ns; /* clock_now_ns() then; 0 = never */
@@ -90,5 +92,7 @@ int seek_ahead(struct seek *k, struct point_run *run, struct err *err);
 /* The task stands at a visit, regs are its own: one more sample. */
 void clock_sample(struct seek *k, const struct point_run *run,
 		  const struct regs *regs, uint64_t visits);
+/* Visits to go; 0 or less: it was passed. */
+double clock_left(const struct clock *c, const struct point_run *run);
 
 #endif
