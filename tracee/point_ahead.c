@@ -300,6 +300,9 @@ seek_ahead(struct seek *k, struct point_run *run, struct err *err)
 	struct point_run begin = { 0 };
 	int ret;
 
+	/* On a busy CPU it has taken longer than when it was recorded. */
+	if (left <= 0)
+		return seek_armed(k, run, k->limit_ns, false, err);
 	seek_disarm(k, run);
 	/* On a busy machine the looks came late. */
 	if (left < LEFT_MIN_NS)
