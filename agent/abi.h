@@ -7,7 +7,7 @@
  * space, at the same address, because seccomp filters name it and are immutable. Both
  * sides include this file; nothing here depends on libc beyond the constants.
  */
-#define AGENT_ABI_VERSION 1
+#define AGENT_ABI_VERSION 2
 
 #define AGENT_BASE 0x70000000ul
 #define AGENT_SIZE 0x1000ul
@@ -15,6 +15,9 @@
 /* Offsets in the page: "syscall; int3". A filter sees the address after the insn. */
 #define AGENT_GADGET 0x0ul
 #define AGENT_GADGET_AFTER (AGENT_BASE + AGENT_GADGET + 2)
+/* "syscall; ret" for the agent itself. */
+#define AGENT_CALL 0x10ul
+#define AGENT_CALL_AFTER (AGENT_BASE + AGENT_CALL + 2)
 
 /* Room in the page for what arguments of injected calls point to: the tracer
  * writes it, the program cannot. Zero between calls. */
@@ -26,5 +29,91 @@
 #define AGENT_SCRATCH 0x71000000ul
 #define AGENT_SCRATCH_STRIDE 0x100000ul
 #define AGENT_SCRATCH_SLOTS 1024ul
+
+/*
+ * The agent proper, in the spaces where it pays (docs/AGENT.md). A patched call
+ * site jumps through the first word of its stub; the stub runs the moved
+ * instructions and jumps through the first word of the data:
+ *
+ *   site: jmp *[stub]      stub: .quad 1f             data: .quad enter, or
+ * trap 1:    moved instructions mov $2f, %ecx jmp *[data] 2:    syscall trap:
+ * jmp *%rcx jmp *3f(%rip) 3:    .quad site + 2
+ *
+ * Stubs and the word are the same in recording and replay; only recording has
+ * the code that "enter" names.
+ */
+#define AGENT_SITES 0x70020000ul /* read-only to the program */
+#define AGENT_SITE_SIZE 64ul
+#define AGENT_SITES_MAX 2048ul /* number 0 is the trap */
+#define AGENT_SITES_LEN (AGENT_SITE_SIZE * AGENT_SITES_MAX)
+#define AGENT_TRAP AGENT_SITES
+#define AGENT_CODE 0x70040000ul /* read-only, follows the stubs */
+#define AGENT_CODE_LEN 0x4000ul
+#define AGENT_DATA 0x70060000ul /* private, writable: struct agent_data */
+#define AGENT_DATA_RSP 8	/* offsets in it, for the assembler */
+#define AGENT_STACK 0x4000	/* top of the agent's stack */
+#define AGENT_RING 0x10000	/* records, from here on */
+#define AGENT_RING_LEN 0x100000ul
+#define AGENT_DATA_LEN (AGENT_RING + AGENT_RING_LEN)
+
+/* What a call leaves in r11, in recording and replay (docs/EVENTS.md). */
+#define AGENT_R11 0x246
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+#define AGENT_FDS 1024u
+#define AGENT_DEVS 16u
+
+enum agent_flag {
+	AGENT_WRITES = 1,   /* writes to regular files may pass */
+	AGENT_FSGSBASE = 2, /* rdfsbase is there */
+};
+
+/* What the agent knows of a descriptor. */
+enum agent_kind {
+	AGENT_FD_UNKNOWN = 0,
+	AGENT_FD_FILE,	/* regular, on a file system that is listed */
+	AGENT_FD_DIR,	/* a directory of one */
+	AGENT_FD_NULL,	/* /dev/null */
+	AGENT_FD_ZERO,	/* /dev/zero */
+	AGENT_FD_OTHER, /* its calls trap */
+};
+
+struct agent_data {
+	uint64_t enter; /* where stubs jump */
+	uint64_t rsp;	/* the program's, meanwhile */
+	uint64_t flags; /* enum agent_flag; the tracer's */
+	uint64_t room;	/* bytes of the ring that may be used */
+	uint64_t pos;	/* bytes of records that are complete */
+	uint64_t ndevs; /* file systems that hold what they were given */
+	uint64_t dev[AGENT_DEVS];
+	uint8_t kind[AGENT_FDS]; /* enum agent_kind */
+};
+
+/* A call that the agent made: registers at its entry, what came of it. */
+struct agent_rec {
+	uint32_t len; /* of the record, with its pieces; a multiple of 8 */
+	uint16_t nr;
+	uint16_t npieces;
+	uint64_t pc; /* after the syscall instruction of the site */
+	uint64_t sp;
+	int64_t ret;
+	uint64_t rdi, rsi, rdx, r10, r8, r9;
+	uint64_t rbx, rbp, r12, r13, r14, r15, eflags;
+	uint64_t fs_base, gs_base; /* with AGENT_FSGSBASE */
+};
+
+/* Memory as the call left it or found it; len bytes follow, padded to 8. */
+struct agent_piece {
+	uint64_t addr;
+	uint64_t len;
+};
+
+_Static_assert(sizeof(struct agent_data) <= 4096, "one page, which replay has");
+_Static_assert(__builtin_offsetof(struct agent_data, rsp) == AGENT_DATA_RSP,
+	       "the assembler's view");
+_Static_assert(sizeof(struct agent_rec) == 152, "both sides");
+#endif
 
 #endif

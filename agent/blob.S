@@ -15,6 +15,20 @@ agent_blob_len:
 	.quad	1b - agent_blob
 
 	.balign	16
+	.globl	agent_code
+	.type	agent_code, @object
+agent_code:
+	.incbin "agent/code.bin"
+1:	.size	agent_code, 1b - agent_code
+
+	.balign	8
+	.globl	agent_code_len
+	.type	agent_code_len, @object
+	.size	agent_code_len, 8
+agent_code_len:
+	.quad	1b - agent_code
+
+	.balign	16
 	.globl	agent_stub
 	.type	agent_stub, @object
 agent_stub:

@@ -8,6 +8,10 @@
 extern const uint8_t agent_blob[];
 extern const size_t agent_blob_len;
 
+/* The agent's code, as linked at AGENT_CODE. */
+extern const uint8_t agent_code[];
+extern const size_t agent_code_len;
+
 /* The point stub (agent/stub.h), which runs wherever it is put; it begins
  * with struct stub_head. */
 extern const uint8_t agent_stub[];

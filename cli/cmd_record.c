@@ -19,7 +19,7 @@ struct record {
 	const char *name;
 	struct opt_strs tags, env;
 	uint64_t cpus;
-	bool no_agent;
+	bool agent, no_agent;
 	const char *checksum, *chaos, *knobs;
 };
 
@@ -45,8 +45,11 @@ options(void *own, struct opt_list *l)
 	opt_add(l, 0, "chaos-knobs", OPT_STR, &o->knobs, "LIST",
 		"which choices --chaos makes: NAME=on or NAME=off, separated "
 		"by commas");
+	opt_add(l, 0, "agent", OPT_FLAG, &o->agent, NULL,
+		"let frequent system calls complete inside the program "
+		"(experimental)");
 	opt_add(l, 0, "no-agent", OPT_FLAG, &o->no_agent, NULL,
-		"trap every system call (this version always does)");
+		"trap every system call (the default)");
 }
 
 /* The environment with the variables of --env. */
@@ -261,6 +264,7 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 				  .url = c->url,
 				  .name = o->name,
 				  .cpus = (unsigned)o->cpus,
+				  .agent = o->agent && !o->no_agent,
 				  .inherit = c->inherit,
 				  .quiet = c->quiet,
 				  .verbose = c->verbose > 0 };

@@ -44,6 +44,7 @@ struct record_job {
 	unsigned cpus;
 	uint64_t checksum_every;
 	struct chaos_opts chaos;
+	bool agent;
 	const struct spawn_inherit *inherit;
 	bool quiet, verbose;
 	/* Descriptors we inherited, besides 0, 1, 2: not ours to keep open. */

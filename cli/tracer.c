@@ -191,6 +191,7 @@ start(struct tracer *t, struct err *err)
 				  .cpus = job->cpus,
 				  .checksum_every = job->checksum_every,
 				  .chaos = &job->chaos,
+				  .agent = job->agent,
 				  .keep_privs = true,
 				  .spawned = t->spawned };
 	int ret;

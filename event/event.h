@@ -22,12 +22,15 @@ enum event_kind {
 };
 
 enum event_flag {
-	EVF_RUNS = 1u << 0,	/* user code ran up to this event */
-	EVF_ERROR = 1u << 1,	/* the call failed (ret is -errno) */
-	EVF_RESTART = 1u << 2,	/* exit: the call will be issued again */
-	EVF_UNTIMED = 1u << 3,	/* the place of this event cannot be found again */
-	EVF_REFUSED = 1u << 4,	/* pastime answered in place of the kernel */
-	EVF_REWOUND = 1u << 5,	/* signal: before the syscall at pc, which did not start */
+	EVF_RUNS = 1u << 0,    /* user code ran up to this event */
+	EVF_ERROR = 1u << 1,   /* the call failed (ret is -errno) */
+	EVF_RESTART = 1u << 2, /* exit: the call will be issued again */
+	EVF_UNTIMED =
+		1u << 3, /* the place of this event cannot be found again */
+	EVF_REFUSED = 1u << 4, /* pastime answered in place of the kernel */
+	EVF_REWOUND = 1u << 5, /* signal: before the syscall at pc, which did
+				  not start */
+	EVF_AGENT = 1u << 6,   /* syscall: made by the agent, without a stop */
 };
 
 /* args[0] of a chaos event; what args[1] and args[2] are. */

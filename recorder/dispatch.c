@@ -5,6 +5,7 @@
  */
 #define LOG_DOMAIN "recorder"
 #include "base/log.h"
+#include "recorder/agent.h"
 #include "recorder/chaos.h"
 #include "recorder/engine.h"
 #include "recorder/nondet.h"
@@ -92,6 +93,9 @@ dispatch(struct recorder *r, const struct stop *stop, struct err *err)
 	seat_follow(r, t);
 	if (stop->kind != STOP_EVENT_STOP)
 		preempt_cancel(t);
+	ret = agent_drain(r, t, err);
+	if (ret < 0)
+		return ret;
 	arena_clear(&r->arena);
 	if (stop->kind == STOP_EXITED || stop->kind == STOP_KILLED)
 		ret = life_reaped(r, t, err);

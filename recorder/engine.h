@@ -35,6 +35,9 @@ void syscall_set_arg(struct regs *regs, int i, uint64_t value);
 void syscall_forget(struct task *t);
 /* At the entry, everything done: into the kernel, up to its exit stop. */
 int syscall_resume(struct task *t);
+/* Items for bytes that a call wrote, and for bytes of its input. */
+void event_output(struct recorder *r, uint64_t addr, struct span bytes);
+void event_input(struct recorder *r, int arg, struct span bytes);
 /* Answer the call at its entry in the kernel's place. */
 void syscall_answer(struct task *t, int64_t ret, bool refused);
 

@@ -24,10 +24,6 @@
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
 
-struct output;
-struct bpf_chain;
-struct note;
-
 /* A task's life; the scheduler (sched.c) moves it between these. */
 enum task_state {
 	TASK_NEW,	/* known by its parent's or its own first stop, not by both */
@@ -63,6 +59,7 @@ struct call {
 	struct sys_call sc; /* nr, args, ret as the program sees them */
 	const struct sys_desc *desc;
 	struct regs regs; /* at the entry stop */
+	uint64_t pc; /* after the syscall instruction, as the program sees it */
 	uint64_t start_ns;
 	uint64_t enter_seq;
 	struct scratch *scratch; /* in arena; NULL: none */
@@ -144,6 +141,7 @@ struct space {
 	uint64_t slots[16];  /* scratch slots in use */
 	uint64_t mapped[16]; /* scratch slots that are mapped */
 	void *exec;	     /* seat.c's own */
+	struct agent_space *agent; /* NULL: nothing of it there */
 	struct dirty *dirty; /* preempt.c; NULL: not needed so far */
 	bool pointless, trap_tsc; /* no points; see nondet.c */
 	uint64_t point_ns;   /* what the last one cost */
@@ -186,6 +184,8 @@ struct recorder {
 	struct nondet *nondet;
 	struct seats *seats;
 	struct chaos *chaos; /* NULL: no hostile choices */
+	struct agent *agent; /* NULL: not wanted */
+	uint64_t put_ns;     /* time of the last event */
 };
 
 /* A cleared event of task (NULL = the recording); r->items is emptied. */

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "recorder/agent.h"
 #include "recorder/chaos.h"
 #include "recorder/engine.h"
 #include "recorder/exec.h"
@@ -124,6 +125,8 @@ birth(struct recorder *r, struct task *parent, struct task *c, struct err *err)
 		c->last = parent->call.regs; /* dead: they do not matter */
 		c->last.rax = 0;
 	}
+	if (c->last.rip == parent->call.regs.rip)
+		c->last.rip = parent->call.pc;
 	c->last.rcx = c->last.rip;
 	c->last.r11 = R11_CANONICAL;
 	ptrace_set_regs(c->tid, &c->last);
@@ -136,6 +139,7 @@ birth(struct recorder *r, struct task *parent, struct task *c, struct err *err)
 		c->filters = bpf_chain_ref(parent->filters);
 	nondet_birth(c, parent);
 	seat_child(c, parent);
+	agent_birth(c, parent, flags);
 	event_begin(r, c, EV_birth, &ev);
 	ev.args[0] = (uint64_t)c->tid;
 	ev.args[1] = c->proc->number;
@@ -241,6 +245,7 @@ life_vfork_done(struct recorder *r, struct task *t, struct err *err)
 	if (t->in_vfork) {
 		t->in_vfork = false;
 		task_group(t)->live++;
+		agent_forget_fds(task_space(t));
 	}
 	return task_resume(t, PTRACE_SYSCALL, 0);
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "recorder/agent.h"
 #include "recorder/chaos.h"
 #include "recorder/engine.h"
 #include "recorder/files.h"
@@ -73,7 +74,9 @@ event_put(struct recorder *r, struct event *ev, struct err *err)
 	struct err why = { 0 };
 
 	ev->seq = ++r->seq;
-	ev->time_ns = clock_now_ns() - r->start_ns;
+	if (ev->time_ns == 0)
+		ev->time_ns = clock_now_ns() - r->start_ns;
+	r->put_ns = ev->time_ns;
 	ev->payload = buf_span(&r->items);
 	note_time(r, ev->task);
 	if (r->failed)
@@ -173,6 +176,7 @@ recorder_free(struct recorder *r)
 	files_release(r);
 	nondet_release(r);
 	seat_release(r);
+	agent_release(r);
 	warn_release(r);
 	outputs_release(r);
 	map_free(&r->tasks);
@@ -200,6 +204,8 @@ recorder_start(struct recorder **out, const struct record_opts *o,
 		ret = nondet_init(r, err);
 	if (ret == 0)
 		ret = seat_init(r, err);
+	if (ret == 0)
+		ret = agent_init(r, err);
 	if (ret == 0)
 		ret = sched_init(r, err);
 	if (ret == 0)

@@ -33,6 +33,9 @@ struct record_opts {
 	uint64_t checksum_every; /* a checksum event every N events of a space; 0 = never,
 				  * except at exec and at a process's end when on: 1 = those only */
 	bool keep_privs;
+	bool agent; /* calls may complete in the program (docs/AGENT.md) */
+	unsigned agent_from; /* ... at sites seen so often; 0 = a good number */
+	uint64_t agent_room; /* bytes of records before a stop; 0 = many */
 	const struct chaos_opts
 		*chaos;		 /* hostile choices; NULL: none. Borrowed */
 	uint64_t flush_ms;	 /* close a chunk after so long; 0 = 200 */

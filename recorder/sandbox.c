@@ -131,7 +131,7 @@ trap(struct recorder *r, struct task *t, uint16_t data, struct err *err)
 	si.si_signo = SIGSYS;
 	si.si_errno = data;
 	si.si_code = 1; /* SYS_SECCOMP */
-	si.si_call_addr = (void *)(uintptr_t)c->regs.rip;
+	si.si_call_addr = (void *)(uintptr_t)c->pc;
 	si.si_syscall = c->sc.nr;
 	si.si_arch = 0xc000003e; /* AUDIT_ARCH_X86_64 */
 	syscall_answer(t, c->sc.nr, true);
@@ -141,7 +141,7 @@ trap(struct recorder *r, struct task *t, uint16_t data, struct err *err)
 int
 sandbox_check(struct recorder *r, struct task *t, struct err *err)
 {
-	struct bpf_call call = { .nr = t->call.sc.nr, .ip = t->call.regs.rip };
+	struct bpf_call call = { .nr = t->call.sc.nr, .ip = t->call.pc };
 	uint16_t data = 0;
 
 	if (t->filters == NULL)

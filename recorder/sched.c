@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "recorder/agent.h"
 #include "recorder/chaos.h"
 #include "recorder/engine.h"
 #include "recorder/nondet.h"
@@ -443,6 +444,10 @@ sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 	int ret;
 
 	t->interrupted = false;
+	if (agent_interrupted(t)) {
+		preempt_cancel(t);
+		return task_resume(t, PTRACE_CONT, 0);
+	}
 	if (t->taking_now)
 		return preempted(r, t, preempt_stop(r, t, err), err);
 	if (!ours || t->state != TASK_RUNNING || t->call.active)

@@ -11,6 +11,7 @@
  * Replay repeats stores to shared memory, but no write(2): what mappings show
  * after such a call on their file is recorded with it.
  */
+#include "recorder/agent.h"
 #include "recorder/engine.h"
 
 #include <fcntl.h>
@@ -396,6 +397,8 @@ bring_together(struct recorder *r, struct task *t, const struct ident *id,
 				return ret;
 		} else if (other != NULL) {
 			vec_push(&g->wanted, t);
+			if (g->runner != NULL)
+				agent_hold(task_space(g->runner));
 			return 1;
 		}
 		merge(r, task_group(t), g);

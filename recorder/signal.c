@@ -18,6 +18,7 @@
  * that their order is kept and none is taken by a thread that would not have
  * got it.
  */
+#include "recorder/agent.h"
 #include "recorder/engine.h"
 
 #include <errno.h>
@@ -131,7 +132,7 @@ signal_event(struct recorder *r, const struct task *t, int signo,
 	ev->args[1] = (uint64_t)(int64_t)info_code(info);
 	ev->args[2] = info_detail(signo, info);
 	ev->args[3] = outcome;
-	ev->pc = at->rip + (flags & EVF_REWOUND ? 2 : 0);
+	ev->pc = agent_view(t, at->rip) + (flags & EVF_REWOUND ? 2 : 0);
 	ev->sp = at->rsp;
 	if (flags & EVF_RUNS)
 		ev->reghash = regs_hash(at);

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "recorder/agent.h"
 #include "recorder/engine.h"
 #include "recorder/exec.h"
 #include "recorder/nondet.h"
@@ -120,6 +121,8 @@ leave_sigreturn(struct recorder *r, struct task *t, struct err *err)
 	struct buf x = { 0 };
 	int ret = ptrace_get_xstate(t->tid, &x);
 
+	if (ret == 0)
+		ret = agent_sigreturn(t, &t->last);
 	nondet_sigmask(t);
 	item_put_bytes(&r->items, ITEM_REGS, 0,
 		       span_of(&t->last, sizeof(t->last)));

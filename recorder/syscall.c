@@ -19,6 +19,7 @@
 #define LOG_DOMAIN "recorder"
 #include "base/log.h"
 #include "event/format.h"
+#include "recorder/agent.h"
 #include "recorder/engine.h"
 #include "recorder/nondet.h"
 #include "recorder/sched.h"
@@ -99,6 +100,26 @@ readable(const struct task *t, uint64_t addr, uint64_t len)
 	return (size_t)done;
 }
 
+void
+event_output(struct recorder *r, uint64_t addr, struct span b)
+{
+	if (b.len > 64 && all_zero(b.p, b.len))
+		item_put_zero(&r->items, addr, b.len);
+	else if (b.len >= BLOB_FROM)
+		put_blobs(r, ITEM_MEM_BLOB, addr, b);
+	else
+		item_put_mem(&r->items, addr, b);
+}
+
+void
+event_input(struct recorder *r, int arg, struct span b)
+{
+	if (b.len >= BLOB_FROM)
+		put_blobs(r, ITEM_IN_BLOB, (uint64_t)arg, b);
+	else
+		item_put_bytes(&r->items, ITEM_IN, (uint64_t)arg, b);
+}
+
 static void
 put_output(struct recorder *r, struct task *t, const struct sys_range *o)
 {
@@ -107,14 +128,8 @@ put_output(struct recorder *r, struct task *t, const struct sys_range *o)
 	uint8_t *p = arena_alloc(&r->arena, len);
 	ssize_t n = mem_read(&task_space(t)->mem, o->addr, p, len);
 
-	if (n <= 0)
-		return;
-	if (n > 64 && all_zero(p, (size_t)n))
-		item_put_zero(&r->items, o->addr, (uint64_t)n);
-	else if ((size_t)n >= BLOB_FROM)
-		put_blobs(r, ITEM_MEM_BLOB, o->addr, span_of(p, (size_t)n));
-	else
-		item_put_mem(&r->items, o->addr, span_of(p, (size_t)n));
+	if (n > 0)
+		event_output(r, o->addr, span_of(p, (size_t)n));
 }
 
 static void
@@ -134,15 +149,6 @@ put_outputs(struct recorder *r, struct task *t)
 }
 
 static void
-put_input(struct recorder *r, int arg, struct span bytes)
-{
-	if (bytes.len >= BLOB_FROM)
-		put_blobs(r, ITEM_IN_BLOB, (uint64_t)arg, bytes);
-	else
-		item_put_bytes(&r->items, ITEM_IN, (uint64_t)arg, bytes);
-}
-
-static void
 put_inputs(struct recorder *r, struct task *t)
 {
 	struct sys_mem m = mem_of_call(t);
@@ -156,17 +162,16 @@ put_inputs(struct recorder *r, struct task *t)
 		ssize_t got;
 
 		if (in->len == 0) { /* an empty string, as for AT_EMPTY_PATH */
-			item_put_bytes(&r->items, ITEM_IN, (uint64_t)in->arg,
-				       (struct span){ 0 });
+			event_input(r, in->arg, (struct span){ 0 });
 			continue;
 		}
 		p = arena_alloc(&r->arena, in->len);
 		got = scratch_read(t, in->addr, p, in->len);
 		if (got > 0)
-			put_input(r, in->arg, span_of(p, (size_t)got));
+			event_input(r, in->arg, span_of(p, (size_t)got));
 	}
 	if (t->call.move != NULL && t->call.sc.ret > 0)
-		put_input(r, SYS_IN_MOVED, moves_moved(t));
+		event_input(r, SYS_IN_MOVED, moves_moved(t));
 }
 
 #define FUTEX_CMD 0x7fu /* without FUTEX_PRIVATE_FLAG, FUTEX_CLOCK_REALTIME */
@@ -208,7 +213,7 @@ fill_call(const struct task *t, struct event *ev)
 
 	ev->call = c->sc.nr >= 0 && c->sc.nr < SYS_MAX ? (int16_t)c->sc.nr : -1;
 	memcpy(ev->args, c->sc.args, sizeof(ev->args));
-	ev->pc = c->regs.rip;
+	ev->pc = c->pc;
 	ev->sp = c->regs.rsp;
 	ev->reghash = regs_hash(&c->regs);
 }
@@ -336,6 +341,8 @@ final_regs(struct task *t, const struct regs *now)
 	was = regs;
 	if (t->call.sc.nr != SYS_rt_sigreturn) {
 		syscall_own_args(t, &regs);
+		if (regs.rip == t->call.regs.rip)
+			regs.rip = t->call.pc; /* out of the site's stub */
 		regs.rcx = regs.rip;
 		regs.r11 = R11_CANONICAL;
 	}
@@ -358,6 +365,8 @@ finish(struct recorder *r, struct task *t, const struct regs *now,
 	if (ret < 0)
 		return ret;
 	ret = syscall_collect(r, t, &ev, err);
+	if (ret >= 0 && r->agent != NULL)
+		ret = agent_seen(r, t, err);
 	if (ret >= 0)
 		ret = syscall_emit(r, t, &ev, err);
 	if (ret >= 0)
@@ -574,6 +583,7 @@ set_up(struct recorder *r, struct task *t, const struct regs *regs,
 	syscall_forget(t);
 	c->active = true;
 	c->regs = *regs;
+	c->pc = agent_view(t, regs->rip);
 	c->start_ns = r->now_ns;
 	c->sc.nr = arch == FILTER_FOREIGN ? -1 : (int)regs->orig_rax;
 	c->sc.args[0] = regs->rdi;

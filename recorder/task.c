@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "recorder/agent.h"
 #include "recorder/engine.h"
 #include "recorder/exec.h"
 #include "recorder/preempt.h"
@@ -61,6 +62,8 @@ task_resume(struct task *t, int request, int signo)
 {
 	int ret;
 
+	if (t->proc != NULL && task_space(t)->agent != NULL)
+		agent_resume(t);
 	t->stop.kind = STOP_NONE;
 	ret = ptrace_resume(t->tid, request, signo);
 	return ret == -E_GONE ? 0 : ret;
@@ -161,6 +164,7 @@ space_drop(struct recorder *r, struct space *s)
 	}
 	group_drop(r, s->group);
 	exec_forget(s);
+	agent_forget(s);
 	dirty_close(s->dirty);
 	mem_close(&s->mem);
 	vec_free(&s->shmaps);

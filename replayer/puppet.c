@@ -3,6 +3,7 @@
 #include "agent/abi.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "replayer/agent.h"
 #include "sym/move.h"
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
@@ -192,6 +193,18 @@ run_to_halt(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 	return 1;
 }
 
+/* It has halted there: what it looks like. */
+static int
+arrived(struct puppet *p, const struct halt *h, struct err *err)
+{
+	int ret = get_regs(p, err);
+
+	p->at_call = h->what == HALT_CALL;
+	if (ret == 0 && p->at_call)
+		agent_halt(p);
+	return ret;
+}
+
 int
 puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 	   uint64_t slice_ns, struct halt *out, struct err *err)
@@ -216,8 +229,7 @@ puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 	end_slice(r, slice_ns, &old);
 	if (ret < 0 || out->what == HALT_GONE)
 		return gone(p, err);
-	p->at_call = out->what == HALT_CALL;
-	return get_regs(p, err);
+	return arrived(p, out, err);
 }
 
 /* Up to next, which comes after the instruction where it stands. */
@@ -260,8 +272,7 @@ single_step(struct puppet *p, struct halt *out, struct err *err)
 	} while (ret == 0);
 	if (ret < 0 || out->what == HALT_GONE)
 		return gone(p, err);
-	p->at_call = out->what == HALT_CALL;
-	ret = get_regs(p, err);
+	ret = arrived(p, out, err);
 	if (ret < 0)
 		return ret;
 	return out->what == HALT_FAULT && out->signo == SIGTRAP &&

@@ -101,7 +101,7 @@ to_rewound(struct replayer *r, struct puppet *p, const struct event *ev,
 
 	if (ret < 0)
 		return ret;
-	p->regs.rip -= 2;
+	p->regs.rip = p->call_pc - 2;
 	p->regs.rax = p->regs.orig_rax;
 	p->dirty = true;
 	return 0;

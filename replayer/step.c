@@ -403,7 +403,7 @@ finish_call(struct puppet *p, const struct event *ev)
 	p->regs.rcx = ev->pc;
 	p->regs.r11 = CANONICAL_R11;
 	if (ev->flags & EVF_RESTART) {
-		p->regs.rip = ev->pc - 2;
+		p->regs.rip = p->call_pc - 2;
 		p->regs.rax = (uint64_t)ev->call;
 	}
 	p->dirty = true;

@@ -91,6 +91,7 @@ struct puppet {
 	struct halt halt;
 	unsigned debug_hits; /* debug registers that trapped while it stepped */
 	bool in_call; /* between enter and exit */
+	uint64_t call_pc; /* where the halt before it really was (agent.h) */
 	int16_t call; /* the call of enter, with its arguments */
 	uint64_t args[6];
 	struct buf out; /* what a write that has not returned was given */

@@ -11,7 +11,7 @@ event:base
 agent:
 sym:event base
 tracee:sym event base agent/abi.h agent/blob.h agent/stub.h
-recorder:tracee event base agent/abi.h
+recorder:tracee event base agent/abi.h agent/blob.h agent/calls.def
 replayer:tracee sym event base agent/abi.h
 store:event base
 gdb:replayer/target.h sym event base

@@ -35,7 +35,8 @@ once()
 		timeout "$limit" "$@" >"$T/n.out" 2>"$T/n.err" </dev/null
 		native=$?
 	fi
-	timeout "$limit" "$p" record -q -n "$name" --checksum "$@" \
+	timeout "$limit" "$p" record -q -n "$name" --checksum \
+		${PROGRAMS_AGENT:+--agent} "$@" \
 		>"$T/r.out" 2>"$T/r.err" </dev/null
 	recorded=$?
 	timeout "$limit" "$p" replay --verify=memory "$name" \

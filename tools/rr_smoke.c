@@ -1,8 +1,10 @@
 /*
- * rr-smoke [-dnopqv] [-c N] [-s N] [-t N] [-x SEED [-k KNOBS]] COMMAND...:
- * record a command into memory and replay it at once with everything checked.
- * The developers' short way round the store.
+ * rr-smoke [-adnopqv] [-A N] [-r N] [-c N] [-s N] [-t N] [-x SEED [-k KNOBS]]
+ * COMMAND...: record a command into memory and replay it at once with
+ * everything checked. The developers' short way round the store.
  *
+ *   -a   with the agent        -A N at call sites seen N times
+ *   -r N with N bytes for its records
  *   -d   print the events      -n   record only
  *   -q   no summary            -v   print events while replaying
  *   -p   print how each execution point was found again
@@ -35,6 +37,9 @@
 
 struct smoke {
 	bool dump, record_only, points, quiet, verbose, outputs;
+	bool agent;
+	unsigned agent_from;
+	uint64_t agent_room;
 	uint64_t checksum_every;
 	unsigned seeks, times;
 	int out[3];  /* what stands in for descriptors 1 and 2 */
@@ -62,7 +67,9 @@ print_event(FILE *out, const struct event *ev)
 		ev->task, event_kind_name(ev->kind),
 		ev->flags & EVF_RUNS ? "* " : "  ", buf_cstr(&line),
 		ev->flags & EVF_RESTART ? " RESTART" : "",
-		ev->flags & EVF_UNTIMED ? " UNTIMED" : "");
+		ev->flags & EVF_UNTIMED ? " UNTIMED"
+		: ev->flags & EVF_AGENT ? " AGENT"
+					: "");
 	buf_free(&line);
 }
 
@@ -110,6 +117,9 @@ record(const struct smoke *o, char **argv, struct memlog *m,
 		.argv = argv,
 		.envp = environ,
 		.checksum_every = o->checksum_every,
+		.agent = o->agent,
+		.agent_from = o->agent_from,
+		.agent_room = o->agent_room,
 		.keep_privs = geteuid() == 0,
 		.chaos = &o->chaos,
 	};
@@ -399,8 +409,17 @@ options(struct smoke *o, int argc, char **argv)
 	int c;
 
 	knobs_init(&o->chaos);
-	while ((c = getopt(argc, argv, "+dnopqvc:k:s:t:x:")) != -1) {
+	while ((c = getopt(argc, argv, "+adnopqvA:c:k:r:s:t:x:")) != -1) {
 		switch (c) {
+		case 'A':
+			o->agent_from = (unsigned)strtoul(optarg, NULL, 0);
+			__attribute__((fallthrough));
+		case 'a':
+			o->agent = true;
+			break;
+		case 'r':
+			o->agent_room = strtoull(optarg, NULL, 0);
+			break;
 		case 'd':
 			o->dump = true;
 			break;
@@ -442,8 +461,8 @@ options(struct smoke *o, int argc, char **argv)
 	}
 	if (optind < argc)
 		return 0;
-	fprintf(stderr, "usage: rr-smoke [-dnopqv] [-c N] [-s N] [-t N] "
-			"[-x SEED [-k KNOBS]] COMMAND...\n");
+	fprintf(stderr, "usage: rr-smoke [-adnopqv] [-A N] [-r N] [-c N] "
+			"[-s N] [-t N] [-x SEED [-k KNOBS]] COMMAND...\n");
 	return 2;
 }
 

@@ -20,14 +20,18 @@
 /* Go on when equal, else skip n instructions. */
 #define ELSE_SKIP(value, n)                                                    \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, (n))
+/* Skip n instructions when equal, else go on. */
+#define OR_SKIP(value, n)                                                      \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), (n), 0)
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
 
 /* clang-format off */
 static const struct sock_filter program[] = {
 	LOAD(arch),
-	ELSE_SKIP(AUDIT_ARCH_X86_64, 6),
+	ELSE_SKIP(AUDIT_ARCH_X86_64, 7),
 	LOAD(instruction_pointer),
-	ELSE_SKIP(AGENT_GADGET_AFTER, 3),
+	OR_SKIP(AGENT_GADGET_AFTER, 1),
+	ELSE_SKIP(AGENT_CALL_AFTER, 3),
 	LOAD_HIGH(instruction_pointer),
 	ELSE_SKIP(AGENT_GADGET_AFTER >> 32, 1),
 	RETURN(SECCOMP_RET_ALLOW),

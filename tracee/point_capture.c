@@ -56,6 +56,13 @@ gone(pid_t tid, struct err *err)
 	return err_set(err, E_GONE, "task %d is gone", tid);
 }
 
+/* In pastime's own code, which replay does not have. */
+static bool
+is_agent(uint64_t pc)
+{
+	return pc - AGENT_BASE < AGENT_SIZE || pc - AGENT_CODE < AGENT_CODE_LEN;
+}
+
 /*
  * Is an event the next thing? After a call nothing of the interval has run
  * yet; a fault may be queued while the interrupt was reported first (the
@@ -75,8 +82,7 @@ event_is_due(pid_t tid, struct err *err)
 		errno = -ret;
 		return err_errno(err, "cannot look at task %d", tid);
 	}
-	return ret == 1 || (int64_t)regs.orig_rax >= 0 ||
-	       (regs.rip >= AGENT_BASE && regs.rip < AGENT_BASE + AGENT_SIZE);
+	return ret == 1 || (int64_t)regs.orig_rax >= 0 || is_agent(regs.rip);
 }
 
 /* What the code near it is now. */
@@ -298,7 +304,8 @@ walk_on(struct walk *w, struct err *err)
 
 		if (ptrace_get_regs(w->tid, &w->regs) < 0)
 			return gone(w->tid, err);
-		if (!decode_here(w) || w->code.flow == FLOW_EVENT)
+		if (is_agent(w->regs.rip) || !decode_here(w) ||
+		    w->code.flow == FLOW_EVENT)
 			return POINT_EVENT;
 		/* The interrupt may have hit it between two repetitions. */
 		half = i == 0 && (w->code.rep || w->code.gather);

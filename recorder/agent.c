@@ -1,0 +1,615 @@
+/*
+ * Where the agent is. A space begins without it; calls trap and are counted by
+ * site. When enough of them could have been made by the agent, it is mapped,
+ * and the sites that come again are patched, each after one of its calls, when
+ * the space has one task, which stands behind it: nobody is in the bytes that
+ * change.
+ *
+ * What replay needs of this, stubs, jumps and the word that the stubs jump
+ * through, are items of the event of that call.
+ */
+#include "recorder/agent_priv.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include "agent/blob.h"
+#include "base/fd.h"
+#include "recorder/files.h"
+#include "recorder/task.h"
+#include "tracee/maps.h"
+#include "tracee/remote.h"
+
+#define SEEN_BY_SPACE 12u /* calls before the agent comes in */
+#define SEEN_BY_SITE 2u	  /* and before a site is patched */
+#define NEVER ((void *)(uintptr_t)UINT32_MAX)
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#define HWCAP2_FSGSBASE 2u
+
+/* Every call that the agent may make. */
+static const bool made[SYS_MAX] = {
+#define AGENT_ROW(nr, name, class, path, out, bytes) [nr] = true,
+#include "agent/calls.def"
+#undef AGENT_ROW
+};
+
+int
+agent_init(struct recorder *r, struct err *err)
+{
+	/* Hostile answers are given where calls trap. */
+	if (!r->opts.agent || r->chaos != NULL)
+		return 0;
+	r->agent = mem_zalloc(sizeof(*r->agent));
+	r->agent->ring = mem_alloc(AGENT_RING_LEN);
+	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
+		r->agent->flags = AGENT_FSGSBASE;
+	return 0;
+}
+
+void
+agent_release(struct recorder *r)
+{
+	struct agent *a = r->agent;
+	uint64_t key;
+	void *value;
+	size_t it = 0;
+
+	if (a == NULL)
+		return;
+	while (map_next(&a->targets, &it, &key, &value)) {
+		site_free(value);
+		mem_free(value);
+	}
+	map_free(&a->targets);
+	arena_free(&a->arena);
+	mem_free(a->ring);
+	mem_free(a);
+	r->agent = NULL;
+}
+
+void
+agent_forget(struct space *s)
+{
+	struct agent_space *a = s->agent;
+
+	if (a == NULL)
+		return;
+	map_free(&a->count);
+	vec_free(&a->sites);
+	mem_free(a);
+	s->agent = NULL;
+}
+
+uint64_t
+agent_view(const struct task *t, uint64_t pc)
+{
+	static const uint8_t call[2] = { 0x0f, 0x05 };
+	uint8_t code[16]; /* from two bytes before pc */
+	uint64_t after;
+
+	if (pc - AGENT_SITES >= AGENT_SITES_LEN ||
+	    mem_read_all(&task_space(t)->mem, pc - 2, code, sizeof(code)) < 0)
+		return pc;
+	if (memcmp(code, call, sizeof(call)) == 0) {
+		memcpy(&after, code + 8, sizeof(after));
+		return after;
+	}
+	if (memcmp(code + 2, call, sizeof(call)) != 0 ||
+	    mem_read_all(&task_space(t)->mem, pc + 8, &after, sizeof(after)) <
+		    0)
+		return pc;
+	return after - 2;
+}
+
+/* ---- who makes the calls */
+
+/* Several tasks would share its stack and its ring. */
+static bool
+may_enter(const struct task *t, const struct agent_space *a)
+{
+	const struct group *g = task_group(t);
+
+	return g->live == 1 && g->wanted.len == 0 && t->stash.signo == 0 &&
+	       t->filters == NULL && !a->hold && !a->refused;
+}
+
+/* Nobody but this task is there to map or write files. */
+static bool
+may_write(const struct recorder *r)
+{
+	if (r->tasks.len > 1)
+		return false;
+	for (size_t i = 0; i < r->spaces.len; i++)
+		if (r->spaces.v[i]->shmaps.len > 0)
+			return false;
+	return true;
+}
+
+static void
+set_word(struct space *s, uint64_t offset, uint64_t *is, uint64_t v)
+{
+	if (*is == v)
+		return;
+	if (mem_write_all(&s->mem, AGENT_DATA + offset, &v, sizeof(v)) == 0)
+		*is = v;
+}
+
+void
+agent_resume(struct task *t)
+{
+	struct space *s = task_space(t);
+	struct agent_space *a = s->agent;
+	uint64_t enter = AGENT_TRAP, flags;
+
+	if (a == NULL || !a->on)
+		return;
+	if (may_enter(t, a))
+		enter = AGENT_CODE;
+	if (enter == AGENT_CODE) {
+		flags = a->r->agent->flags;
+		if (may_write(a->r))
+			flags |= AGENT_WRITES;
+		set_word(s, offsetof(struct agent_data, flags), &a->flags,
+			 flags);
+		if (a->enter != enter)
+			agent_forget_fds(s);
+	}
+	set_word(s, offsetof(struct agent_data, enter), &a->enter, enter);
+}
+
+void
+agent_hold(struct space *s)
+{
+	struct agent_space *a = s->agent;
+
+	if (a == NULL || !a->on)
+		return;
+	a->hold = true;
+	set_word(s, offsetof(struct agent_data, enter), &a->enter, AGENT_TRAP);
+}
+
+bool
+agent_is_inside(const struct task *t)
+{
+	struct regs regs;
+
+	return ptrace_get_regs(t->tid, &regs) == 0 &&
+	       (regs.rip - AGENT_CODE < AGENT_CODE_LEN ||
+		regs.rip - (AGENT_BASE + AGENT_CALL) <= 2);
+}
+
+bool
+agent_interrupted(struct task *t)
+{
+	struct space *s = task_space(t);
+
+	if (s->agent == NULL || !s->agent->on || !agent_is_inside(t))
+		return false;
+	agent_hold(s);
+	return true;
+}
+
+void
+agent_forget_fds(struct space *s)
+{
+	static const uint8_t unknown[AGENT_FDS];
+
+	if (s->agent != NULL && s->agent->on)
+		mem_write_all(&s->mem,
+			      AGENT_DATA + offsetof(struct agent_data, kind),
+			      unknown, sizeof(unknown));
+}
+
+/* A fork copies it all; the ring is empty at a fork. */
+static void
+copy_space(struct space *to, const struct space *from)
+{
+	const struct agent_space *old = from->agent;
+	struct agent_space *a = mem_zalloc(sizeof(*a));
+
+	a->r = old->r;
+	a->on = old->on;
+	a->refused = old->refused;
+	a->enter = old->enter;
+	a->flags = old->flags;
+	a->ndevs = old->ndevs;
+	a->seen = old->seen;
+	for (size_t i = 0; i < old->sites.len; i++)
+		vec_push(&a->sites, old->sites.v[i]);
+	to->agent = a;
+}
+
+void
+agent_birth(struct task *c, struct task *t, uint64_t flags)
+{
+	struct space *s = task_space(c), *from = task_space(t);
+
+	if (from->agent == NULL)
+		return;
+	if (s != from)
+		copy_space(s, from);
+	/* Descriptors that come and go in another space. */
+	if (s != from && (flags & CLONE_FILES))
+		s->agent->refused = from->agent->refused = true;
+	agent_forget_fds(from);
+}
+
+int
+agent_sigreturn(struct task *t, struct regs *regs)
+{
+	const struct agent_space *a = task_space(t)->agent;
+
+	for (size_t i = 0; a != NULL && i < a->sites.len; i++) {
+		const struct agent_site *s = &a->sites.v[i];
+		uint64_t insn = s->after - 2, back = insn - regs->rip;
+
+		if (back > s->pre)
+			continue;
+		/* The same instruction in the stub. */
+		regs->rip = back == 0
+				    ? s->insn
+				    : AGENT_SITES + (i + 1) * AGENT_SITE_SIZE +
+					      8 + (s->pre - back);
+		return ptrace_set_regs(t->tid, regs);
+	}
+	return 0;
+}
+
+/* ---- into the space */
+
+static int
+map_at(struct task *t, uint64_t start, uint64_t len, int prot, struct err *err)
+{
+	const uint64_t args[6] = {
+		start,
+		len,
+		(uint64_t)prot,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+			MAP_FIXED_NOREPLACE,
+		(uint64_t)-1,
+		0,
+	};
+	int64_t at = 0;
+	int ret = remote_syscall(t->tid, SYS_mmap, args, &at, err);
+
+	if (ret < 0)
+		return ret;
+	return (uint64_t)at == start ? 1 : 0;
+}
+
+/* A piece of it that replay has, too. */
+static void
+put_map(struct recorder *r, uint64_t start, uint64_t len, uint32_t prot)
+{
+	const struct map_rec m = {
+		.start = start,
+		.len = len,
+		.prot = prot,
+		.flags = MAP_PRIVATE | MAP_ANONYMOUS,
+	};
+
+	item_put_map(&r->items, &m);
+}
+
+static bool
+put_bytes(struct recorder *r, struct task *t, uint64_t addr, const void *p,
+	  size_t n)
+{
+	const struct mem m = mem_of_task(&task_space(t)->mem, t->tid);
+
+	if (mem_write_all(&m, addr, p, n) < 0)
+		return false;
+	item_put_bytes(&r->items, ITEM_PATCH, addr, span_of(p, n));
+	return true;
+}
+
+static bool
+write_data(struct recorder *r, struct task *t)
+{
+	struct agent_space *a = task_space(t)->agent;
+	struct agent_data d = {
+		.enter = AGENT_TRAP,
+		.flags = r->agent->flags,
+		.room = r->opts.agent_room != 0 ? r->opts.agent_room
+						: AGENT_RING_LEN,
+		.ndevs = r->agent->ndevs,
+	};
+
+	memcpy(d.dev, r->agent->dev, sizeof(d.dev));
+	a->enter = d.enter;
+	a->flags = d.flags;
+	a->ndevs = r->agent->ndevs;
+	return mem_write_all(&task_space(t)->mem, AGENT_DATA, &d, sizeof(d)) ==
+	       0;
+}
+
+/* 1: it is there; 0: it cannot be, and the space goes on without. */
+static int
+bring_in(struct recorder *r, struct task *t, struct err *err)
+{
+	static const uint8_t trap[] = { 0xff, 0xe1 }; /* jmp *%rcx */
+	const uint64_t enter = AGENT_TRAP;
+	struct space *s = task_space(t);
+	const struct mem m = mem_of_task(&s->mem, t->tid);
+	int ret;
+
+	ASSERT(agent_code_len <= AGENT_CODE_LEN);
+	ret = map_at(t, AGENT_SITES, AGENT_CODE + AGENT_CODE_LEN - AGENT_SITES,
+		     PROT_READ | PROT_EXEC, err);
+	if (ret > 0)
+		ret = map_at(t, AGENT_DATA, AGENT_DATA_LEN,
+			     PROT_READ | PROT_WRITE, err);
+	if (ret <= 0)
+		return ret;
+	if (mem_write_all(&m, AGENT_CODE, agent_code, agent_code_len) < 0 ||
+	    !write_data(r, t))
+		return 0;
+	put_map(r, AGENT_SITES, AGENT_SITES_LEN, PROT_READ | PROT_EXEC);
+	put_map(r, AGENT_DATA, sizeof(enter), PROT_READ | PROT_WRITE);
+	item_put_bytes(&r->items, ITEM_PATCH, AGENT_DATA,
+		       span_of(&enter, sizeof(enter)));
+	return put_bytes(r, t, AGENT_TRAP, trap, sizeof(trap));
+}
+
+/* ---- sites */
+
+/* Far branches of the file that is mapped at addr; *out NULL: it is no file. */
+static int
+targets_of(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
+	   const struct site_targets **out, struct err *err)
+{
+	struct agent *a = r->agent;
+	struct site_targets *l;
+	uint64_t file = 0;
+	int fd, ret;
+
+	*out = NULL;
+	arena_clear(&a->arena);
+	ret = maps_query(t->tid, addr, &a->arena, vma, err);
+	if (ret < 0 || vma->ino == 0 || vma->shared ||
+	    (vma->prot & PROT_EXEC) == 0)
+		return ret == -ENOENT ? 0 : ret;
+	ret = files_capture(r, t, vma->start, vma->end - vma->start,
+			    vma->offset, vma->prot, vma->shared, &file, err);
+	if (ret < 0 || file == 0)
+		return ret;
+	l = map_get(&a->targets, file);
+	if (l == NULL) {
+		fd = files_open(r, t, addr, err);
+		if (fd < 0)
+			return fd;
+		l = mem_zalloc(sizeof(*l));
+		ret = site_scan(fd, l, err);
+		fd_close(&fd);
+		if (ret < 0) {
+			mem_free(l);
+			return ret;
+		}
+		map_set(&a->targets, file, l);
+	}
+	*out = l;
+	return 0;
+}
+
+/* 1 and how the site can be patched, with the bytes that move; 0: it cannot. */
+static int
+look_at(struct recorder *r, struct task *t, uint64_t insn,
+	struct site_plan *plan, uint8_t *pre, struct err *err)
+{
+	const struct site_targets *targets;
+	uint8_t code[SITE_NEAR + SITE_AFTER];
+	struct vma vma = { 0 };
+	uint64_t from, to;
+	size_t at;
+	int ret = targets_of(r, t, insn, &vma, &targets, err);
+
+	if (ret < 0 || targets == NULL)
+		return ret;
+	from = insn - vma.start > SITE_NEAR ? insn - SITE_NEAR : vma.start;
+	to = vma.end - insn > SITE_AFTER ? insn + SITE_AFTER : vma.end;
+	at = insn - from;
+	if (mem_read_all(&task_space(t)->mem, from, code, to - from) < 0 ||
+	    !site_plan(span_of(code, to - from), at,
+		       vma.offset + (insn - vma.start), targets, plan))
+		return 0;
+	memcpy(pre, code + at - plan->pre, plan->pre);
+	return 1;
+}
+
+/* The jump to the stub, over the site or in the hole. */
+static bool
+put_jump(struct recorder *r, struct task *t, uint64_t insn, uint64_t stub,
+	 const struct site_plan *plan)
+{
+	uint8_t jump[SITE_PRE_MAX + 2], hop[2];
+	unsigned len = plan->pre != 0 ? plan->pre + 2 : SITE_JUMP;
+
+	site_jump((uint32_t)stub, jump, len);
+	if (plan->pre != 0)
+		return put_bytes(r, t, insn - plan->pre, jump, len);
+	site_short(plan, hop);
+	return put_bytes(r, t, insn + (uint64_t)(int64_t)plan->hole, jump,
+			 len) &&
+	       put_bytes(r, t, insn, hop, sizeof(hop));
+}
+
+static int
+patch_site(struct recorder *r, struct task *t, uint64_t after, struct err *err)
+{
+	struct agent_space *a = task_space(t)->agent;
+	uint8_t pre[SITE_PRE_MAX], stub[AGENT_SITE_SIZE];
+	struct agent_site s = { .after = after };
+	uint64_t at = AGENT_SITES + (a->sites.len + 1) * AGENT_SITE_SIZE;
+	struct site_plan plan;
+	int ret;
+
+	if (a->sites.len + 1 >= AGENT_SITES_MAX)
+		return 0;
+	ret = look_at(r, t, after - 2, &plan, pre, err);
+	if (ret <= 0)
+		return ret;
+	s.pre = (uint8_t)plan.pre;
+	s.insn = site_stub(at, span_of(pre, plan.pre), after, stub);
+	if (!put_bytes(r, t, at, stub, sizeof(stub)) ||
+	    !put_jump(r, t, after - 2, at, &plan))
+		return 0;
+	vec_push(&a->sites, s);
+	return 0;
+}
+
+/* ---- what has been seen */
+
+/* File systems that give back what they were given, and never wait for long. */
+static bool
+is_plain_fs(const char *path)
+{
+	static const uint32_t known[] = {
+		0xef53,	    /* ext2, ext3, ext4 */
+		0x58465342, /* xfs */
+		0x9123683e, /* btrfs */
+		0x01021994, /* tmpfs */
+		0x794c7630, /* overlayfs */
+		0xf2f52010, /* f2fs */
+		0x2fc12fc1, /* zfs */
+	};
+	struct statfs fs;
+
+	if (statfs(path, &fs) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if ((uint32_t)fs.f_type == known[i])
+			return true;
+	return false;
+}
+
+/* The descriptor that the call was about, or made; -1 = none. */
+static int64_t
+fd_of(const struct sys_call *c)
+{
+	switch (c->nr) {
+	case SYS_open:
+	case SYS_openat:
+		return c->ret;
+	case SYS_read:
+	case SYS_pread64:
+	case SYS_write:
+	case SYS_pwrite64:
+	case SYS_getdents64:
+	case SYS_lseek:
+	case SYS_close:
+		return (int)c->args[0];
+	}
+	return -1;
+}
+
+/* The file system of that descriptor may be one that the agent may use. */
+static void
+learn_fs(struct agent *a, const struct task *t)
+{
+	int64_t fd = fd_of(&t->call.sc);
+	char path[64];
+	struct stat st;
+	size_t i = 0;
+
+	if (fd < 0 || a->ndevs == AGENT_DEVS)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", t->tid, (int)fd);
+	if (stat(path, &st) < 0 ||
+	    (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+		return;
+	while (i < a->ndevs && a->dev[i] != st.st_dev)
+		i++;
+	if (i == a->ndevs && is_plain_fs(path))
+		a->dev[a->ndevs++] = st.st_dev;
+}
+
+/* Tell the space of those it does not know. */
+static void
+tell_fs(const struct agent *a, struct space *s)
+{
+	const uint64_t n = a->ndevs;
+
+	if (s->agent->ndevs == n)
+		return;
+	if (mem_write_all(&s->mem,
+			  AGENT_DATA + offsetof(struct agent_data, dev), a->dev,
+			  sizeof(a->dev)) == 0 &&
+	    mem_write_all(&s->mem,
+			  AGENT_DATA + offsetof(struct agent_data, ndevs), &n,
+			  sizeof(n)) == 0)
+		s->agent->ndevs = n;
+	agent_forget_fds(s);
+}
+
+/* Its space is its own, and nobody else can be on the way through the site. */
+static bool
+is_alone(const struct task *t)
+{
+	return t->proc->tasks.len == 1 && task_space(t)->refs == 1;
+}
+
+/* True when the site has been seen often enough. */
+static bool
+is_due(struct agent_space *a, uint64_t pc, unsigned from)
+{
+	uintptr_t n = (uintptr_t)map_get(&a->count, pc);
+
+	if (n == (uintptr_t)NEVER)
+		return false;
+	map_set(&a->count, pc, (void *)(n + 1));
+	return n + 1 >= (from != 0 ? from : SEEN_BY_SITE);
+}
+
+static int
+seen_by_site(struct recorder *r, struct task *t, struct err *err)
+{
+	struct agent_space *a = task_space(t)->agent;
+	uint64_t pc = t->call.pc;
+	unsigned from = r->opts.agent_from;
+	int ret = 1;
+
+	a->seen++;
+	if (t->call.regs.rip != pc || !is_due(a, pc, from) || !is_alone(t) ||
+	    a->refused || a->seen < (from != 0 ? from : SEEN_BY_SPACE))
+		return 0;
+	if (!a->on) {
+		ret = bring_in(r, t, err);
+		a->on = ret > 0;
+		a->refused = ret == 0;
+	}
+	if (ret <= 0)
+		return ret;
+	map_set(&a->count, pc, NEVER);
+	return patch_site(r, t, pc, err);
+}
+
+int
+agent_seen(struct recorder *r, struct task *t, struct err *err)
+{
+	struct space *s = task_space(t);
+	const struct call *c = &t->call;
+
+	if (s->agent == NULL) {
+		s->agent = mem_zalloc(sizeof(*s->agent));
+		s->agent->r = r;
+	}
+	s->agent->hold = false;
+	if (s->agent->on && (c->desc->flags & SYSF_FD))
+		agent_forget_fds(s);
+	if (c->skipped || c->sc.nr < 0 || c->sc.nr >= SYS_MAX ||
+	    !made[c->sc.nr])
+		return 0;
+	learn_fs(r->agent, t);
+	if (s->agent->on)
+		tell_fs(r->agent, s);
+	return seen_by_site(r, t, err);
+}

@@ -1,0 +1,271 @@
+/*
+ * From the records of an agent to events. They are read whenever the task
+ * stops, before anything else is made of the stop, so that they stand in the
+ * order in which things happened. Items come from the same rows of the table as
+ * those of a trapped call; memory is what the record has of it. The ring lies
+ * in memory of the program's, which can write anything there.
+ */
+#include "recorder/agent_priv.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "recorder/task.h"
+
+struct record {
+	const struct agent_rec *rec;
+	const uint8_t *pieces, *end;
+};
+
+/* Memory as the record has it: what a call is asked for begins in a piece. */
+static int64_t
+read_piece(void *ctx, uint64_t addr, void *buf, size_t n)
+{
+	const struct record *d = ctx;
+	const uint8_t *p = d->pieces;
+
+	while ((size_t)(d->end - p) >= sizeof(struct agent_piece)) {
+		struct agent_piece piece;
+		size_t left;
+
+		memcpy(&piece, p, sizeof(piece));
+		p += sizeof(piece);
+		left = (size_t)(d->end - p);
+		if (piece.len > left)
+			break;
+		if (addr - piece.addr < piece.len) {
+			size_t at = (size_t)(addr - piece.addr);
+			size_t got = (size_t)piece.len - at;
+
+			if (got > n)
+				got = n;
+			memcpy(buf, p + at, got);
+			return (int64_t)got;
+		}
+		p += (piece.len + 7) & ~7ull;
+		if (p > d->end)
+			break;
+	}
+	return -EFAULT;
+}
+
+static void
+put_ranges(struct recorder *r, struct sys_mem *m, int n, bool outputs)
+{
+	for (int i = 0; i < n && i < SYS_RANGES_MAX; i++) {
+		const struct sys_range *g = &r->ranges[i];
+		uint8_t *p = arena_alloc(&r->arena, g->len + 1);
+		int64_t got =
+			g->len == 0 ? 0 : m->read(m->ctx, g->addr, p, g->len);
+
+		if (got < 0)
+			continue;
+		if (outputs && got > 0)
+			event_output(r, g->addr, span_of(p, (size_t)got));
+		else if (!outputs)
+			event_input(r, g->arg, span_of(p, (size_t)got));
+	}
+}
+
+static int
+put_pieces(struct recorder *r, struct record *d, const struct event *ev,
+	   struct err *err)
+{
+	struct sys_mem m = { .read = read_piece, .ctx = d };
+	struct sys_call sc = { .nr = ev->call,
+			       .ret = ev->ret,
+			       .arena = &r->arena };
+	int ret;
+
+	memcpy(sc.args, ev->args, sizeof(sc.args));
+	ret = sys_call_enter(&sc, &m, err);
+	if (ret < 0)
+		return ret;
+	put_ranges(r, &m,
+		   sys_call_outputs(&sc, &m, false, r->ranges, SYS_RANGES_MAX),
+		   true);
+	put_ranges(r, &m, sys_call_inputs(&sc, &m, r->ranges, SYS_RANGES_MAX),
+		   false);
+	return 0;
+}
+
+static uint32_t
+hash_of(const struct agent_rec *rec, const struct regs *bases)
+{
+	const struct regs regs = {
+		.rbx = rec->rbx,
+		.rdx = rec->rdx,
+		.rsi = rec->rsi,
+		.rdi = rec->rdi,
+		.rbp = rec->rbp,
+		.r8 = rec->r8,
+		.r9 = rec->r9,
+		.r10 = rec->r10,
+		.r12 = rec->r12,
+		.r13 = rec->r13,
+		.r14 = rec->r14,
+		.r15 = rec->r15,
+		.eflags = rec->eflags,
+		.fs_base = bases != NULL ? bases->fs_base : rec->fs_base,
+		.gs_base = bases != NULL ? bases->gs_base : rec->gs_base,
+	};
+
+	return regs_hash(&regs);
+}
+
+static int
+put_record(struct recorder *r, const struct task *t, struct record *d,
+	   const struct regs *bases, uint64_t time_ns, struct err *err)
+{
+	const struct agent_rec *rec = d->rec;
+	struct event ev;
+	int ret = 0;
+
+	event_begin(r, t, EV_syscall, &ev);
+	ev.flags = EVF_RUNS | EVF_AGENT;
+	if (rec->ret < 0 && rec->ret >= -4095)
+		ev.flags |= EVF_ERROR;
+	ev.time_ns = time_ns;
+	ev.call = (int16_t)rec->nr;
+	ev.args[0] = rec->rdi;
+	ev.args[1] = rec->rsi;
+	ev.args[2] = rec->rdx;
+	ev.args[3] = rec->r10;
+	ev.args[4] = rec->r8;
+	ev.args[5] = rec->r9;
+	ev.pc = rec->pc;
+	ev.sp = rec->sp;
+	ev.ret = rec->ret;
+	ev.reghash = hash_of(rec, bases);
+	if (rec->npieces > 0)
+		ret = put_pieces(r, d, &ev, err);
+	return ret < 0 ? ret : event_put(r, &ev, err);
+}
+
+/* The record at p, when it can be one. */
+static bool
+parse(const uint8_t *p, size_t left, struct record *out)
+{
+	const struct agent_rec *rec = (const struct agent_rec *)(const void *)p;
+
+	if (left < sizeof(*rec) || rec->len < sizeof(*rec) || rec->len > left ||
+	    rec->len % 8 != 0 || rec->nr >= SYS_MAX)
+		return false;
+	*out = (struct record){ .rec = rec,
+				.pieces = p + sizeof(*rec),
+				.end = p + rec->len };
+	return true;
+}
+
+static size_t
+count(const uint8_t *ring, size_t len)
+{
+	struct record d;
+	size_t n = 0, at = 0;
+
+	for (; at < len && parse(ring + at, len - at, &d); at += d.rec->len)
+		n++;
+	return n;
+}
+
+static int
+put_records(struct recorder *r, struct task *t, size_t len, struct err *err)
+{
+	const struct agent_space *a = task_space(t)->agent;
+	const uint8_t *ring = r->agent->ring;
+	uint64_t from = r->put_ns, to = clock_now_ns() - r->start_ns;
+	size_t n = count(ring, len), i = 0, at = 0;
+	struct regs regs, *bases = NULL;
+	struct record d;
+	int ret = 0;
+
+	if (!(a->flags & AGENT_FSGSBASE)) {
+		ret = ptrace_get_regs(t->tid, &regs);
+		bases = &regs;
+	}
+	if (to < from)
+		to = from;
+	while (ret >= 0 && at < len && parse(ring + at, len - at, &d)) {
+		arena_clear(&r->arena);
+		ret = put_record(r, t, &d, bases,
+				 from + (to - from) * ++i / (n + 1), err);
+		at += d.rec->len;
+	}
+	task_space(t)->events += n;
+	if (ret >= 0 && at < len)
+		ret = warn(r, t, WARN_LOST, -1,
+			   "the program has written over pastime's records: "
+			   "some calls are missing");
+	return ret;
+}
+
+/* It may be in the midst of writing the next record. */
+static bool
+is_amid(const struct task *t)
+{
+	switch (t->stop.kind) {
+	case STOP_SIGNAL:
+	case STOP_GROUP:
+	case STOP_EVENT_STOP:
+		return agent_is_inside(t);
+	case STOP_NONE:
+	case STOP_EXITED:
+	case STOP_KILLED:
+	case STOP_SECCOMP:
+	case STOP_SYSCALL:
+	case STOP_FORK:
+	case STOP_VFORK:
+	case STOP_CLONE:
+	case STOP_VFORK_DONE:
+	case STOP_EXEC:
+	case STOP_EXIT:
+		break;
+	}
+	return false;
+}
+
+/* Nothing is in the ring any more, unless the agent is about to go on there. */
+static void
+empty_ring(const struct task *t, uint64_t pos)
+{
+	struct agent_space *a = task_space(t)->agent;
+	static const uint64_t none;
+
+	a->drained = pos;
+	if (is_amid(t))
+		return;
+	if (mem_write_all(&task_space(t)->mem,
+			  AGENT_DATA + offsetof(struct agent_data, pos), &none,
+			  sizeof(none)) == 0)
+		a->drained = 0;
+}
+
+int
+agent_drain(struct recorder *r, struct task *t, struct err *err)
+{
+	struct agent_space *a = t->proc != NULL ? task_space(t)->agent : NULL;
+	const struct mem *m;
+	uint64_t pos, len;
+	int ret = 0;
+
+	if (a == NULL || !a->on || t->dead || task_group(t)->runner != t ||
+	    t->stop.kind == STOP_EXEC)
+		return 0;
+	m = &task_space(t)->mem;
+	if (mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, pos), &pos,
+			 sizeof(pos)) < 0 ||
+	    pos == 0)
+		return 0;
+	if (pos > AGENT_RING_LEN)
+		pos = AGENT_RING_LEN;
+	len = pos > a->drained ? pos - a->drained : 0;
+	if (mem_read_all(m, AGENT_DATA + AGENT_RING + a->drained,
+			 r->agent->ring, len) < 0)
+		return 0;
+	empty_ring(t, pos);
+	if (len > 0) {
+		ret = put_records(r, t, len, err);
+		t->last.rip = 0; /* where it was then is not known */
+	}
+	return ret < 0 && ret != -E_GONE ? ret : 0;
+}

@@ -1,0 +1,44 @@
+#ifndef RECORDER_AGENT_PRIV_H
+#define RECORDER_AGENT_PRIV_H
+
+/* What agent.c and agent_drain.c share. */
+#include "agent/abi.h"
+#include "recorder/agent.h"
+#include "recorder/engine.h"
+#include "tracee/site.h"
+
+/* A patched call site. */
+struct agent_site {
+	uint64_t after; /* what follows its syscall instruction */
+	uint64_t insn;	/* the stub's syscall instruction */
+	uint8_t pre;	/* bytes of it that the stub has */
+};
+
+struct agent_space {
+	struct recorder *r;
+	bool on;	/* it is there */
+	bool refused;	/* it cannot be */
+	bool hold;	/* the next call traps */
+	uint64_t enter; /* what the first word of its data says */
+	uint64_t flags;
+	size_t ndevs;	  /* of struct agent's */
+	uint64_t drained; /* bytes of the ring that are events already */
+	unsigned seen;	  /* calls that it could have made */
+	struct map count; /* site -> how often it was seen */
+	VEC(struct agent_site) sites; /* number 1 comes first */
+};
+
+/* The recorder's part. */
+struct agent {
+	struct map targets; /* file number -> struct site_targets */
+	uint64_t dev[AGENT_DEVS];
+	size_t ndevs;
+	struct arena arena;
+	uint8_t *ring; /* AGENT_RING_LEN bytes, for draining */
+	uint64_t flags;
+};
+
+/* t stands in the agent's code. */
+bool agent_is_inside(const struct task *t);
+
+#endif
