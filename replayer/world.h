@@ -85,7 +85,7 @@ struct puppet {
 	char comm[16];
 	struct regs regs;
 	bool dirty;   /* regs are not in the process yet */
-	bool at_call; /* the process stands at a call's entry: puppet_settle */
+	bool at_call; /* it stands at a call's entry: puppet_settle */
 	bool halted;  /* it has run into halt already, for the next event */
 	bool arrived; /* its last event put it where it stands */
 	struct halt halt;
@@ -182,8 +182,7 @@ int puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
  * instead. */
 int puppet_step(struct replayer *r, struct puppet *p, struct halt *out,
 		struct err *err);
-/* At a call's halt: get the process out of the call, without running anything.
- */
+/* At a call's halt: get the process out of the call, running nothing. */
 int puppet_settle(struct puppet *p, struct err *err);
 /* Something else ran the process: its registers are what they are now. 1. */
 int puppet_reload(struct puppet *p, struct err *err);
