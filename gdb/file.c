@@ -43,12 +43,24 @@ do_setfs(struct gdb_server *s, struct scan *args)
 	buf_str(&s->reply, "F0");
 }
 
+/* A descriptor of what stood under that path; -1 = nothing. */
+static int
+open_recorded(struct gdb_server *s, const char *path)
+{
+	const char *local;
+	int fd = proc_open(s, path);
+
+	if (fd >= 0)
+		return fd;
+	local = recorded_file(s, path);
+	return local ? open(local, O_RDONLY | O_CLOEXEC) : -1;
+}
+
 static void
 do_open(struct gdb_server *s, struct scan *args)
 {
 	struct span name = scan_until(args, ',');
 	struct buf path = { 0 };
-	const char *local;
 	uint64_t flags;
 	size_t i = 0;
 	int fd;
@@ -56,26 +68,21 @@ do_open(struct gdb_server *s, struct scan *args)
 	flags = scan_hex(args);
 	scan_char(args, ',');
 	scan_hex(args);
+	while (i < s->open.len && s->open.v[i] >= 0)
+		i++;
 	if (!scan_done(args) || !hex_get(name, &path)) {
 		fail(s, FILE_EINVAL);
 	} else if (flags & WRITE_FLAGS) {
 		fail(s, FILE_EROFS);
-	} else if ((local = recorded_file(s, buf_cstr(&path))) == NULL) {
+	} else if (i == OPEN_MAX_FILES) {
+		fail(s, FILE_EMFILE);
+	} else if ((fd = open_recorded(s, buf_cstr(&path))) < 0) {
 		fail(s, FILE_ENOENT);
 	} else {
-		while (i < s->open.len && s->open.v[i] >= 0)
-			i++;
-		fd = i < OPEN_MAX_FILES ? open(local, O_RDONLY | O_CLOEXEC)
-					: -1;
-		if (fd < 0) {
-			fail(s,
-			     i < OPEN_MAX_FILES ? FILE_EUNKNOWN : FILE_EMFILE);
-		} else {
-			if (i == s->open.len)
-				vec_push(&s->open, -1);
-			s->open.v[i] = fd;
-			buf_printf(&s->reply, "F%zx", i);
-		}
+		if (i == s->open.len)
+			vec_push(&s->open, -1);
+		s->open.v[i] = fd;
+		buf_printf(&s->reply, "F%zx", i);
 	}
 	buf_free(&path);
 }
@@ -155,11 +162,20 @@ do_fstat(struct gdb_server *s, struct scan *args)
 	put_be(&s->reply, 0, 12);			  /* times */
 }
 
+/* Recorded paths have no links left; /proc has. */
 static void
 do_readlink(struct gdb_server *s, struct scan *args)
 {
-	(void)args;
-	fail(s, FILE_EINVAL); /* recorded paths have no links left */
+	struct buf path = { 0 };
+	const char *to = NULL;
+
+	if (hex_get(scan_rest(args), &path))
+		to = proc_link(s, buf_cstr(&path));
+	if (to)
+		buf_printf(&s->reply, "F%zx;%s", strlen(to), to);
+	else
+		fail(s, FILE_EINVAL);
+	buf_free(&path);
 }
 
 static void

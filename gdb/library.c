@@ -132,17 +132,6 @@ find_debug(struct gdb_server *s, uint32_t task)
 }
 
 static void
-put_attribute(struct buf *out, const char *text)
-{
-	for (; *text; text++) {
-		if (strchr("&<>\"'", *text) || (unsigned char)*text < ' ')
-			buf_printf(out, "&#%u;", (unsigned char)*text);
-		else
-			buf_u8(out, (uint8_t)*text);
-	}
-}
-
-static void
 put_library(struct gdb_server *s, uint32_t task, uint64_t lm,
 	    const struct link_map *l, struct buf *out)
 {
@@ -157,7 +146,7 @@ put_library(struct gdb_server *s, uint32_t task, uint64_t lm,
 		name = read_text(s, task, (uint64_t)(uintptr_t)l->l_name, &a);
 	if (strchr(name, '/')) { /* the vdso is not a file */
 		buf_str(out, "<library name=\"");
-		put_attribute(out, name);
+		xml_text(out, name);
 		buf_printf(out,
 			   "\" lm=\"0x%lx\" l_addr=\"0x%lx\" "
 			   "l_ld=\"0x%lx\" lmid=\"0x0\"/>\n",
@@ -166,7 +155,30 @@ put_library(struct gdb_server *s, uint32_t task, uint64_t lm,
 	arena_free(&a);
 }
 
-int
+/* ld.so is there before it has made its list. */
+static void
+put_interpreter(struct gdb_server *s, uint32_t task, struct buf *out)
+{
+	uint64_t base = auxv_value(s, task, AT_BASE);
+	struct link_map l = { .l_addr = base };
+	Elf64_Ehdr eh;
+	Elf64_Phdr ph;
+
+	if (!base || !read_exact(s, task, base, &eh, sizeof(eh)) ||
+	    memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0)
+		return;
+	for (unsigned i = 0; i < eh.e_phnum && i < 64; i++) {
+		if (!read_exact(s, task, base + eh.e_phoff + i * sizeof(ph),
+				&ph, sizeof(ph)))
+			return;
+		if (ph.p_type != PT_DYNAMIC)
+			continue;
+		l.l_ld = (Elf64_Dyn *)(uintptr_t)(base + ph.p_vaddr);
+		put_library(s, task, base, &l, out);
+	}
+}
+
+void
 libraries_xml(struct gdb_server *s, uint32_t task, struct buf *out)
 {
 	uint64_t at = find_debug(s, task);
@@ -180,6 +192,8 @@ libraries_xml(struct gdb_server *s, uint32_t task, struct buf *out)
 	if (lm)
 		buf_printf(out, " main-lm=\"0x%lx\"", lm);
 	buf_str(out, ">\n");
+	if (!lm)
+		put_interpreter(s, task, out);
 	/* The first one is the executable. */
 	for (unsigned i = 0; lm && i < LIBRARIES_MAX; i++) {
 		if (!read_exact(s, task, lm, &l, sizeof(l)))
@@ -189,7 +203,6 @@ libraries_xml(struct gdb_server *s, uint32_t task, struct buf *out)
 		lm = (uint64_t)(uintptr_t)l.l_next;
 	}
 	buf_str(out, "</library-list-svr4>\n");
-	return 0;
 }
 
 /* ---- paths */

@@ -8,6 +8,22 @@
 #define EFAULT_NUMBER 14
 #define PAGE 4096u
 
+/* What GDB_MOVED_AT reads as. */
+static unsigned
+moved_byte(struct gdb_server *s)
+{
+	struct buf now = { 0 };
+	bool other;
+
+	if (!s->moved)
+		return 0;
+	libraries_xml(s, thread_current(s), &now);
+	other = s->libraries.len > 0 &&
+		!span_eq(buf_span(&now), buf_span(&s->libraries));
+	buf_free(&now);
+	return other ? 3 : 1;
+}
+
 static void
 do_read_memory(struct gdb_server *s, struct scan *args)
 {
@@ -23,7 +39,7 @@ do_read_memory(struct gdb_server *s, struct scan *args)
 		return;
 	}
 	if (addr == GDB_MOVED_AT && len == 1) {
-		hex_put(&s->reply, &s->moved, 1);
+		hex_put_le(&s->reply, moved_byte(s), 1);
 		return;
 	}
 	if (len > PACKET_SIZE / 2 - 8)

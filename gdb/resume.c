@@ -4,6 +4,7 @@
  * the others, and history ends for it where the last of those ends.
  */
 #include "gdb/session.h"
+#include "gdb/spot.h"
 
 #include <signal.h>
 #include <string.h>
@@ -110,7 +111,7 @@ at_death(struct gdb_server *s, const struct event *ev, uint32_t process,
 		s->stop.status = (int)ev->args[1];
 		return 1;
 	}
-	ret = at_edge(s, ev->seq - 1, false, err);
+	ret = at_edge(s, before_deaths(s, ev->seq), false, err);
 	return ret < 0 ? ret : 1;
 }
 
@@ -306,13 +307,6 @@ resume(struct gdb_server *s, const struct wish *w)
 	struct err err = { 0 };
 	int ret;
 
-	if (s->moved) {
-		/* The client learns where it is. */
-		s->moved = false;
-		stop_of_event(s);
-		stop_reply(s);
-		return;
-	}
 	spots_put(s, &a, &req);
 	do {
 		ret = s->t->ops->move(s->t, &req, &stop, &err);
@@ -329,12 +323,27 @@ resume(struct gdb_server *s, const struct wish *w)
 
 /* ---- packets */
 
+/* The client was moved: it learns where it is. */
+static bool
+tell_moved(struct gdb_server *s)
+{
+	if (!s->moved)
+		return false;
+	s->moved = false;
+	stop_of_event(s);
+	stop_reply(s);
+	return true;
+}
+
 /* ";c", ";s:p1.2", ";r1000,1010:p1.2": the first that steps decides. */
 static void
 do_vcont(struct gdb_server *s, struct scan *args)
 {
 	struct wish w = { .motion = TARGET_CONTINUE };
 
+	/* Threads that it names may be gone. */
+	if (tell_moved(s))
+		return;
 	while (scan_word(args, ";")) {
 		struct wish one = { .motion = TARGET_CONTINUE };
 		char what = args->p < args->end ? *args->p++ : '\0';
@@ -378,7 +387,8 @@ go(struct gdb_server *s, enum target_motion motion, bool back)
 
 	if (!w.task || !thread_find(s, w.task))
 		w.task = s->task;
-	resume(s, &w);
+	if (!tell_moved(s))
+		resume(s, &w);
 }
 
 static void

@@ -1,6 +1,8 @@
 /* Going to moments by name. */
 #include "gdb/session.h"
 
+#include "event/event.h"
+
 /* How far a moment with a program may lie from the one that was asked for. */
 #define LOOK_BACK 4096u
 
@@ -18,6 +20,24 @@ lives(struct gdb_server *s)
 	return false;
 }
 
+/*
+ * The last event at or before seq that is not a part of something coming to its
+ * end: where it dies, threads go one by one, in no order that tells anything.
+ */
+uint64_t
+before_deaths(struct gdb_server *s, uint64_t seq)
+{
+	struct event ev;
+
+	for (; seq > 0 && s->t->ops->event(s->t, seq, &ev, NULL) == 0; seq--) {
+		if (ev.kind != EV_death && ev.kind != EV_checksum &&
+		    ev.kind != EV_warning && ev.kind != EV_lost &&
+		    ev.kind != EV_end)
+			break;
+	}
+	return seq;
+}
+
 static int
 go(struct gdb_server *s, const struct pos *p, progress_fn *progress, void *ctx,
    struct err *err)
@@ -33,7 +53,14 @@ gdb_server_seek(struct gdb_server *s, const struct pos *p,
 	uint64_t last = s->t->ops->last(s->t);
 	int ret;
 
-	ret = go(s, p, progress, ctx, err);
+	/* Not all the way to where nothing is left, and back. */
+	if (p->pc == 0 && p->seq == last)
+		at.seq = before_deaths(s, last);
+	ret = go(s, at.seq == p->seq ? p : &at, progress, ctx, err);
+	if (ret == 0 && at.seq == p->seq && !lives(s)) {
+		at.seq = before_deaths(s, at.seq);
+		ret = go(s, &at, progress, ctx, err);
+	}
 	for (unsigned i = 0;
 	     ret == 0 && i < LOOK_BACK && at.seq > 0 && !lives(s); i++) {
 		at.seq--;

@@ -1,5 +1,6 @@
 /* The loop over a client's packets. */
 #include "gdb/session.h"
+#include "gdb/spot.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,12 +37,14 @@ gdb_server_free(struct gdb_server *s)
 	vec_free(&s->files);
 	vec_free(&s->open);
 	vec_free(&s->shown);
+	spots_clear(s);
 	vec_free(&s->spots);
 	packets_release(&s->packets);
 	buf_free(&s->request);
 	buf_free(&s->reply);
 	buf_free(&s->sent);
 	buf_free(&s->xstate);
+	buf_free(&s->libraries);
 	buf_free(&s->xfer.text);
 	mem_free(s->xfer.key);
 	arena_free(&s->arena);
@@ -147,7 +150,8 @@ do_supported(struct gdb_server *s, struct scan *args)
 		   "ReverseContinue+;no-resumed+;qXfer:features:read+;"
 		   "qXfer:auxv:read+;qXfer:exec-file:read+;"
 		   "qXfer:threads:read+;qXfer:libraries-svr4:read+;"
-		   "qXfer:siginfo:read+;qXfer:osdata:read+;QPassSignals+%s%s",
+		   "qXfer:siginfo:read+;qXfer:osdata:read+;QPassSignals+;"
+		   "ConditionalBreakpoints+%s%s",
 		   PACKET_SIZE, s->fork_events ? ";fork-events+" : "",
 		   s->exec_events ? ";exec-events+" : "");
 }
@@ -301,10 +305,11 @@ gdb_server_client(struct gdb_server *s, int in, int out, int quit,
 	s->swbreak = s->hwbreak = false;
 	s->g_task = s->c_task = 0;
 	s->moved = false;
-	vec_clear(&s->spots);
+	spots_clear(s);
 	memset(s->pass, 0, sizeof(s->pass));
 	packets_release(&s->packets);
 	buf_clear(&s->sent);
+	buf_clear(&s->libraries);
 	thread_settle(s);
 	while (!s->gone) {
 		receive(s, true);

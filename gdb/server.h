@@ -25,8 +25,11 @@ struct gdb_host {
 		      struct err *err);
 };
 
-/* A byte that reads as 1 here when the client was moved without having resumed,
- * by a monitor command; the next resumption, of any kind, tells it where to. */
+/*
+ * A byte here says how a monitor command has moved the client: bit 0 at all,
+ * the next resumption, of any kind, tells it where to; bit 1 to where other
+ * libraries are loaded.
+ */
 #define GDB_MOVED_AT 0xfffffffffffff000ul
 
 struct gdb_server *gdb_server_new(struct target *t, const struct gdb_host *h);

@@ -23,6 +23,8 @@ enum stop_why {
 	WHY_EXITED, /* process pid of those that are shown; status */
 };
 
+struct spot; /* spot.h */
+
 struct stop_reason {
 	enum stop_why why;
 	int signo; /* as Linux numbers them; 0 = none */
@@ -30,21 +32,6 @@ struct stop_reason {
 	uint64_t addr;
 	uint32_t child; /* task */
 	int pid, status;
-};
-
-/* A breakpoint or watchpoint as the client asked for it. */
-enum spot_kind {
-	SPOT_SW, /* as Z packets number them */
-	SPOT_HW,
-	SPOT_WRITE,
-	SPOT_READ,
-	SPOT_ACCESS,
-};
-
-struct spot {
-	enum spot_kind kind;
-	uint32_t process;
-	uint64_t addr, len;
 };
 
 /* A recorded file that was seen mapped. */
@@ -77,7 +64,7 @@ struct gdb_server {
 	struct stop_reason stop;
 	bool moved; /* by other means than resuming: the client does not know */
 	VEC(struct known_file) files;
-	VEC(struct spot) spots;
+	VEC(struct spot *) spots;
 
 	/* The client. */
 	int in, out, quit;
@@ -85,6 +72,7 @@ struct gdb_server {
 	bool swbreak, hwbreak;
 	struct packets packets;
 	struct buf request, reply, sent, xstate;
+	struct buf libraries; /* that the client knows */
 	struct xfer xfer;
 	VEC(int) open;	/* files of vFile requests, -1 = free */
 	bool pass[128]; /* QPassSignals, as gdb numbers them */
@@ -124,7 +112,7 @@ void process_show(struct gdb_server *s, uint32_t process);
 void process_hide(struct gdb_server *s, uint32_t process);
 /* A process that lives, by pid; NULL = none. */
 const struct target_task *process_find(struct gdb_server *s, int tgid);
-/* See to it that something is shown, and that task is one that lives. */
+/* Something is shown, and task is one that lives. */
 void thread_settle(struct gdb_server *s);
 /* "p12.34" */
 void thread_put(struct gdb_server *s, struct buf *out,
@@ -137,7 +125,15 @@ const struct target_task *process_scan(struct gdb_server *s, struct scan *args);
 /* The task that g, m and the like are about. */
 uint32_t thread_current(struct gdb_server *s);
 extern const struct handler thread_handlers[];
+/* The next shown one from i on, in s->tasks; NULL = no more. */
+const struct target_task *thread_next(struct gdb_server *s, size_t *i);
+/* "in read" */
+const char *thread_doing(struct gdb_server *s, const struct target_task *t);
+
+/* xml.c */
+void xml_text(struct buf *out, const char *text);
 void threads_xml(struct gdb_server *s, struct buf *out);
+int osdata_xml(struct gdb_server *s, struct span type, struct buf *out);
 
 /* registers.c */
 #define REGISTER_RIP 16u
@@ -155,7 +151,7 @@ void xfer_handle(struct gdb_server *s, struct scan *args);
 
 /* library.c */
 /* What ld.so knows to be loaded. */
-int libraries_xml(struct gdb_server *s, uint32_t task, struct buf *out);
+void libraries_xml(struct gdb_server *s, uint32_t task, struct buf *out);
 /* The mapping of the executable that its entry point is in; false = none. */
 bool executable_map(struct gdb_server *s, uint32_t task,
 		    struct target_map *out);
@@ -173,6 +169,13 @@ int tls_address(struct gdb_server *s, uint32_t task, uint64_t lm, uint64_t *out,
 extern const struct handler file_handlers[];
 void files_close(struct gdb_server *s);
 
+/* proc.c */
+int proc_open(struct gdb_server *s, const char *path);	       /* -1 = none */
+const char *proc_link(struct gdb_server *s, const char *path); /* or NULL */
+
+/* seek.c */
+uint64_t before_deaths(struct gdb_server *s, uint64_t seq);
+
 /* monitor.c */
 void monitor_handle(struct gdb_server *s, struct scan *args);
 
@@ -189,12 +192,5 @@ int signal_to_gdb(int signo);
 
 /* spot.c */
 extern const struct handler spot_handlers[];
-#define SPOTS_MAX 4096u
-/* What the client set, as a motion takes it; in a. */
-void spots_put(const struct gdb_server *s, struct arena *a,
-	       struct target_motion_req *req);
-/* Which one a stop is about. */
-const struct spot *spot_of(const struct gdb_server *s,
-			   const struct target_stop *stop);
 
 #endif

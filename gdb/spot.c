@@ -2,7 +2,12 @@
  * Breakpoints and watchpoints. gdb takes them out and puts them back at every
  * stop: here they are a list, which a motion is given.
  */
-#include "gdb/session.h"
+#include "gdb/spot.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "gdb/expr.h"
 
 #define PIECES_MAX 4u /* debug registers */
 
@@ -45,13 +50,85 @@ check_watch(const struct gdb_server *s, const struct spot *p, struct err *err)
 	if (p->len == 0)
 		return err_set(err, E_UNSUPPORTED, "a watchpoint of no bytes");
 	for (size_t i = 0; i < s->spots.len; i++) {
-		if (is_watch(&s->spots.v[i]))
-			n += pieces(s->spots.v[i].addr, s->spots.v[i].len);
+		if (is_watch(s->spots.v[i]))
+			n += pieces(s->spots.v[i]->addr, s->spots.v[i]->len);
 	}
 	if (n > PIECES_MAX)
 		return err_set(err, E_UNSUPPORTED,
 			       "at most %u watchpoints of 8 bytes", PIECES_MAX);
 	return 0;
+}
+
+/* ";X3,222627X..." after the numbers of a breakpoint. */
+static bool
+scan_conditions(struct scan *args, struct buf *out)
+{
+	if (!scan_word(args, ";"))
+		return true;
+	while (scan_word(args, "X")) {
+		uint64_t len = scan_hex(args);
+
+		scan_char(args, ',');
+		if (args->bad || len > (uint64_t)(args->end - args->p) / 2)
+			return false;
+		buf_u32(out, (uint32_t)len);
+		if (!hex_get(span_of(args->p, 2 * len), out))
+			return false;
+		args->p += 2 * len;
+	}
+	return true;
+}
+
+struct asking {
+	struct gdb_server *s;
+	struct span conds;
+	uint32_t task;
+};
+
+static bool
+ask_register(void *ctx, unsigned n, uint64_t *out)
+{
+	struct asking *a = ctx;
+	struct buf hex = { 0 }, bytes = { 0 };
+	bool ok;
+
+	/* x's stand for what cannot be had */
+	ok = register_put(a->s, a->task, n, &hex) && hex.len <= 16 &&
+	     hex_get(buf_span(&hex), &bytes);
+	*out = 0;
+	if (ok)
+		memcpy(out, bytes.p, bytes.len);
+	buf_free(&hex);
+	buf_free(&bytes);
+	return ok;
+}
+
+static bool
+ask_memory(void *ctx, uint64_t addr, void *out, size_t n)
+{
+	struct asking *a = ctx;
+
+	return read_exact(a->s, a->task, addr, out, n);
+}
+
+/* One condition that holds, or that cannot be told, is enough. */
+static bool
+is_met(void *ctx, struct target *t, uint32_t task)
+{
+	struct asking *a = ctx;
+	const struct expr_env env = { ask_register, ask_memory, a };
+	struct reader r;
+	uint64_t v;
+
+	(void)t;
+	a->task = task;
+	reader_init(&r, a->conds);
+	while (!reader_done(&r)) {
+		if (!expr_eval(&env, reader_bytes(&r, reader_u32(&r)), &v) ||
+		    v != 0)
+			return true;
+	}
+	return false;
 }
 
 /* "0,401136,1"; false: an error has been answered. */
@@ -77,6 +154,22 @@ scan_spot(struct gdb_server *s, struct scan *args, struct spot *out)
 }
 
 static void
+free_spot(struct gdb_server *s, size_t i)
+{
+	buf_free(&s->spots.v[i]->conds);
+	mem_free(s->spots.v[i]);
+	vec_remove(&s->spots, i);
+}
+
+void
+spots_clear(struct gdb_server *s)
+{
+	while (s->spots.len > 0)
+		free_spot(s, s->spots.len - 1);
+}
+
+/* The same place again: with conditions that have changed. */
+static void
 do_insert(struct gdb_server *s, struct scan *args)
 {
 	struct spot p = { 0 };
@@ -84,20 +177,29 @@ do_insert(struct gdb_server *s, struct scan *args)
 
 	if (!scan_spot(s, args, &p))
 		return;
+	if (!scan_conditions(args, &p.conds)) {
+		buf_free(&p.conds);
+		reply_error(s, 1);
+		return;
+	}
 	reply_ok(s);
 	for (size_t i = 0; i < s->spots.len; i++) {
-		if (same(&s->spots.v[i], &p))
-			return;
+		if (same(s->spots.v[i], &p)) {
+			free_spot(s, i);
+			break;
+		}
 	}
 	if (s->spots.len >= SPOTS_MAX)
 		err_set(&err, E_UNSUPPORTED, "at most %u breakpoints",
 			SPOTS_MAX);
 	else if (is_watch(&p))
 		check_watch(s, &p, &err);
-	if (err.code < 0)
+	if (err.code < 0) {
+		buf_free(&p.conds);
 		reply_err(s, &err);
-	else
-		vec_push(&s->spots, p);
+	} else {
+		vec_push(&s->spots, mem_dup(&p, sizeof(p)));
+	}
 }
 
 static void
@@ -109,8 +211,8 @@ do_remove(struct gdb_server *s, struct scan *args)
 		return;
 	reply_ok(s);
 	for (size_t i = 0; i < s->spots.len; i++) {
-		if (same(&s->spots.v[i], &p)) {
-			vec_remove(&s->spots, i);
+		if (same(s->spots.v[i], &p)) {
+			free_spot(s, i);
 			return;
 		}
 	}
@@ -124,9 +226,21 @@ const struct handler spot_handlers[] = {
 
 /* ---- as a motion takes them: breaks and watches in the order of the list */
 
+static struct asking *
+asking_of(struct gdb_server *s, struct arena *a, const struct spot *p)
+{
+	struct asking *q;
+
+	if (p->conds.len == 0)
+		return NULL;
+	q = arena_alloc(a, sizeof(*q));
+	q->s = s;
+	q->conds = buf_span(&p->conds);
+	return q;
+}
+
 void
-spots_put(const struct gdb_server *s, struct arena *a,
-	  struct target_motion_req *req)
+spots_put(struct gdb_server *s, struct arena *a, struct target_motion_req *req)
 {
 	struct target_break *b =
 		arena_alloc(a, (s->spots.len + 1) * sizeof(*b));
@@ -136,7 +250,8 @@ spots_put(const struct gdb_server *s, struct arena *a,
 	req->breaks = b;
 	req->watches = w;
 	for (size_t i = 0; i < s->spots.len; i++) {
-		const struct spot *p = &s->spots.v[i];
+		const struct spot *p = s->spots.v[i];
+		struct asking *q = asking_of(s, a, p);
 
 		if (is_watch(p))
 			w[req->n_watches++] = (struct target_watch){
@@ -145,11 +260,15 @@ spots_put(const struct gdb_server *s, struct arena *a,
 				.read = p->kind != SPOT_WRITE,
 				.changed = p->kind == SPOT_WRITE,
 				.process = p->process,
+				.cond = q ? is_met : NULL,
+				.ctx = q,
 			};
 		else
 			b[req->n_breaks++] = (struct target_break){
 				.addr = p->addr,
 				.process = p->process,
+				.cond = q ? is_met : NULL,
+				.ctx = q,
 			};
 	}
 }
@@ -161,8 +280,8 @@ spot_of(const struct gdb_server *s, const struct target_stop *stop)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->spots.len; i++) {
-		if (is_watch(&s->spots.v[i]) == watch && n++ == stop->index)
-			return &s->spots.v[i];
+		if (is_watch(s->spots.v[i]) == watch && n++ == stop->index)
+			return s->spots.v[i];
 	}
 	return NULL;
 }

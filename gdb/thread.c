@@ -73,9 +73,8 @@ task_is_shown(struct gdb_server *s, const struct target_task *t)
 	return has_program(t) && process_is_shown(s, t->process);
 }
 
-/* The next shown task from i on, or NULL. */
-static const struct target_task *
-next_shown(struct gdb_server *s, size_t *i)
+const struct target_task *
+thread_next(struct gdb_server *s, size_t *i)
 {
 	threads_load(s, NULL);
 	while (*i < s->n_tasks) {
@@ -93,7 +92,7 @@ thread_find(struct gdb_server *s, uint32_t task)
 	const struct target_task *t;
 	size_t i = 0;
 
-	while ((t = next_shown(s, &i)) != NULL) {
+	while ((t = thread_next(s, &i)) != NULL) {
 		if (t->task == task)
 			return t;
 	}
@@ -144,7 +143,7 @@ thread_settle(struct gdb_server *s)
 	if (s->task && thread_find(s, s->task))
 		return;
 	threads_load(s, NULL);
-	t = next_shown(s, &i);
+	t = thread_next(s, &i);
 	if (!t) {
 		t = most_recent(s);
 		if (t)
@@ -199,7 +198,7 @@ thread_scan(struct gdb_server *s, struct scan *args)
 		return TASK_ALL;
 	if (tid == 0 && any_pid)
 		return 0;
-	while (!args->bad && (t = next_shown(s, &i)) != NULL) {
+	while (!args->bad && (t = thread_next(s, &i)) != NULL) {
 		if ((any_pid || t->tgid == pid) &&
 		    (all || tid == 0 || t->tid == tid))
 			return t->task;
@@ -259,7 +258,7 @@ do_list(struct gdb_server *s, struct scan *args)
 	size_t i = 0;
 
 	(void)args;
-	while ((t = next_shown(s, &i)) != NULL) {
+	while ((t = thread_next(s, &i)) != NULL) {
 		buf_str(&s->reply, s->reply.len == 0 ? "m" : ",");
 		thread_put(s, &s->reply, t);
 	}
@@ -285,8 +284,8 @@ do_current(struct gdb_server *s, struct scan *args)
 	thread_put(s, &s->reply, t);
 }
 
-static const char *
-what_it_does(struct gdb_server *s, const struct target_task *t)
+const char *
+thread_doing(struct gdb_server *s, const struct target_task *t)
 {
 	struct buf b = { 0 };
 	const char *text;
@@ -310,7 +309,7 @@ do_extra(struct gdb_server *s, struct scan *args)
 		reply_error(s, 3);
 		return;
 	}
-	buf_printf(&text, "%s, %s", t->comm ? t->comm : "", what_it_does(s, t));
+	buf_printf(&text, "%s, %s", t->comm ? t->comm : "", thread_doing(s, t));
 	hex_put(&s->reply, text.p, text.len);
 	buf_free(&text);
 }
@@ -328,43 +327,3 @@ const struct handler thread_handlers[] = {
 	{ "qC", do_current },	      { "qThreadExtraInfo,", do_extra },
 	{ "qAttached", do_attached }, { NULL, NULL },
 };
-
-/* ---- XML */
-
-/* Text that a program chose. */
-static void
-put_text(struct buf *out, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '&')
-			buf_str(out, "&amp;");
-		else if (*text == '<')
-			buf_str(out, "&lt;");
-		else if (*text == '"')
-			buf_str(out, "&quot;");
-		else if ((unsigned char)*text >= ' ' &&
-			 (unsigned char)*text < 127)
-			buf_u8(out, (uint8_t)*text);
-		else
-			buf_u8(out, '?');
-	}
-}
-
-void
-threads_xml(struct gdb_server *s, struct buf *out)
-{
-	const struct target_task *t;
-	size_t i = 0;
-
-	buf_str(out, "<?xml version=\"1.0\"?>\n<threads>\n");
-	while ((t = next_shown(s, &i)) != NULL) {
-		buf_str(out, "<thread id=\"");
-		thread_put(s, out, t);
-		buf_str(out, "\" name=\"");
-		put_text(out, t->comm ? t->comm : "");
-		buf_str(out, "\">");
-		put_text(out, what_it_does(s, t));
-		buf_str(out, "</thread>\n");
-	}
-	buf_str(out, "</threads>\n");
-}

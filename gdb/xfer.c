@@ -50,7 +50,10 @@ static int
 make_libraries(struct gdb_server *s, struct span annex, struct buf *out)
 {
 	(void)annex;
-	return libraries_xml(s, thread_current(s), out);
+	libraries_xml(s, thread_current(s), out);
+	buf_clear(&s->libraries);
+	buf_put(&s->libraries, out->p, out->len);
+	return 0;
 }
 
 /* What the handler was given, or would have been. */
@@ -72,6 +75,12 @@ make_siginfo(struct gdb_server *s, struct span annex, struct buf *out)
 	return 0;
 }
 
+static int
+make_osdata(struct gdb_server *s, struct span annex, struct buf *out)
+{
+	return osdata_xml(s, annex, out);
+}
+
 static const struct object {
 	const char *name;
 	int (*make)(struct gdb_server *s, struct span annex, struct buf *out);
@@ -82,6 +91,7 @@ static const struct object {
 	{ "exec-file:read:", make_exec_file },
 	{ "libraries-svr4:read:", make_libraries },
 	{ "siginfo:read:", make_siginfo },
+	{ "osdata:read:", make_osdata },
 };
 
 static void

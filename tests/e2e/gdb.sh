@@ -11,6 +11,9 @@ export HOME=$T LC_ALL=C DEBUGINFOD_URLS=
 # What differs from run to run and from host to host.
 normalise()
 {
+	local name='[A-Za-z_0-9]+'
+	local libc='(at \.\.?\/[^ ]*|from target:\/(libc|ld-linux|lib(pthread|m))[^ ]*)'
+
 	sed -E -e '/^Reading .* from remote target/d' \
 		-e '/^Reading symbols from/d' \
 		-e '/^warning: File transfers from remote/d' \
@@ -21,6 +24,9 @@ normalise()
 		-e 's/0x[0-9a-f]{5,}/ADDR/g' \
 		-e 's/\be[0-9]+\b/eN/g; s/eN of [0-9]+/eN of N/' \
 		-e 's:/[^ ]*/pastime-gdb\.[A-Za-z0-9]*/::' -e 's/ +/ /g' \
+		-e '/^[0-9]+\t(in )?\.\.?\//d' \
+		-e "s/(ADDR in )?$name \\([^()]*\\) $libc/(libc)/" \
+		-e 's/^#[1-9][0-9]*/#N/' \
 		-e '/^\+\+/d' -e 's/^\+/> /' -e 's/ $//'
 }
 

@@ -160,22 +160,37 @@ fake_auxv(struct target *t, uint32_t task, struct buf *out, struct err *err)
 	return 0;
 }
 
+/* A breakpoint whose condition does not hold is no stop. */
+static bool
+is_stop(struct fake *f, const struct target_motion_req *req,
+	const struct target_stop *stop)
+{
+	const struct target_break *b = req->breaks + stop->index;
+
+	return stop->why != TARGET_AT_BREAK || stop->index >= req->n_breaks ||
+	       !b->cond || b->cond(b->ctx, &f->target, stop->task);
+}
+
 static int
 fake_move(struct target *t, const struct target_motion_req *req,
 	  struct target_stop *out, struct err *err)
 {
 	struct fake *f = of(t);
-	const struct target_stop *stop = &f->moves[f->moved % FAKE_MOVES];
+	const struct target_stop *stop;
 
-	if (f->moved >= f->n_moves)
-		return err_set(err, E_UNSUPPORTED, "no motion is in line");
-	f->asked[f->moved++ % FAKE_MOVES] = *req;
 	f->broke = req->n_breaks ? req->breaks[0] : (struct target_break){ 0 };
 	f->watched =
 		req->n_watches ? req->watches[0] : (struct target_watch){ 0 };
-	if (stop->why == 0)
-		return err_set(err, E_CANCELLED, "cancelled");
-	f->at = stop->pos;
+	do {
+		if (f->moved >= f->n_moves)
+			return err_set(err, E_UNSUPPORTED,
+				       "no motion is in line");
+		f->asked[f->moved % FAKE_MOVES] = *req;
+		stop = &f->moves[f->moved++ % FAKE_MOVES];
+		if (stop->why == 0)
+			return err_set(err, E_CANCELLED, "cancelled");
+		f->at = stop->pos;
+	} while (!is_stop(f, req, stop));
 	*out = *stop;
 	return 0;
 }

@@ -159,8 +159,23 @@ Test(gdb_session, says_what_a_thread_does)
 	cr_assert(hex_get(span_of(hex, strlen(hex) - 1), &text));
 	expect("a<&b, in read", buf_cstr(&text));
 	buf_free(&text);
-	cr_assert(strstr(ask("qXfer:threads:read::0,1000"),
-			 "<thread id=\"p64.65\" name=\"a&lt;&amp;b\">in read"));
+	cr_assert(
+		strstr(ask("qXfer:threads:read::0,1000"),
+		       "<thread id=\"p64.65\" name=\"a&#60;&#38;b\">in read"));
+}
+
+Test(gdb_session, info_os_lists_the_processes_that_live)
+{
+	struct pos p = { .seq = 25 };
+	const char *text;
+
+	gdb_server_seek(server, &p, NULL, NULL, NULL);
+	text = ask("qXfer:osdata:read:processes:0,1000");
+	cr_assert(strstr(text, "\"pid\">100<"));
+	cr_assert(strstr(text, "\"pid\">200<"));
+	cr_assert(strstr(text, "\"command\">child<"));
+	cr_assert(strstr(ask("qXfer:osdata:read::0,1000"), "processes"));
+	expect("E00\n", ask("qXfer:osdata:read:modules:0,1000"));
 }
 
 Test(gdb_session, another_process_is_shown_when_it_is_attached)
@@ -286,6 +301,32 @@ Test(gdb_session, a_breakpoint_is_set_twice_and_removed_once)
 	expect("OK\nOK\nOK\nT05" REGS_1 "thread:p64.64;\n",
 	       ask("Z0,401002,1\0Z0,401002,1\0z0,401002,1\0vCont;s:p64.64"));
 	cr_assert_eq(fake.asked[0].n_breaks, 0);
+}
+
+Test(gdb_session, a_condition_decides_what_is_a_stop)
+{
+	/* Is rip 0x401002? Only of task 2. */
+	move_to(TARGET_AT_BREAK, 12, 1);
+	move_to(TARGET_AT_BREAK, 13, 2);
+	expect("OK\nT05" REGS_2 "thread:p64.65;swbreak:;\n",
+	       ask("Z0,401000,1;Xa,26001024004010021327\0vCont;c"));
+	cr_assert_eq(fake.moved, 2);
+	/* Two conditions: one is enough. */
+	fake.moved = 0;
+	cr_assert(strstr(ask("Z0,401000,1;Xa,26001024004010021327X3,220127\0"
+			     "vCont;c"),
+			 REGS_1));
+	/* One that cannot be told is met; none any more is met. */
+	fake.moved = 0;
+	cr_assert(strstr(ask("Z0,401000,1;X3,220027\0Z0,401000,1;X1,02\0"
+			     "vCont;c"),
+			 REGS_1));
+	fake.moved = 0;
+	cr_assert(strstr(ask("Z0,401000,1;X3,220027\0Z0,401000,1\0vCont;c"),
+			 REGS_1));
+	expect("E01\nE01\nE01\n",
+	       ask("Z0,401000,1;X9,00\0Z0,401000,1;Xffffffffffffffff,00\0"
+		   "Z0,401000,1;X1,zz"));
 }
 
 Test(gdb_session, stops_of_processes_that_are_not_shown_are_passed_over)
