@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
 """Overhead of recording and replaying against native and strace, as one table.
 
-Runs of each kind are interleaved, medians are printed as ratios to native. All
-kinds run on the same CPUs. Nothing here passes or fails: it is a measurement.
+Runs of all kinds are interleaved, medians are printed as ratios to native under
+the same CPU placement: "free" leaves the command and whoever traces it to the
+scheduler and to pastime, "pinned" keeps both on one CPU. The store is a private
+one in a temporary directory, whose server runs before anything is timed.
+Nothing here passes or fails on time: it is a measurement. It fails when a
+command of pastime does.
 """
 import argparse
+import csv
+import io
 import os
-import re
+import random
 import shutil
 import statistics
 import subprocess
@@ -15,6 +21,11 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+PLACES = {"free": [], "pinned": ["taskset", "-c", "0"]}
+
+
+class Failed(Exception):
+    pass
 
 
 def sh(*script):
@@ -22,32 +33,33 @@ def sh(*script):
 
 
 def workloads(tmp, micro, scale):
-    """name -> (argv, packages needed); sizes grow with scale."""
-    n = lambda base: str(int(base * scale))
+    """name -> (argv, program needed); sizes grow with scale."""
+    n = lambda base: str(max(1, int(base * scale)))
     text, tree = f"{tmp}/text", f"{tmp}/tree"
-    py = f"x=0\nfor i in range({n(2000000)}): x=(x*31+i)&0xffffffff\nprint(x)"
+    py = f"x=0\nfor i in range({n(4000000)}): x=(x*31+i)&0xffffffff\nprint(x)"
     sql = (f"with recursive c(x) as (select 1 union all select x+1 from c "
-           f"where x<{n(400000)}) select sum(x*x % 7) from c")
+           f"where x<{n(1000000)}) select sum(x*x % 7) from c")
     return {
         "gzip -9": (["gzip", "-9", "-c", text], "gzip"),
         "python loop": (["python3", "-c", py], "python3"),
         "sqlite in memory": (["sqlite3", ":memory:", sql], "sqlite3"),
         "cc -O2": (["gcc", "-O2", "-c", "-o", f"{tmp}/m.o", f"{HERE}/micro.c"], "gcc"),
         "xz": (["xz", "-3", "-c", "-T1", text], "xz"),
-        "getppid": ([micro, "getppid", n(50000)], None),
-        "clock_gettime": ([micro, "clock", n(50000)], None),
-        "64-byte writes": ([micro, "writes", n(50000)], None),
+        "getppid": ([micro, "getppid", n(100000)], None),
+        "clock_gettime": ([micro, "clock", n(100000)], None),
+        "64-byte writes": ([micro, "writes", n(100000)], None),
         "dd bs=1": (["dd", "if=/dev/zero", "of=/dev/null", "bs=1",
-                     "count=" + n(15000), "status=none"], "dd"),
+                     "count=" + n(40000), "status=none"], "dd"),
         "find": (["find", tree, "-name", "*7"], "find"),
         "grep -r": (["grep", "-rc", "needle", tree], "grep"),
         "cp -r": (sh(f"rm -rf {tmp}/copy", f"cp -r {tree} {tmp}/copy"), "cp"),
         "tar": (["tar", "cf", f"{tmp}/t.tar", tree], "tar"),
         "make -j2": (sh(f"make -s -C {tmp}/proj clean",
                         f"make -s -j2 -C {tmp}/proj"), "make"),
+        "true": (["true"], "true"),
         "100 x true": (sh("i=0", "while [ $i -lt 100 ]; do /bin/true; i=$((i+1)); done"), "true"),
         "xz -T4": (["xz", "-3", "-c", "-T4", "--block-size=262144", text], "xz"),
-        "mutex ping-pong": ([micro, "pingpong", n(5000)], None),
+        "mutex ping-pong": ([micro, "pingpong", n(20000)], None),
         "4 spinners": ([micro, "spinners", "4", n(20000000)], None),
         "git log": (["git", "-C", f"{tmp}/proj", "log", "--stat"], "git"),
         "git status": (["git", "-C", f"{tmp}/proj", "status"], "git"),
@@ -63,7 +75,7 @@ def prepare(tmp, scale):
             f.write(" ".join(words[(i * 13 + k * k) % 1000] for k in range(8)) + "\n")
     for d in range(20):
         os.makedirs(f"{tmp}/tree/{d}")
-        for i in range(int(50 * scale)):
+        for i in range(max(10, int(250 * scale))):
             with open(f"{tmp}/tree/{d}/f{i}", "w") as f:
                 f.write(f"file {d} {i} needle\n" * 20)
     os.makedirs(f"{tmp}/proj")
@@ -80,45 +92,103 @@ def prepare(tmp, scale):
             subprocess.run(git + words, check=True)
 
 
-def run(argv, env=None):
+def run(argv, expect=None):
+    """Seconds it took; output is taken away. expect: the status it must have."""
     with open(os.devnull, "r+b") as null:
         begin = time.monotonic()
-        p = subprocess.run(argv, stdin=null, stdout=null, stderr=subprocess.PIPE, env=env)
-        return time.monotonic() - begin, p
+        p = subprocess.run(argv, stdin=null, stdout=null, stderr=subprocess.PIPE)
+        took = time.monotonic() - begin
+    if expect is not None and p.returncode != expect:
+        said = p.stderr.decode(errors="replace").strip() or "(nothing on stderr)"
+        raise Failed(f"{' '.join(argv)[:200]}: status {p.returncode}, "
+                     f"expected {expect}\n{said}")
+    return took, p.returncode
 
 
-def table_row(cells):
-    print("{:<18}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}{:>9}".format(*cells), flush=True)
+class Pastime:
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, *words, expect=0):
+        return run([self.path] + list(words), expect)[0]
+
+    def query(self, sql):
+        p = subprocess.run([self.path, "sql", "-q", "--csv", sql],
+                           capture_output=True, text=True)
+        rows = list(csv.reader(io.StringIO(p.stdout)))
+        if p.returncode != 0 or len(rows) < 2:
+            raise Failed(f"pastime sql: status {p.returncode}\n{p.stderr}")
+        return [int(x) for x in rows[1]]
+
+    def size(self):
+        """Number of the last recording, its events, bytes of its chunks."""
+        return self.query(
+            "select recording, events, (select coalesce(sum(length(data)), 0)"
+            " from pastime.chunk c where c.recording = r.recording)"
+            " from pastime.recording r order by recording desc limit 1")
 
 
-def measure(a, name, argv, micro_db):
-    native, record, strace, replay = [], [], [], []
+FORMAT = "{:<17}{:<8}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}"
+HEAD = ("workload", "CPUs", "native", "record", "strace", "replay", "events", "B/event")
+
+
+def row(*cells):
+    print(FORMAT.format(*cells), flush=True)
+
+
+def measure(a, pt, name, argv):
+    took = {}
     events = size = 0
-    for _ in range(a.runs):
-        native.append(run(argv)[0])
-        took, p = run([a.pastime, "record", "-v", "-n", "bench", "--"] + argv)
-        record.append(took)
-        if p.returncode == 125:
-            return [name, "-", "failed", "-", "-", "-", "-", "-"]
-        if a.strace:
-            strace.append(run(["strace", "-f", "-o", "/dev/null"] + argv)[0])
-        took, p = run([a.pastime, "replay"])
-        replay.append(took if p.returncode == 0 else float("nan"))
-        row = subprocess.run([a.pastime, "sql", "-q", micro_db], capture_output=True, text=True)
-        found = re.findall(r"(\d+)\D+(\d+)", row.stdout)
-        if found:
-            events, size = int(found[-1][0]), int(found[-1][1])
-    base = statistics.median(native)
-    ratio = lambda t: f"{statistics.median(t) / base:.2f}x" if t else "-"
-    rate = events / statistics.median(record) if events else 0
-    return [name, f"{base:.3f}s", ratio(record), ratio(strace), ratio(replay), events,
-            f"{size / events:.1f}" if events else "-", f"{rate:.0f}"]
+    note = lambda key, t: took.setdefault(key, []).append(t)
+    for i in range(a.runs + 1):
+        for place in a.places:
+            pre = PLACES[place]
+            native, status = run(pre + argv)
+            kinds = [("record", pre + [pt.path, "record", "-q", "-n", "bench", "--"] + argv)]
+            if a.strace:
+                kinds.append(("strace", pre + ["strace", "-f", "-o", "/dev/null"] + argv))
+            # Neither always comes after the same one; the first round warms up.
+            if i % 2:
+                kinds.reverse()
+            times = {kind: run(words, status)[0] for kind, words in kinds}
+            replay = run(pre + [pt.path, "replay", "-q", "bench"], 0)[0]
+            if i == 0:
+                continue
+            note((place, "native"), native)
+            note((place, "replay"), replay)
+            for kind, t in times.items():
+                note((place, kind), t)
+        _, events, size = pt.size()
+        pt("rm", "-q", "bench")
+    for place in a.places:
+        base = statistics.median(took[place, "native"])
+        ratio = lambda kind: (f"{statistics.median(took[place, kind]) / base:.2f}x"
+                              if (place, kind) in took else "-")
+        row(name, place, f"{base * 1000:.1f} ms", ratio("record"), ratio("strace"),
+            ratio("replay"), events, f"{size / events:.1f}" if events else "-")
 
 
-def seek_times(a):
-    """Random seeks in the last recording, cold: each a command of its own."""
-    took = [run([a.pastime, "replay", "--at", f"{p}%"])[0] for p in (13, 55, 89)]
-    print(f"\nseek (pastime replay --at, cold): median {statistics.median(took):.3f} s")
+def store_figures(a, pt, micro):
+    """Events through the recorder into the server, as rows, and seeking."""
+    n = int(200000 * a.scale)
+    pt("db", "stop")
+    whole = pt("record", "-q", "-n", "stored", "--", micro, "writes", str(n))
+    _, events, size = pt.size()
+    print(f"\n{events} events of 64-byte writes, the server started meanwhile: "
+          f"recorded and stored at {events / whole:.0f} a second, "
+          f"{size / events:.1f} bytes each")
+    begin = time.monotonic()
+    rows, = pt.query("select count(*) from pastime.event where "
+                     "recording = (select max(recording) from pastime.recording)")
+    took = time.monotonic() - begin
+    print(f"made into rows when first asked: {rows} in {took:.2f} s, "
+          f"{rows / took:.0f} a second")
+    random.seed(1)
+    places = [random.randint(1, 99) for _ in range(a.runs)]
+    took = [pt("replay", "-q", "stored", "--at", f"{p}%") for p in places]
+    print(f"seek (pastime replay --at, cold, a process each): "
+          f"median {statistics.median(took):.3f} s, worst {max(took):.3f} s")
+    pt("rm", "-q", "stored")
 
 
 def main():
@@ -126,25 +196,44 @@ def main():
     ap.add_argument("--pastime", default=shutil.which("pastime") or "./pastime")
     ap.add_argument("--micro", default="./bench/micro")
     ap.add_argument("--runs", type=int, default=5)
-    ap.add_argument("--scale", type=float, default=1.0, help="size of the work, 1 = a few minutes in all")
-    ap.add_argument("--only", default="", help="workloads whose name contains this")
+    ap.add_argument("--scale", type=float, default=1.0, help="size of the work, 1 = some ten minutes in all")
+    ap.add_argument("--only", default="", help="workloads whose name contains one of these, with | between")
+    ap.add_argument("--places", default="free,pinned", help="CPU placements: free, pinned")
     a = ap.parse_args()
+    a.places = a.places.split(",")
     a.strace = bool(shutil.which("strace"))
-    sizes = ("select events, (select coalesce(sum(length(data)), 0) from pastime.chunk c "
-             "where c.recording = r.recording) from pastime.recording r "
-             "order by recording desc limit 1")
+    failures = 0
+    micro = os.path.abspath(a.micro)
+    pt = Pastime(os.path.abspath(a.pastime))
+    os.environ.pop("PASTIME_DB", None)
     with tempfile.TemporaryDirectory(prefix="pastime-bench.") as tmp:
+        # The server's account must be able to reach its directory.
+        os.chmod(tmp, 0o755)
+        os.environ["PASTIME_HOME"] = f"{tmp}/home"
         prepare(tmp, a.scale)
-        table_row(["workload", "native", "record", "strace", "replay", "events", "B/event", "events/s"])
-        for name, (argv, needs) in workloads(tmp, os.path.abspath(a.micro), a.scale).items():
-            if a.only not in name:
-                continue
-            if needs and not shutil.which(needs):
-                table_row([name, "absent"] + ["-"] * 6)
-                continue
-            table_row(measure(a, name, argv, sizes))
-        seek_times(a)
-    return 0
+        try:
+            pt("db", "start")
+            pt("record", "-q", "true")
+            row(*HEAD)
+            for name, (argv, needs) in workloads(tmp, micro, a.scale).items():
+                if not any(word in name for word in a.only.split("|")):
+                    continue
+                if needs and not shutil.which(needs):
+                    row(name, "absent", *["-"] * 6)
+                    continue
+                try:
+                    measure(a, pt, name, argv)
+                except Failed as e:
+                    failures += 1
+                    print(f"{name}: {e}", flush=True)
+            if not a.only:
+                store_figures(a, pt, micro)
+        except Failed as e:
+            failures += 1
+            print(e)
+        finally:
+            subprocess.run([pt.path, "db", "stop"], stderr=subprocess.DEVNULL)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
