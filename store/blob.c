@@ -149,11 +149,14 @@ fetch(struct blob_cache *c, const struct blob_id *id, struct err *err)
 		      "join pastime.pack p on p.pack = b.pack "
 		      "where b.blob = $1",
 		      DB_ARGS(DB_UUID(id->b)), &a, &r, err);
-	if (rc == 0 && r.n == 0)
+	if (rc == 0 && r.n == 0) {
 		rc = err_set(err, E_FORMAT,
 			     "the database lacks contents that the recording "
 			     "needs: blob %s",
 			     id_text(id, text));
+		err_hint(err, "record the same command again: what is the same "
+			      "is stored again, for this recording, too");
+	}
 	if (rc < 0)
 		goto out;
 	memcpy(&pack, db_get_bytes(&r, 0, 0).p, sizeof(pack));

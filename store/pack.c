@@ -16,6 +16,7 @@
 struct entry {
 	struct blob_id id;
 	struct blob_id pack; /* all zero: not known to be stored */
+	struct blob_id lost; /* where it was, but that pack is gone */
 	size_t at;	     /* in the packer's bytes */
 	uint32_t len;
 	uint32_t pack_at; /* in the pack */
@@ -83,14 +84,21 @@ packer_clear(struct packer *p)
 }
 
 static bool
-is_stored(const struct entry *e)
+is_none(const struct blob_id *id)
 {
 	static const struct blob_id none;
 
-	return memcmp(&e->pack, &none, sizeof(none)) != 0;
+	return memcmp(id, &none, sizeof(none)) == 0;
 }
 
-/* Find out which of the unstored entries the database has. */
+static bool
+is_stored(const struct entry *e)
+{
+	return !is_none(&e->pack);
+}
+
+/* Find out which of the unstored entries the database has. One whose pack is
+ * lost it does not have, whatever pastime.blob says. */
 static int
 look_up(struct packer *p, struct db *db, struct err *err)
 {
@@ -105,17 +113,21 @@ look_up(struct packer *p, struct db *db, struct err *err)
 			ids[n++] = p->entries.v[i].id;
 	}
 	rc = db_query(db,
-		      "select blob, pack from pastime.blob "
-		      "where blob = any ($1)",
+		      "select b.blob, b.pack, p.pack is null "
+		      "from pastime.blob b "
+		      "left join pastime.pack p on p.pack = b.pack "
+		      "where b.blob = any ($1)",
 		      DB_ARGS(DB_UUIDS(ids, n)), &a, &r, err);
 	for (size_t i = 0; rc == 0 && i < r.n; i++) {
 		struct blob_id id;
 		uint32_t at;
 
 		memcpy(&id, db_get_bytes(&r, i, 0).p, sizeof(id));
-		if (blobset_get(&p->index, &id, &at))
-			memcpy(&p->entries.v[at].pack, db_get_bytes(&r, i, 1).p,
-			       sizeof(id));
+		if (!blobset_get(&p->index, &id, &at))
+			continue;
+		memcpy(db_get_int(&r, i, 2) ? &p->entries.v[at].lost
+					    : &p->entries.v[at].pack,
+		       db_get_bytes(&r, i, 1).p, sizeof(id));
 	}
 	arena_free(&a);
 	mem_free(ids);
@@ -220,6 +232,49 @@ insert_packs(struct db *db, pack_vec *packs, uint64_t *out_bytes,
 	return 0;
 }
 
+/* Where the pack that an id leads to is lost, the new one takes its place, for
+ * all recordings that need it. */
+static int
+heal(struct packer *p, struct db *db, const uint32_t *new_entries, size_t n_new,
+     struct err *err)
+{
+	struct blob_id *ids = mem_calloc(3 * n_new, sizeof(*ids));
+	struct blob_id *packs = ids + n_new, *lost = packs + n_new;
+	int32_t *at = mem_calloc(n_new, sizeof(*at));
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < n_new; i++) {
+		const struct entry *e = &p->entries.v[new_entries[i]];
+
+		if (is_none(&e->lost))
+			continue;
+		ids[n] = e->id;
+		packs[n] = e->pack;
+		lost[n] = e->lost;
+		at[n++] = (int32_t)e->pack_at;
+	}
+	if (n)
+		rc = db_query(
+			db,
+			"with u as (select * from rows from ("
+			"pg_catalog.unnest($1), pg_catalog.unnest($2), "
+			"pg_catalog.unnest($3), pg_catalog.unnest($4)) "
+			"as u (blob, pack, lost, at)), "
+			"refs as (insert into pastime.recording_pack "
+			"select distinct r.recording, u.pack from u "
+			"join pastime.recording_pack r on r.pack = u.lost "
+			"on conflict do nothing) "
+			"update pastime.blob b set pack = u.pack, at = u.at "
+			"from u where b.blob = u.blob and b.pack = u.lost",
+			DB_ARGS(DB_UUIDS(ids, n), DB_UUIDS(packs, n),
+				DB_UUIDS(lost, n), DB_INT4S(at, n)),
+			NULL, NULL, err);
+	mem_free(ids);
+	mem_free(at);
+	return rc;
+}
+
 static int
 insert_blobs(struct packer *p, struct db *db, const uint32_t *new_entries,
 	     size_t n, struct err *err)
@@ -303,7 +358,8 @@ packer_store(struct packer *p, struct db *db, uint64_t recording,
 	if (p->entries.len == 0)
 		return 0;
 	for (size_t i = 0; i < p->entries.len; i++)
-		p->entries.v[i].pack = (struct blob_id){ 0 };
+		p->entries.v[i].pack = p->entries.v[i].lost =
+			(struct blob_id){ 0 };
 	new_entries = mem_calloc(p->entries.len, sizeof(*new_entries));
 	/* Garbage collection waits, or we do: what we find stays. */
 	rc = db_query(db, "select pg_catalog.pg_advisory_xact_lock_shared($1)",
@@ -314,6 +370,8 @@ packer_store(struct packer *p, struct db *db, uint64_t recording,
 		make_packs(p, &a, &packs, new_entries, &n_new);
 		rc = insert_packs(db, &packs, out_bytes, err);
 	}
+	if (rc == 0 && n_new)
+		rc = heal(p, db, new_entries, n_new, err);
 	if (rc == 0 && n_new)
 		rc = insert_blobs(p, db, new_entries, n_new, err);
 	if (rc == 0)

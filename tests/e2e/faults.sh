@@ -124,6 +124,23 @@ like "damaged chunk: said" "E_FORMAT" "$(cat "$T/err")"
 run "$p" replay refused
 is "damaged chunk: another recording" 0 "$status"
 
+# Contents are lost: said; they come back with the next program that has them,
+# for all who need them.
+run "$p" record -q -n lost1 true
+query "with gone as (delete from pastime.pack returning 1)
+	select count(*) from gone" >/dev/null
+refuses 125 E_FORMAT "lacks contents.*record the same" "$p" replay lost1
+run "$p" record -q -n lost2 true
+for name in lost2 lost1; do
+	run "$p" replay "$name"
+	is "lost contents: replay of $name: $(cat "$T/err")" 0 "$status"
+done
+run "$p" rm lost2
+run "$p" gc
+is "lost contents: gc" 0 "$status"
+run "$p" replay lost1
+is "lost contents: the first one keeps them" 0 "$status"
+
 # A newer pastime was here.
 query "insert into pastime.schema_version
 	values (9999, 'later', 1, now(), 'pastime 99') returning 1" >/dev/null
