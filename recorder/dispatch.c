@@ -28,8 +28,12 @@ on_syscall_stop(struct recorder *r, struct task *t, struct err *err)
 static int
 on_event_stop(struct recorder *r, struct task *t, struct err *err)
 {
+	int ret = signal_not_stopped(r, t, err);
+
+	if (ret < 0)
+		return ret;
 	if (t->state == TASK_HELD)
-		return signal_continued(r, t, err);
+		return signal_continued(t);
 	return sched_interrupted(r, t, err);
 }
 
@@ -91,8 +95,8 @@ dispatch(struct recorder *r, const struct stop *stop, struct err *err)
 		  stop_name(stop->kind), stop->signo, (unsigned)stop->status);
 	t->stop = *stop;
 	seat_follow(r, t);
-	if (stop->kind != STOP_EVENT_STOP)
-		preempt_cancel(t);
+	if (stop->kind != STOP_EVENT_STOP && stop->kind != STOP_GROUP)
+		preempt_cancel(r, t);
 	ret = agent_drain(r, t, err);
 	if (ret < 0)
 		return ret;
@@ -117,6 +121,10 @@ dispatch_turn(struct recorder *r, struct task *t, struct err *err)
 		ret = nondet_go_on(t, err);
 		if (ret < 0)
 			break;
+		if (t->stash.signo != 0 && !t->stash.sent) {
+			ret = signal_now(r, t, err);
+			break;
+		}
 		chaos_resume(r, t);
 		ret = task_resume(t, PTRACE_CONT, 0);
 		break;

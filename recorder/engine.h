@@ -101,7 +101,10 @@ int signal_at_entry(struct recorder *r, struct task *t, struct err *err);
 /* The stash where the task stands, in computation (time is up). */
 int signal_now(struct recorder *r, struct task *t, struct err *err);
 int signal_group_stop(struct recorder *r, struct task *t, struct err *err);
-int signal_continued(struct recorder *r, struct task *t, struct err *err);
+/* A stop shows that job control does not stop t's process (any more). */
+int signal_not_stopped(struct recorder *r, struct task *t, struct err *err);
+/* ... t, which was held, goes on. */
+int signal_continued(struct task *t);
 /* The answered call at whose entry t stands raises a signal (RET_TRAP), or
  * kills its process: SPECIAL_DONE. */
 int signal_force(struct recorder *r, struct task *t, const void *info,

@@ -73,7 +73,7 @@ struct call {
 struct stash {
 	int signo;	     /* 0 = none */
 	uint8_t info[128];
-	uint64_t since_ns;
+	uint64_t since_ns, wait_ns; /* an event of the task, for so long */
 	uint64_t mask;	     /* the program's; asynchronous signals are blocked meanwhile */
 	bool sent;	     /* on its way again */
 	bool rewound;	     /* the task stands before a call that did not start */
@@ -98,8 +98,8 @@ struct task {
 	bool dead;	     /* its death event is out */
 	uint64_t cleartid;   /* set_tid_address, CLONE_CHILD_CLEARTID; 0 = none */
 	uint64_t turn_ns, event_ns; /* when it got the baton; its last event */
-	struct regs sample;  /* spin detection, sched.c */
-	uint64_t sample_ns;
+	struct regs samples[2];	    /* spin detection, sched.c */
+	uint64_t look_ns;	    /* when to see what it computes */
 	bool yielded;	     /* its turn ends at the next event */
 	bool taking_now;     /* preempt.c: until its next stop */
 	struct point_taking taking;
@@ -153,8 +153,7 @@ struct group {
 	unsigned live;	     /* tasks that can run: not in vfork, not dying */
 	struct task *runner; /* has the baton; NULL = free */
 	VEC(struct task *) ready; /* in the order of their turns */
-	VEC(struct task *) wanted; /* other groups' runners, each before a call that
-				    * merges this group with its own */
+	VEC(struct task *) wanted; /* a call of these runners merges it */
 };
 
 struct recorder {
@@ -186,6 +185,7 @@ struct recorder {
 	struct chaos *chaos; /* NULL: no hostile choices */
 	struct agent *agent; /* NULL: not wanted */
 	uint64_t put_ns;     /* time of the last event */
+	struct hot *hot;
 };
 
 /* A cleared event of task (NULL = the recording); r->items is emptied. */

@@ -15,12 +15,49 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
+#include "recorder/agent.h"
 #include "recorder/engine.h"
 #include "recorder/task.h"
 #include "tracee/deadline.h"
 #include "tracee/point_here.h"
 
 #define KIND_POINT 2 /* args[0] of a sched event */
+
+struct hot {
+	struct deadline timer; /* ends the time in which writes are watched */
+	struct task *watched;  /* whose; NULL = it is not armed */
+};
+
+int
+preempt_init(struct recorder *r, struct err *err)
+{
+	r->hot = mem_zalloc(sizeof(*r->hot));
+	return deadline_open(&r->hot->timer, err);
+}
+
+void
+preempt_release(struct recorder *r)
+{
+	if (r->hot == NULL)
+		return;
+	deadline_close(&r->hot->timer);
+	mem_free(r->hot);
+	r->hot = NULL;
+}
+
+/* Was t interrupted at the end of that time? */
+static bool
+hot_disarm(struct recorder *r, const struct task *t)
+{
+	struct hot *h = r->hot;
+
+	if (h->watched != t)
+		return t->interrupted;
+	deadline_disarm(&h->timer);
+	h->watched = NULL;
+	return h->timer.fired;
+}
 
 bool
 preempt_is_impossible(const struct task *t)
@@ -35,11 +72,13 @@ preempt_cost(const struct task *t)
 }
 
 void
-preempt_cancel(struct task *t)
+preempt_cancel(struct recorder *r, struct task *t)
 {
-	if (t->taking_now)
-		point_cancel(&t->taking);
+	if (!t->taking_now)
+		return;
+	point_cancel(&t->taking);
 	t->taking_now = false;
+	t->interrupted = hot_disarm(r, t);
 }
 
 /* CPU time since its last event, or little more: what its clock says since its
@@ -131,15 +170,23 @@ preempt_test_done(struct recorder *r, struct task *t, struct err *err)
 
 /* ---- taking */
 
-/* Let it run for as long as its writes are watched, then stop it. */
+/* Let it run for as long as its writes are watched, then stop it. Two of them
+ * at a time are rare: then everything waits for the second. */
 static int
-run_hot(struct task *t)
+run_hot(struct recorder *r, struct task *t)
 {
 	struct timespec ts = { .tv_nsec = POINT_HOT_NS };
+	struct hot *h = r->hot;
 	int ret = task_resume(t, PTRACE_CONT, 0);
 
 	if (ret < 0)
 		return ret;
+	if (h->watched == NULL) {
+		t->interrupted = true;
+		h->watched = t;
+		deadline_arm(&h->timer, t->tid, POINT_HOT_NS);
+		return PREEMPT_ON_ITS_WAY;
+	}
 	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
 		continue;
 	t->interrupted = ptrace_interrupt(t->tid) == 0;
@@ -148,9 +195,9 @@ run_hot(struct task *t)
 
 /* Its memory cannot be watched; the program is none the worse for it. */
 static int
-impossible(struct task *t)
+impossible(struct recorder *r, struct task *t)
 {
-	preempt_cancel(t);
+	preempt_cancel(r, t);
 	task_space(t)->pointless = true;
 	return PREEMPT_IMPOSSIBLE;
 }
@@ -165,6 +212,10 @@ preempt_begin(struct recorder *r, struct task *t, struct err *err)
 
 	if (s->pointless)
 		return PREEMPT_IMPOSSIBLE;
+	if (agent_interrupted(t)) {
+		ret = task_resume(t, PTRACE_CONT, 0);
+		return ret < 0 ? ret : PREEMPT_ON_ITS_WAY;
+	}
 	if (s->dirty == NULL)
 		ret = dirty_open(&s->dirty, t->tid, &s->mem, !dirty_probe(),
 				 &why);
@@ -175,13 +226,13 @@ preempt_begin(struct recorder *r, struct task *t, struct err *err)
 	if (ret == -E_GONE)
 		return ret;
 	if (ret < 0)
-		return impossible(t);
+		return impossible(r, t);
 	if (ret == POINT_EVENT) {
 		ret = task_resume(t, PTRACE_CONT, 0);
 		return ret < 0 ? ret : PREEMPT_ON_ITS_WAY;
 	}
 	s->point_ns = clock_now_ns() - start;
-	return run_hot(t);
+	return run_hot(r, t);
 }
 
 static int
@@ -216,17 +267,19 @@ preempt_stop(struct recorder *r, struct task *t, struct err *err)
 	struct point p = { 0 };
 	struct err why = { 0 };
 	bool ignored = signal_is_ignored(t, SIGTRAP);
-	int ret = point_take(&t->taking, interval_ns(r, t), &p, &why);
+	int ret;
 
+	hot_disarm(r, t);
+	ret = point_take(&t->taking, interval_ns(r, t), &p, &why);
 	if (ret == POINT_AGAIN)
-		return run_hot(t);
+		return run_hot(r, t);
 	t->taking_now = false;
 	if (ret == POINT_STOP) {
 		t->stop.kind = STOP_NONE;
 		return PREEMPT_ON_ITS_WAY;
 	}
 	if (ret < 0)
-		return ret == -E_GONE ? ret : impossible(t);
+		return ret == -E_GONE ? ret : impossible(r, t);
 	/* The kernel makes it SIG_DFL at a step's trap. */
 	if (ignored && t->taking.steps > 0 &&
 	    signal_ignore(t, SIGTRAP, err) < 0)
@@ -260,7 +313,7 @@ preempt_here(struct recorder *r, struct task *t, bool may_trap, struct err *err)
 		ret = point_here(&t->taking, t->tid, &s->mem, s->dirty,
 				 interval_ns(r, t), may_trap, &p, &why);
 	if (ret < 0)
-		return ret == -E_GONE ? ret : impossible(t);
+		return ret == -E_GONE ? ret : impossible(r, t);
 	if (ret == POINT_EVENT)
 		return PREEMPT_IMPOSSIBLE;
 	ret = put_point(r, t, &p, err);

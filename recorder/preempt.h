@@ -14,7 +14,8 @@ enum preempt {
 	PREEMPT_IMPOSSIBLE, /* it stands where it was interrupted, no event */
 };
 
-/* t stands at an interrupt while it computes. Returns enum preempt. */
+/* t stands at an interrupt, or before a signal that it will not get here,
+ * while it computes. Returns enum preempt. */
 int preempt_begin(struct recorder *r, struct task *t, struct err *err);
 /* t stands at a breakpoint of ours: a point exactly here, or none; may_trap as
  * in tracee/point_here.h. Returns enum preempt, never ON_ITS_WAY. */
@@ -23,7 +24,9 @@ int preempt_here(struct recorder *r, struct task *t, bool may_trap,
 /* The next interrupt after that, while t->taking_now. Returns enum preempt. */
 int preempt_stop(struct recorder *r, struct task *t, struct err *err);
 /* Another stop came first, or t is gone. */
-void preempt_cancel(struct task *t);
+void preempt_cancel(struct recorder *r, struct task *t);
+int preempt_init(struct recorder *r, struct err *err);
+void preempt_release(struct recorder *r);
 /* Points of this space cannot be told. */
 bool preempt_is_impossible(const struct task *t);
 /* What the last one of its space cost. */

@@ -42,8 +42,10 @@ note_time(struct recorder *r, uint32_t number)
 	for (size_t i = 0; i < r->groups.len; i++) {
 		struct task *t = r->groups.v[i]->runner;
 
-		if (t != NULL && t->number == number)
+		if (t != NULL && t->number == number) {
 			t->event_ns = r->now_ns;
+			t->look_ns = 0;
+		}
 	}
 }
 
@@ -172,6 +174,7 @@ static void
 recorder_free(struct recorder *r)
 {
 	sched_release_timer(r);
+	preempt_release(r);
 	chaos_release(r);
 	files_release(r);
 	nondet_release(r);
@@ -208,6 +211,8 @@ recorder_start(struct recorder **out, const struct record_opts *o,
 		ret = agent_init(r, err);
 	if (ret == 0)
 		ret = sched_init(r, err);
+	if (ret == 0)
+		ret = preempt_init(r, err);
 	if (ret == 0)
 		ret = spawn(r, &own, err);
 	if (ret == 0) {

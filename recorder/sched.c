@@ -6,7 +6,7 @@
  *      +------------- turn over, at an event ----------+
  *
  * A runner that computes, without an event, while others wait is stopped after
- * a slice, sooner when it spins on memory (two samples of its registers agree):
+ * a slice, sooner when it spins on memory (two looks at its registers agree):
  * at an execution point, which is an event (preempt.c). Only where points are
  * impossible it is stopped wherever it is, much later: a time-bounded switch,
  * at which a replay of the group must end.
@@ -30,13 +30,20 @@
 #define MS 1000000ull
 #define TURN_NS (10 * MS)     /* a turn ends at the first event after this */
 #define TICK_NS (5 * MS)
-#define SAMPLE_NS (10 * MS)   /* between two looks at a runner that computes */
+#define TICK_MIN_NS (MS / 20)
+#define LOOK_NS MS	  /* a runner computes for so long: what does it do? */
+#define AGAIN_NS (MS / 4) /* the next look; then at twice the time */
 #define SPIN_NEAR 256	      /* bytes of code that a spin may cover */
-#define SLICE_NS (50 * MS)    /* for computing, when others wait */
+#define SLICE_NS (50 * MS)    /* for computing, when others want to compute */
+#define WOKEN_SLICE_NS (10 * MS) /* ... when they come from a call */
 #define COST_SHARE 10u	      /* at least so many times what a point costs */
+#define SPIN_SHARE 2u	      /* the same for what looks like a spin */
 #define UNTIMED_NS (5000 * MS)
-#define STASH_NS (20 * MS) /* a signal waits so long for an event */
+#define STASH_NS (MS / 3) /* a signal waits for an event that is near */
+#define LATE_NS (20 * MS) /* ... or for a worse place */
 #define UNTIMED_STASH_NS (100 * MS)
+
+#define PAUSE_NEAR 64u
 
 #define TICK_SIGNAL (SIGRTMAX - 2)
 
@@ -108,13 +115,16 @@ sched_continue(struct recorder *r, struct task *t)
 	struct group *g = task_group(t);
 	bool over = t->yielded || g->wanted.len > 0 ||
 		    r->now_ns - t->turn_ns >= chaos_slice(r, t, TURN_NS);
-	int ends = chaos_turn_ends(r, t, NULL), ret;
+	int ends, ret;
 
-	if (ends < 0)
-		return ends;
 	ret = nondet_go_on(t, NULL);
 	if (ret < 0)
 		return ret;
+	if (t->stash.signo != 0 && !t->stash.sent)
+		return signal_now(r, t, NULL);
+	ends = chaos_turn_ends(r, t, NULL);
+	if (ends < 0)
+		return ends;
 	t->yielded = false;
 	if (ends == 0 && (!over || !is_waited_for(r, g))) {
 		chaos_resume(r, t);
@@ -159,6 +169,7 @@ give_baton(struct recorder *r, struct group *g, struct err *err)
 	g->runner = t;
 	t->state = TASK_RUNNING;
 	t->turn_ns = r->now_ns;
+	t->look_ns = 0;
 	return dispatch_turn(r, t, err);
 }
 
@@ -225,24 +236,57 @@ is_computing(const struct task *t)
 	       t->stop.kind == STOP_NONE && !t->call.active;
 }
 
+/* How long t may compute until we look at it (again). */
+static uint64_t
+look_ns(struct recorder *r, const struct task *t)
+{
+	uint64_t slice = chaos_slice(r, t, LOOK_NS);
+
+	if (t->look_ns > slice || (t->look_ns != 0 && slice > LOOK_NS))
+		return t->look_ns;
+	return slice < LOOK_NS ? slice : LOOK_NS;
+}
+
+/* A signal that waits for an event of t may wait for so long. */
+static uint64_t
+stash_wait_ns(const struct task *t)
+{
+	return preempt_is_impossible(t) ? UNTIMED_STASH_NS : t->stash.wait_ns;
+}
+
+static void
+sooner(uint64_t *tick, uint64_t now, uint64_t due)
+{
+	uint64_t ns = due > now + TICK_MIN_NS ? due - now : TICK_MIN_NS;
+
+	if (ns > TICK_NS)
+		ns = TICK_NS;
+	if (*tick == 0 || ns < *tick)
+		*tick = ns;
+}
+
 /* How often we must look, 0 = not at all. */
 static uint64_t
 tick_wanted(struct recorder *r)
 {
-	uint64_t chaos = chaos_tick_ns(r);
+	uint64_t tick = chaos_tick_ns(r);
 
 	for (size_t i = 0; i < r->groups.len; i++) {
 		const struct group *g = r->groups.v[i];
+		const struct task *t = g->runner;
 
-		if (!is_computing(g->runner))
+		if (!is_computing(t))
 			continue;
-		if (is_waited_for(r, g) || g->runner->stash.signo != 0)
-			return chaos != 0 && chaos < TICK_NS ? chaos : TICK_NS;
+		if (t->stash.signo != 0)
+			sooner(&tick, r->now_ns,
+			       t->stash.since_ns + stash_wait_ns(t));
+		if (is_waited_for(r, g))
+			sooner(&tick, task_computes_ns(r, t), look_ns(r, t));
 		if (preempt_test_tick(r) != 0)
-			return preempt_test_tick(r);
+			sooner(&tick, 0, preempt_test_tick(r));
 	}
-	if (chaos != 0)
-		return chaos;
+	if (tick != 0)
+		return tick;
 	return r->flush_ns != 0 ? r->opts.flush_ms * MS : 0;
 }
 
@@ -289,19 +333,8 @@ sched_wait(struct recorder *r, struct stop *out, struct err *err)
 static bool
 stash_is_overdue(const struct recorder *r, const struct task *t)
 {
-	uint64_t limit = preempt_is_impossible(t) ? UNTIMED_STASH_NS : STASH_NS;
-
 	return t->stash.signo != 0 && !t->stash.sent &&
-	       r->now_ns - t->stash.since_ns >= limit;
-}
-
-/* When to look at a runner that computes, and how often. */
-static uint64_t
-sample_ns(struct recorder *r, const struct task *t)
-{
-	uint64_t slice = chaos_slice(r, t, SAMPLE_NS);
-
-	return slice < SAMPLE_NS ? slice : SAMPLE_NS;
+	       r->now_ns - t->stash.since_ns >= stash_wait_ns(t);
 }
 
 int
@@ -317,12 +350,9 @@ sched_tick(struct recorder *r, struct err *err)
 			continue;
 		late = stash_is_overdue(r, t) || preempt_test_due(r, t);
 		late |= is_waited_for(r, g) &&
-			task_computes_ns(r, t) >= sample_ns(r, t) &&
-			r->now_ns - t->sample_ns >= sample_ns(r, t);
-		if (!late)
-			continue;
-		t->sample_ns = r->now_ns;
-		t->interrupted = ptrace_interrupt(t->tid) == 0;
+			task_computes_ns(r, t) >= look_ns(r, t);
+		if (late)
+			t->interrupted = ptrace_interrupt(t->tid) == 0;
 	}
 	if (r->flush_ns != 0 &&
 	    r->now_ns - r->flush_ns >= r->opts.flush_ms * MS) {
@@ -370,11 +400,22 @@ switch_untimed(struct recorder *r, struct task *t, const struct regs *regs,
 	return 0;
 }
 
+/* Somebody comes from a call and wants to go on: such turns are short. */
+static bool
+has_woken(const struct group *g)
+{
+	for (size_t i = 0; i < g->ready.len; i++)
+		if (g->ready.v[i]->next != NEXT_RESUME)
+			return true;
+	return g->wanted.len > 0;
+}
+
 /* How long a runner may compute while others wait. */
 static uint64_t
 slice_of(struct recorder *r, const struct task *t)
 {
-	uint64_t slice = chaos_slice(r, t, SLICE_NS);
+	uint64_t slice = chaos_slice(
+		r, t, has_woken(task_group(t)) ? WOKEN_SLICE_NS : SLICE_NS);
 	uint64_t dear = preempt_cost(t) * COST_SHARE;
 
 	if (preempt_is_impossible(t))
@@ -382,15 +423,54 @@ slice_of(struct recorder *r, const struct task *t)
 	return dear > slice ? dear : slice;
 }
 
+/* Code near an instruction says that it waits: PAUSE. */
+static bool
+pauses(const struct task *t, uint64_t rip)
+{
+	uint8_t code[2 * PAUSE_NEAR];
+	uint64_t from = rip > PAUSE_NEAR ? rip - PAUSE_NEAR : 0;
+	ssize_t n = mem_read(&task_space(t)->mem, from, code, sizeof(code));
+
+	for (ssize_t i = 0; i + 1 < n; i++)
+		if (code[i] == 0xf3 && code[i + 1] == 0x90)
+			return true;
+	return false;
+}
+
+/* Does a runner that computes get nowhere? Its registers are as they were the
+ * last time or the time before (an attempt to take a lock changes one and back
+ * again), or it pauses in one place. */
+static bool
+spins(struct task *t, const struct regs *regs)
+{
+	struct regs *old = t->samples;
+	uint64_t far = regs->rip - old[0].rip + SPIN_NEAR;
+	bool same = samples_agree(regs, &old[0]) ||
+		    samples_agree(regs, &old[1]) ||
+		    (far <= 2 * SPIN_NEAR && regs->rsp == old[0].rsp &&
+		     pauses(t, regs->rip));
+
+	old[1] = old[0];
+	old[0] = *regs;
+	return same;
+}
+
 /* t computes and others wait: is its turn over? */
 static bool
 turn_is_over(struct recorder *r, struct task *t, const struct regs *regs)
 {
-	bool spins =
-		samples_agree(regs, &t->sample) && !preempt_is_impossible(t);
+	uint64_t for_ns = task_computes_ns(r, t), slice = slice_of(r, t);
+	bool over = for_ns >= slice;
 
-	t->sample = *regs;
-	return spins || task_computes_ns(r, t) >= slice_of(r, t);
+	if (preempt_is_impossible(t))
+		return over;
+	/* In two places at the least, or what it did before is compared. */
+	over |= spins(t, regs) && t->look_ns != 0 &&
+		for_ns >= preempt_cost(t) * SPIN_SHARE;
+	t->look_ns = t->look_ns == 0 ? for_ns + AGAIN_NS : for_ns * 2;
+	if (t->look_ns > slice && for_ns < slice)
+		t->look_ns = slice;
+	return over;
 }
 
 /* t stands at a point: do what it was stopped for. */
@@ -399,7 +479,7 @@ at_point(struct recorder *r, struct task *t, struct err *err)
 {
 	int ret;
 
-	if (stash_is_overdue(r, t))
+	if (t->stash.signo != 0 && !t->stash.sent)
 		return signal_now(r, t, err);
 	ret = chaos_cut(r, t, err);
 	if (ret < 0)
@@ -445,7 +525,7 @@ sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 
 	t->interrupted = false;
 	if (agent_interrupted(t)) {
-		preempt_cancel(t);
+		preempt_cancel(r, t);
 		return task_resume(t, PTRACE_CONT, 0);
 	}
 	if (t->taking_now)
@@ -456,11 +536,26 @@ sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 	ret = ptrace_get_regs(t->tid, &regs);
 	if (ret < 0)
 		return ret;
-	if (task_is_at(t, &regs)) /* it has not begun: as good as an event */
+	if (task_is_at_event(t,
+			     &regs)) /* it has not begun: as good as an event */
 		return at_point(r, t, err);
 	if (!stash_is_overdue(r, t) && !preempt_test_due(r, t) &&
 	    !(waited && turn_is_over(r, t, &regs)))
 		return task_resume(t, PTRACE_CONT, 0);
 	chaos_disarm(r, t);
+	return preempted(r, t, preempt_begin(r, t, err), err);
+}
+
+int
+sched_stashed(struct recorder *r, struct task *t, struct err *err)
+{
+	uint64_t computes = task_computes_ns(r, t);
+
+	/* What has computed for long will do so for long. */
+	t->stash.wait_ns = r->chaos != NULL	 ? LATE_NS
+			   : computes < STASH_NS ? STASH_NS
+						 : 0;
+	if (t->stash.wait_ns != 0 || preempt_is_impossible(t))
+		return task_resume(t, PTRACE_CONT, 0);
 	return preempted(r, t, preempt_begin(r, t, err), err);
 }

@@ -29,6 +29,8 @@ int sched_init(struct recorder *r, struct err *err);
 void sched_release_timer(struct recorder *r);
 /* As stop_wait(-1, true), but STOP_NONE when time is up for sched_tick. */
 int sched_wait(struct recorder *r, struct stop *out, struct err *err);
+/* t computes, and a signal has just been stashed: resume it. */
+int sched_stashed(struct recorder *r, struct task *t, struct err *err);
 int sched_tick(struct recorder *r, struct err *err);
 /* An EVENT_STOP of a task that sched_tick interrupted. */
 int sched_interrupted(struct recorder *r, struct task *t, struct err *err);

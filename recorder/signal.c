@@ -8,15 +8,19 @@
  *   in computation, with a handler      stashed, until the next call's entry:
  *                                       the call is skipped, the task put back
  *                                       before its syscall instruction, the
- *                                       signal sent again
- *   in computation, no call for long    the task is stopped at a point, which
- * is an event (preempt.c); there. On the spot and EVF_UNTIMED when that is
- * impossible ignored                             never seen by the program
+ *                                       signal given
+ *   in computation, no call near        the task is stopped at a point, which
+ *                                       is an event (preempt.c); there. On the
+ *                                       spot and EVF_UNTIMED when that is
+ *                                       impossible
+ *   ignored                             never seen by the program
  *   fatal, stopping                     at once; they change no state
  *
  * While one is stashed, the task's other asynchronous signals are blocked, so
  * that their order is kept and none is taken by a thread that would not have
- * got it.
+ * got it. To give it, another signal is sent, and replaced at its stop: to send
+ * SIGCONT or SIGTSTP itself would take back a SIGSTOP or SIGCONT that came
+ * since.
  */
 #include "recorder/agent.h"
 #include "recorder/engine.h"
@@ -32,6 +36,7 @@
 #include "base/fd.h"
 #include "recorder/chaos.h"
 #include "recorder/nondet.h"
+#include "recorder/preempt.h"
 #include "recorder/sched.h"
 #include "recorder/task.h"
 #include "tracee/remote.h"
@@ -57,6 +62,8 @@
 #define FRAME_HEAD 512
 #define FRAME_MAX 65536u
 #define RED_ZONE 128u
+/* Stands for a stashed one; no kernel ever sends it. */
+#define CARRIER SIGSTKFLT
 
 enum outcome { OUT_HANDLER = 1, OUT_IGNORED, OUT_FATAL, OUT_STOP, OUT_CONT };
 
@@ -192,13 +199,26 @@ emit_call(struct recorder *r, struct task *t, struct event *ev, bool restart,
 	return syscall_emit(r, t, ev, err);
 }
 
-/* signo has been given: it was the stashed one, or came before it. */
-static void
-stash_given(struct task *t, int signo)
+/* A frame is to hold the program's own mask, not that of the stash. */
+static int
+mask_own(struct task *t)
 {
-	if (t->stash.sent && t->stash.signo == signo)
-		memset(&t->stash, 0, sizeof(t->stash));
-	t->stash.rewound = false;
+	return t->stash.signo == 0 ? 0
+				   : ptrace_set_sigmask(t->tid, t->stash.mask);
+}
+
+/* The frame is there: the mask is the handler's now. */
+static int
+mask_stashed(struct task *t)
+{
+	int ret;
+
+	if (t->stash.signo == 0)
+		return 0;
+	ret = ptrace_get_sigmask(t->tid, &t->stash.mask);
+	if (ret < 0 || !t->stash.sent)
+		return ret; /* sent as soon as it goes on */
+	return ptrace_set_sigmask(t->tid, t->stash.mask & ~BIT(CARRIER));
 }
 
 /*
@@ -226,11 +246,12 @@ deliver(struct recorder *r, struct task *t, const uint8_t info[128],
 		    (ret = syscall_collect(r, t, &call_ev, err)) < 0)
 			return ret;
 	}
-	if ((ret = ptrace_set_siginfo(t->tid, info)) < 0 ||
+	if ((ret = mask_own(t)) < 0 ||
+	    (ret = ptrace_set_siginfo(t->tid, info)) < 0 ||
 	    (ret = ptrace_resume(t->tid, PTRACE_SINGLESTEP, signo)) < 0 ||
 	    (ret = stop_wait_for(t->tid, &st)) < 0)
 		return ret;
-	stash_given(t, signo);
+	t->stash.rewound = false;
 	if (st.kind != STOP_SIGNAL || st.signo != SIGTRAP) {
 		/* killed, or no room for the frame: a forced SIGSEGV */
 		if (in_call && (ret = emit_call(r, t, &call_ev, false, err)) < 0)
@@ -238,7 +259,8 @@ deliver(struct recorder *r, struct task *t, const uint8_t info[128],
 		return dispatch(r, &st, err);
 	}
 	t->stop = st;
-	if ((ret = ptrace_get_regs(t->tid, &after)) < 0 ||
+	if ((ret = mask_stashed(t)) < 0 ||
+	    (ret = ptrace_get_regs(t->tid, &after)) < 0 ||
 	    (ret = mem_read_all(&task_space(t)->mem, after.rsp, head,
 				FRAME_RIP + 8)) < 0)
 		return ret;
@@ -290,7 +312,8 @@ die_of(struct recorder *r, struct task *t, const uint8_t info[128],
 
 /* Keep it until the task's next call; no other may come in between. */
 static int
-stash(struct recorder *r, struct task *t, const uint8_t info[128])
+stash(struct recorder *r, struct task *t, const uint8_t info[128],
+      struct err *err)
 {
 	int ret = ptrace_get_sigmask(t->tid, &t->stash.mask);
 
@@ -303,21 +326,44 @@ stash(struct recorder *r, struct task *t, const uint8_t info[128])
 	t->stash.since_ns = r->now_ns;
 	chaos_stashed(r, t);
 	memcpy(t->stash.info, info, sizeof(t->stash.info));
-	return task_resume(t, PTRACE_CONT, 0);
+	return sched_stashed(r, t, err);
 }
 
-/* Put the program's mask back and send the stashed signal again. */
+/* Have the stashed signal come as soon as it is resumed. */
 static int
 stash_send(struct task *t)
 {
-	int ret = ptrace_set_sigmask(t->tid, t->stash.mask);
+	int ret = ptrace_set_sigmask(t->tid, t->stash.mask & ~BIT(CARRIER));
 
 	if (ret < 0)
 		return ret;
 	t->stash.sent = true;
-	if (syscall(SYS_tgkill, t->proc->tgid, t->tid, t->stash.signo) < 0)
+	if (syscall(SYS_tgkill, t->proc->tgid, t->tid, CARRIER) < 0)
 		return -E_GONE;
 	return 0;
+}
+
+/*
+ * The carrier has come: from here on it is the signal that it stands for. 1: a
+ * handler that came first has blocked that; it is pending again.
+ */
+static int
+stash_arrived(struct task *t, uint8_t info[128])
+{
+	struct stash s = t->stash;
+	int ret = ptrace_set_sigmask(t->tid, s.mask);
+
+	if (ret < 0)
+		return ret;
+	t->stash = (struct stash){ .rewound = s.rewound };
+	t->stop.signo = s.signo;
+	memcpy(info, s.info, sizeof(s.info));
+	if (!(s.mask & BIT(s.signo)))
+		return 0;
+	if (syscall(SYS_tgkill, t->proc->tgid, t->tid, s.signo) < 0)
+		return -E_GONE;
+	ret = task_resume(t, PTRACE_CONT, 0);
+	return ret < 0 ? ret : 1;
 }
 
 static int
@@ -340,7 +386,7 @@ give_async(struct recorder *r, struct task *t, const uint8_t info[128],
 	if (ret < 0)
 		return ret;
 	if (!sent)
-		return stash(r, t, info);
+		return stash(r, t, info, err);
 	warn(r, t, WARN_UNTIMED, -1,
 	     "signal %d came while a task computed for long without a call: "
 	     "replay ends there", t->stop.signo);
@@ -366,22 +412,24 @@ stop_info(const struct task *t, uint8_t info[128])
 int
 signal_stop(struct recorder *r, struct task *t, struct err *err)
 {
-	int signo = t->stop.signo, ret;
-	bool sent = t->stash.sent && t->stash.signo == signo;
 	struct dispositions d;
+	bool fault, sent;
 	uint8_t info[128];
 	struct event ev;
 	siginfo_t si;
-	bool fault;
+	int signo, ret;
 
 	if ((ret = stop_info(t, info)) < 0)
 		return ret;
 	memcpy(&si, info, sizeof(si));
-	ret = sent ? 0 : chaos_trap(r, t, &si, err);
+	ret = chaos_trap(r, t, &si, err);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
-	if (sent)
-		memcpy(info, t->stash.info, sizeof(info));
+	sent = t->stash.sent && t->stop.signo == CARRIER &&
+	       info_code(info) == SI_TKILL;
+	if (sent && (ret = stash_arrived(t, info)) != 0)
+		return ret < 0 ? ret : 0;
+	signo = t->stop.signo;
 	fault = is_fault(signo, info) && !t->call.active && !sent;
 	if (fault && (signo == SIGSEGV || signo == SIGTRAP)) {
 		event_begin(r, t, EV_insn, &ev);
@@ -402,12 +450,8 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 			return task_resume(t, PTRACE_CONT, signo);
 		return die_of(r, t, info, err);
 	}
-	if (fault) {
-		/* the frame must hold the program's own mask */
-		if (t->stash.signo && !sent && (ret = stash_send(t)) < 0)
-			return ret;
+	if (fault)
 		return deliver(r, t, info, EVF_RUNS, err);
-	}
 	if (!t->call.active)
 		return give_async(r, t, info, sent, err);
 	if (task_group(t)->runner == t)
@@ -521,11 +565,11 @@ signal_force(struct recorder *r, struct task *t, const void *info,
 	    (ret = syscall_emit(r, t, &ev, err)) < 0)
 		return ret;
 	t->last = regs;
-	t->stash = (struct stash){ .signo = SIGSYS, .sent = true };
+	t->stash = (struct stash){ .signo = SIGSYS };
 	memcpy(t->stash.info, info, sizeof(t->stash.info));
-	if (syscall(SYS_tgkill, t->proc->tgid, t->tid, SIGSYS) < 0)
-		return -E_GONE;
-	ret = task_resume(t, PTRACE_CONT, 0);
+	ret = ptrace_get_sigmask(t->tid, &t->stash.mask);
+	if (ret == 0)
+		ret = signal_now(r, t, err);
 	return ret < 0 ? ret : SPECIAL_DONE;
 }
 
@@ -549,33 +593,47 @@ signal_group_stop(struct recorder *r, struct task *t, struct err *err)
 	struct regs regs;
 	int ret;
 
+	t->interrupted = false; /* this is what an interrupt ends in, too */
 	if (!t->proc->stopped) {
 		t->proc->stopped = true;
 		ret = stop_event(r, t, OUT_STOP, t->stop.signo, err);
 		if (ret < 0)
 			return ret;
 	}
-	/* In the midst of computation the turn cannot pass to another. */
 	ret = ptrace_get_regs(t->tid, &regs);
 	if (ret < 0)
 		return ret;
-	if (t->call.active || task_is_at(t, &regs))
+	/* The process is stopped only when all its tasks have come here: in the
+	 * midst of computation the baton has to be passed on, at a point. Where
+	 * there is none it stays. */
+	if (!t->call.active && (t->taking_now || !task_is_at_event(t, &regs))) {
+		ret = t->taking_now ? preempt_stop(r, t, err)
+				    : preempt_begin(r, t, err);
+		if (ret < 0 || ret == PREEMPT_ON_ITS_WAY)
+			return ret;
+	}
+	/* It may stand at the trap of a step: back to the stop of its group,
+	 * without an instruction, as only there it hears of SIGCONT. */
+	if (ret == PREEMPT_DONE)
+		return task_resume(t, PTRACE_CONT, 0);
+	if (ret != PREEMPT_IMPOSSIBLE)
 		sched_release(t);
 	t->state = TASK_HELD;
 	return task_resume(t, PTRACE_LISTEN, 0);
 }
 
 int
-signal_continued(struct recorder *r, struct task *t, struct err *err)
+signal_not_stopped(struct recorder *r, struct task *t, struct err *err)
 {
-	int ret;
+	if (!t->proc->stopped)
+		return 0;
+	t->proc->stopped = false;
+	return stop_event(r, t, OUT_CONT, SIGCONT, err);
+}
 
-	if (t->proc->stopped) {
-		t->proc->stopped = false;
-		ret = stop_event(r, t, OUT_CONT, SIGCONT, err);
-		if (ret < 0)
-			return ret;
-	}
+int
+signal_continued(struct task *t)
+{
 	if (t->call.active && t->call.logged) {
 		t->state = TASK_BLOCKED;
 		return task_resume(t, PTRACE_CONT, 0);

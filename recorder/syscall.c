@@ -671,6 +671,7 @@ syscall_entry(struct recorder *r, struct task *t, struct err *err)
 		if (ret != 0)
 			return ret < 0 ? ret : 0;
 	}
+	t->stash.rewound = false;
 	ret = set_up(r, t, &regs, err);
 	return ret < 0 ? ret : go(r, t, err);
 }

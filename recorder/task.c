@@ -64,6 +64,11 @@ task_resume(struct task *t, int request, int signo)
 
 	if (t->proc != NULL && task_space(t)->agent != NULL)
 		agent_resume(t);
+	/* Resumed in the midst of job control's stop, it must get back there;
+	 * if it is over by now, that is how we hear of it. */
+	if (t->proc != NULL && t->proc->stopped && request != PTRACE_LISTEN &&
+	    !t->interrupted && !t->taking_now)
+		t->interrupted = ptrace_interrupt(t->tid) == 0;
 	t->stop.kind = STOP_NONE;
 	ret = ptrace_resume(t->tid, request, signo);
 	return ret == -E_GONE ? 0 : ret;
@@ -88,6 +93,12 @@ task_is_at(const struct task *t, const struct regs *regs)
 
 	a.orig_rax = t->last.orig_rax;
 	return memcmp(&a, &t->last, sizeof(a)) == 0;
+}
+
+bool
+task_is_at_event(const struct task *t, const struct regs *regs)
+{
+	return !t->stash.rewound && task_is_at(t, regs);
 }
 
 uint64_t
@@ -129,7 +140,7 @@ process_remove(struct recorder *r, struct task *t)
 			break;
 		}
 	}
-	preempt_cancel(t); /* before the space goes */
+	preempt_cancel(r, t); /* before the space goes */
 	t->proc = NULL;
 	if (p->tasks.len > 0)
 		return;

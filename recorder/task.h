@@ -22,6 +22,9 @@ struct space *task_space(const struct task *t);
 /* True when t has not run since its last event: its registers are the same.
  * orig_rax does not count, the kernel and we change it. */
 bool task_is_at(const struct task *t, const struct regs *regs);
+/* ... and that event was no call that we put off: others may go on from here.
+ */
+bool task_is_at_event(const struct task *t, const struct regs *regs);
 /* How long it has had the baton without an event. */
 uint64_t task_computes_ns(const struct recorder *r, const struct task *t);
 

@@ -15,11 +15,11 @@
 static void
 on_time(int signo, siginfo_t *si, void *context)
 {
-	const struct deadline *d = si->si_value.sival_ptr;
+	struct deadline *d = si->si_value.sival_ptr;
 
 	/* A plain system call. The task may be gone by now. */
 	if (si->si_code == SI_TIMER && d->tid > 0)
-		ptrace_interrupt(d->tid);
+		d->fired = ptrace_interrupt(d->tid) == 0;
 }
 
 int
@@ -61,6 +61,7 @@ deadline_arm(struct deadline *d, pid_t tid, uint64_t ns)
 		ns = 1;
 	it.it_value.tv_sec = (time_t)(ns / SECOND);
 	it.it_value.tv_nsec = (long)(ns % SECOND);
+	d->fired = false;
 	d->tid = tid;
 	timer_settime(d->timer, 0, &it, NULL);
 }

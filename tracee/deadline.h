@@ -21,6 +21,7 @@
 struct deadline {
 	timer_t timer;
 	volatile pid_t tid; /* 0 = not armed */
+	volatile bool fired; /* it has interrupted tid since it was armed */
 	bool open;
 };
 
