@@ -223,7 +223,10 @@ run_gdb(struct serving *s, char **args, struct err *err)
 
 	if (!program || !*program)
 		program = DEBUGGER_DEFAULT;
-	ret = debugger_start(&s->debugger, program, args, s->c->inherit, err);
+	ret = debugger_start(
+		&s->debugger, program,
+		gdb_server_use_local_files(s->server) ? "" : "target:", args,
+		s->c->inherit, err);
 	if (ret == 0)
 		ret = serve(s, err);
 	/* Its connection goes before it is waited for. */

@@ -87,7 +87,7 @@ debugger_check(const char *program, struct err *err)
  * the moment is another one than gdb thinks. Any resumption tells gdb then.
  */
 static const char commands[] =
-	"set sysroot target:\n"
+	"set sysroot %s\n"
 	"set non-stop off\n"
 	"set remotetimeout 600\n"
 	"define hookpost-monitor\n"
@@ -120,14 +120,15 @@ static const char commands[] =
 	"target extended-remote %s/socket\n";
 
 static int
-make_commands(struct debugger *d, char *path, size_t size, struct err *err)
+make_commands(struct debugger *d, const char *sysroot, char *path, size_t size,
+	      struct err *err)
 {
 	struct buf b = { 0 };
 	FILE *f;
 	int ret = 0;
 
 	snprintf(path, size, "%s/commands", d->dir);
-	buf_printf(&b, commands, GDB_MOVED_AT, d->dir);
+	buf_printf(&b, commands, sysroot, GDB_MOVED_AT, d->dir);
 	f = fopen(path, "we");
 	if (!f || fwrite(b.p, 1, b.len, f) != b.len)
 		ret = err_errno(err, "cannot write %s", path);
@@ -183,8 +184,9 @@ start(struct debugger *d, char **argv, const struct spawn_inherit *inherit,
 }
 
 int
-debugger_start(struct debugger *d, const char *program, char **args,
-	       const struct spawn_inherit *inherit, struct err *err)
+debugger_start(struct debugger *d, const char *program, const char *sysroot,
+	       char **args, const struct spawn_inherit *inherit,
+	       struct err *err)
 {
 	const char *tmp = getenv("TMPDIR");
 	VEC(char *) argv = { 0 };
@@ -203,7 +205,7 @@ debugger_start(struct debugger *d, const char *program, char **args,
 	}
 	ret = listen_unix(d, err);
 	if (ret == 0)
-		ret = make_commands(d, path, sizeof(path), err);
+		ret = make_commands(d, sysroot, path, sizeof(path), err);
 	if (ret < 0)
 		return ret;
 	vec_push(&argv, name);

@@ -23,10 +23,11 @@ struct debugger {
 int debugger_listen(struct debugger *d, unsigned port, struct err *err);
 /* Is there such a program? Errors: E_EXEC, with how to install it. */
 int debugger_check(const char *program, struct err *err);
-/* Start it, connected to a socket of our own; args: NULL-terminated, more words
- * for its command line. */
-int debugger_start(struct debugger *d, const char *program, char **args,
-		   const struct spawn_inherit *inherit, struct err *err);
+/* Start it, connected to a socket of our own; sysroot: where it finds files;
+ * args: NULL-terminated, more words for its command line. */
+int debugger_start(struct debugger *d, const char *program, const char *sysroot,
+		   char **args, const struct spawn_inherit *inherit,
+		   struct err *err);
 /* From now on signals that would end us make quit readable. */
 int debugger_catch(struct debugger *d, struct err *err);
 /* The next client; -E_END when it is time to end. */

@@ -1,5 +1,5 @@
 /* vFile: gdb reads executables and libraries as they were recorded. */
-#include "gdb/session.h"
+#include "gdb/program.h"
 
 #include <errno.h>
 #include <fcntl.h>

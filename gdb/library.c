@@ -2,7 +2,7 @@
  * The files of a process: its executable and what ld.so loaded. Names are those
  * under which the files were recorded, whatever ways the program took to them.
  */
-#include "gdb/session.h"
+#include "gdb/program.h"
 
 #include <elf.h>
 #include <link.h>
@@ -141,7 +141,7 @@ put_library(struct gdb_server *s, uint32_t task, uint64_t lm,
 
 	if (map_around(s, task, (uint64_t)(uintptr_t)l->l_ld, &a, &m) &&
 	    m.file != 0)
-		name = m.name;
+		name = path_shown(s, &m);
 	else
 		name = read_text(s, task, (uint64_t)(uintptr_t)l->l_name, &a);
 	if (strchr(name, '/')) { /* the vdso is not a file */
@@ -205,80 +205,20 @@ libraries_xml(struct gdb_server *s, uint32_t task, struct buf *out)
 	buf_str(out, "</library-list-svr4>\n");
 }
 
-/* ---- paths */
-
-/* What is mapped anywhere now joins what was. */
-static void
-collect_files(struct gdb_server *s)
+bool
+interpreter_map(struct gdb_server *s, uint32_t task, const char *name,
+		struct target_map *out)
 {
 	struct arena a = { 0 };
-
-	threads_load(s, NULL);
-	for (size_t i = 0; i < s->n_tasks; i++) {
-		struct target_map *v = NULL;
-		size_t n = 0;
-
-		if (!task_is_shown(s, &s->tasks[i]) ||
-		    s->t->ops->maps(s->t, s->tasks[i].task, &a, &v, &n, NULL) <
-			    0)
-			continue;
-		for (size_t j = 0; j < n; j++) {
-			struct known_file f = { .number = v[j].file };
-			bool known = f.number == 0;
-
-			for (size_t k = 0; k < s->files.len && !known; k++)
-				known = s->files.v[k].number == f.number;
-			if (known)
-				continue;
-			f.path = mem_strdup(v[j].name);
-			vec_push(&s->files, f);
-		}
-	}
-	arena_free(&a);
-}
-
-/* ld.so under the name that the executable has for it. */
-static uint64_t
-interpreter_file(struct gdb_server *s, const char *path)
-{
-	uint32_t task = thread_current(s);
-	struct arena a = { 0 };
-	struct target_map m;
 	struct image im;
-	uint64_t number = 0;
+	bool same;
 
 	find_image(s, task, &im);
-	if (im.interp && strcmp(read_text(s, task, im.interp, &a), path) == 0 &&
-	    map_around(s, task, auxv_value(s, task, AT_BASE), &a, &m))
-		number = m.file;
+	same = im.interp &&
+	       strcmp(read_text(s, task, im.interp, &a), name) == 0;
 	arena_free(&a);
-	return number;
-}
-
-const char *
-recorded_file(struct gdb_server *s, const char *path)
-{
-	const char *base = strrchr(path, '/');
-	struct target_file f;
-	uint64_t number = 0;
-
-	collect_files(s);
-	/* The latest of that name: a program may have been built again. */
-	for (size_t i = s->files.len; i > 0 && !number; i--) {
-		if (strcmp(s->files.v[i - 1].path, path) == 0)
-			number = s->files.v[i - 1].number;
-	}
-	if (!number)
-		number = interpreter_file(s, path);
-	/* Through a link of directories, such as /lib. */
-	for (size_t i = 0; base && base[1] && i < s->files.len && !number;
-	     i++) {
-		const char *own = strrchr(s->files.v[i].path, '/');
-
-		if (own && strcmp(own, base) == 0)
-			number = s->files.v[i].number;
-	}
-	if (!number || s->t->ops->file(s->t, number, &f, NULL) < 0)
-		return NULL;
-	return f.local_path;
+	return same &&
+	       map_around(s, task, auxv_value(s, task, AT_BASE), &s->arena,
+			  out) &&
+	       out->file != 0;
 }

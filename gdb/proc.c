@@ -1,5 +1,5 @@
 /* What gdb's "info proc" reads in /proc, as it was for a recorded process. */
-#include "gdb/session.h"
+#include "gdb/program.h"
 
 #include <fcntl.h>
 #include <stdio.h>

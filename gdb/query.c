@@ -1,5 +1,5 @@
 /* Memory, and questions that are one answer each. */
-#include "gdb/session.h"
+#include "gdb/program.h"
 
 #include <string.h>
 

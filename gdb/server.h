@@ -8,6 +8,7 @@
  */
 #include "base/err.h"
 #include "event/pos.h"
+#include <stdbool.h>
 
 struct buf;
 struct target;
@@ -41,6 +42,12 @@ void gdb_server_free(struct gdb_server *g); /* NULL allowed */
 int gdb_server_seek(struct gdb_server *g, const struct pos *p,
 		    bool (*progress)(void *, uint64_t, uint64_t), void *ctx,
 		    struct err *err);
+/*
+ * For a client on this host: name files so that it can open them itself (set
+ * sysroot to nothing). False, and no change, when those of the program differ
+ * from the recorded ones: it is better asked to read them through the server.
+ */
+bool gdb_server_use_local_files(struct gdb_server *g);
 /*
  * Serve one client over a pair of descriptors (the same one for a socket),
  * until it goes, or quit (may be -1) is readable. 0; errors are those of the

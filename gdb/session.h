@@ -38,6 +38,7 @@ struct stop_reason {
 struct known_file {
 	uint64_t number;
 	char *path;
+	enum { FILE_UNKNOWN, FILE_UNCHANGED, FILE_CHANGED } state;
 };
 
 /* One of the objects of qXfer, read in pieces. */
@@ -64,6 +65,7 @@ struct gdb_server {
 	struct stop_reason stop;
 	bool moved; /* by other means than resuming: the client does not know */
 	VEC(struct known_file) files;
+	bool local; /* the client opens files itself */
 	VEC(struct spot *) spots;
 
 	/* The client. */
@@ -149,29 +151,9 @@ extern const struct handler register_handlers[];
 extern const struct handler query_handlers[];
 void xfer_handle(struct gdb_server *s, struct scan *args);
 
-/* library.c */
-/* What ld.so knows to be loaded. */
-void libraries_xml(struct gdb_server *s, uint32_t task, struct buf *out);
-/* The mapping of the executable that its entry point is in; false = none. */
-bool executable_map(struct gdb_server *s, uint32_t task,
-		    struct target_map *out);
-/* A path that can be opened for a recorded one, or NULL. */
-const char *recorded_file(struct gdb_server *s, const char *path);
-bool read_exact(struct gdb_server *s, uint32_t task, uint64_t addr, void *out,
-		size_t n);
-
-/* tls.c */
-/* Where the thread's block of the module with that link map begins. */
-int tls_address(struct gdb_server *s, uint32_t task, uint64_t lm, uint64_t *out,
-		struct err *err);
-
 /* file.c */
 extern const struct handler file_handlers[];
 void files_close(struct gdb_server *s);
-
-/* proc.c */
-int proc_open(struct gdb_server *s, const char *path);	       /* -1 = none */
-const char *proc_link(struct gdb_server *s, const char *path); /* or NULL */
 
 /* seek.c */
 uint64_t before_deaths(struct gdb_server *s, uint64_t seq);

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "gdb/expr.h"
+#include "gdb/program.h"
 
 #define PIECES_MAX 4u /* debug registers */
 

@@ -1,5 +1,5 @@
 /* Stop replies: what happened, to whom, and where it stands. */
-#include "gdb/session.h"
+#include "gdb/program.h"
 
 #include <signal.h>
 #include <string.h>
@@ -55,6 +55,7 @@ put_why(struct gdb_server *s)
 {
 	const struct target_task *t;
 	struct target_map m;
+	const char *name;
 
 	switch (s->stop.why) {
 	case WHY_SIGNAL:
@@ -94,7 +95,8 @@ put_why(struct gdb_server *s)
 	case WHY_EXEC:
 		if (executable_map(s, s->task, &m)) {
 			buf_str(&s->reply, "exec:");
-			hex_put(&s->reply, m.name, strlen(m.name));
+			name = path_shown(s, &m);
+			hex_put(&s->reply, name, strlen(name));
 			buf_str(&s->reply, ";");
 		}
 		break;

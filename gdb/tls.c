@@ -1,5 +1,5 @@
 /* Thread-local variables, as glibc keeps them. */
-#include "gdb/session.h"
+#include "gdb/program.h"
 
 #include "event/regs.h"
 #include "sym/sym.h"

@@ -1,5 +1,5 @@
 /* qXfer: objects that are read in pieces. */
-#include "gdb/session.h"
+#include "gdb/program.h"
 
 #include <string.h>
 
@@ -42,7 +42,7 @@ make_exec_file(struct gdb_server *s, struct span annex, struct buf *out)
 	t = process_scan(s, &args);
 	if (!t || !executable_map(s, t->task, &m))
 		return -E_NOT_FOUND;
-	buf_str(out, m.name);
+	buf_str(out, path_shown(s, &m));
 	return 0;
 }
 

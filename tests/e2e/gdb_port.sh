@@ -67,6 +67,16 @@ run "$PASTIME" gdb -- -nx -batch -ex 'info inferiors'
 like "the latest recording" 'true' "$(cat "$T/out")"
 run "$PASTIME" gdb crash --at start -- -nx -batch -ex 'print counter'
 like "a position" '\$1 = 0' "$(cat "$T/out")"
+# Files that are as they were are gdb's own business, others come from the
+# recording.
+run "$PASTIME" gdb crash -- -nx -batch -ex 'print counter' \
+	-ex 'info inferiors'
+like "its own files" "[$]1 = 5.* $T/crash" "$(cat "$T/out" "$T/err")"
+like "nothing is transferred" '^[^:]*$' "$(grep -i 'target' "$T/out" "$T/err")"
+echo 'what is this?' >"$T/crash"
+run "$PASTIME" gdb crash -- -nx -batch -ex 'print counter' \
+	-ex 'info inferiors'
+like "recorded files" "[$]1 = 5.* target:$T/crash" "$(cat "$T/out")"
 printf '#!/bin/sh\necho "this is no gdb: $*"\n' >"$T/other"
 chmod 755 "$T/other"
 PASTIME_GDB=$T/other run "$PASTIME" gdb crash -- --tui
