@@ -47,7 +47,7 @@ enum task_next {
  * logged. With scratch buffers the real argument registers differ from sc.args.
  */
 struct call {
-	bool active;
+	bool active, killed; /* killed: its thread dies in it (sandbox.c) */
 	bool logged;	  /* its enter event is out */
 	bool skipped;	  /* it does not run: sc.ret is the answer */
 	bool refused;	  /* ... which is not what a kernel would say */

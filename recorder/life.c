@@ -582,7 +582,7 @@ life_exit_stop(struct recorder *r, struct task *t, struct err *err)
 		if (ret < 0)
 			return ret;
 	}
-	t->status = (int)status;
+	t->status = t->call.killed ? SIGSYS : (int)status;
 	/* Killed inside a call that nobody heard of yet. */
 	if (t->call.active && !t->call.logged && !t->call.skipped) {
 		ret = syscall_log_enter(r, t, err);

@@ -138,6 +138,37 @@ trap(struct recorder *r, struct task *t, uint16_t data, struct err *err)
 	return signal_force(r, t, &si, err);
 }
 
+static bool
+is_alone(const struct task *t)
+{
+	for (size_t i = 0; i < t->proc->tasks.len; i++)
+		if (t->proc->tasks.v[i] != t && !t->proc->tasks.v[i]->dead)
+			return false;
+	return true;
+}
+
+/* RET_KILL_THREAD: of several threads only this one dies, without a signal.
+ * Leaving by exit does to it what the kernel would. */
+static int
+kill_thread(struct recorder *r, struct task *t, struct err *err)
+{
+	struct regs regs = t->call.regs;
+	int ret;
+
+	if (is_alone(t))
+		return signal_kill(r, t, err);
+	ret = syscall_log_enter(r, t, err);
+	if (ret < 0)
+		return ret;
+	t->call.killed = true;
+	regs.orig_rax = SYS_exit;
+	regs.rdi = SIGSYS;
+	ret = ptrace_set_regs(t->tid, &regs);
+	if (ret == 0)
+		ret = task_resume(t, PTRACE_CONT, 0);
+	return ret < 0 ? ret : SPECIAL_DONE;
+}
+
 int
 sandbox_check(struct recorder *r, struct task *t, struct err *err)
 {
@@ -159,6 +190,7 @@ sandbox_check(struct recorder *r, struct task *t, struct err *err)
 	case BPF_TRAP:
 		return trap(r, t, data, err);
 	case BPF_KILL_THREAD:
+		return kill_thread(r, t, err);
 	case BPF_KILL_PROCESS:
 		return signal_kill(r, t, err);
 	}

@@ -1,8 +1,10 @@
-/* A program with a sandbox of its own: ERRNO, TRAP, KILL. */
+/* A program with a sandbox of its own: ERRNO, TRAP, KILL_PROCESS, KILL_THREAD.
+ */
 #include "guest.h"
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -36,6 +38,30 @@ sys(int sig, siginfo_t *si, void *ctx)
 	uc->uc_mcontext.gregs[REG_RAX] = 4242;
 }
 
+static void *
+forbidden(void *arg)
+{
+	install(SYS_getegid, SECCOMP_RET_KILL_THREAD);
+	syscall(SYS_getegid);
+	*(int *)arg = 1; /* never */
+	return NULL;
+}
+
+/* Of several threads one dies, and nobody else; then the last. */
+static void
+threads(void)
+{
+	pthread_t t;
+	int survived = 0;
+
+	CHECK(!pthread_create(&t, NULL, forbidden, &survived));
+	CHECK(!pthread_join(t, NULL));
+	CHECK(!survived);
+	printf("one thread was killed\n");
+	fflush(stdout);
+	forbidden(&survived);
+}
+
 int
 main(void)
 {
@@ -55,5 +81,12 @@ main(void)
 		_exit(1);
 	}
 	printf("sandbox works, killed by %d\n", -reap(pid));
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		threads();
+		_exit(1);
+	}
+	printf("the last one by %d\n", -reap(pid));
 	return 0;
 }
