@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,6 +89,55 @@ last_words(const char *log, int status, char *out, size_t size)
 	buf_free(&text);
 }
 
+/*
+ * initdb wants a name for whoever runs it, and accounts of containers often
+ * have none: show it a list of accounts with one more. *out is the file, NULL
+ * when there is a name.
+ */
+static int
+name_ourselves(const struct cluster *c, char **out, struct err *err)
+{
+	struct buf text = { 0 };
+	char *path;
+	int fd, rc;
+
+	*out = NULL;
+	if (c->who.switch_user || getpwuid(geteuid()))
+		return 0;
+	(void)fd_read_file("/etc/passwd", &text);
+	buf_printf(&text, "pastime:x:%u:%u::%s:/bin/sh\n", geteuid(), getegid(),
+		   c->home);
+	path = mem_printf("%s/passwd", c->home);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	rc = fd < 0 ? -errno : fd_write_all(fd, text.p, text.len);
+	fd_close(&fd);
+	buf_free(&text);
+	if (rc < 0) {
+		rc = err_set(err, -rc, "cannot write %s", path);
+		mem_free(path);
+		return rc;
+	}
+	*out = path;
+	return 0;
+}
+
+static void
+hint(const char *log, bool nameless, struct err *err)
+{
+	if (nameless)
+		err_hint(err,
+			 "your account has no name, which PostgreSQL needs: "
+			 "add one to /etc/passwd\n"
+			 "(%u is your number), or use another server: --db "
+			 "URL, PASTIME_DB; %s says more",
+			 geteuid(), log);
+	else
+		err_hint(err,
+			 "%s says more; --db URL or PASTIME_DB use another "
+			 "server",
+			 log);
+}
+
 /* One of PostgreSQL's programs; its output goes to home/create.log. */
 static int
 run(const struct cluster *c, const char *bindir, const char *name,
@@ -96,21 +146,25 @@ run(const struct cluster *c, const char *bindir, const char *name,
 	char *program = mem_printf("%s/%s", bindir, name);
 	char *log = mem_printf("%s/create.log", c->home);
 	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	char *passwd = NULL;
 	char why[256];
 	int status, rc;
 
 	rc = fd < 0 ? err_errno(err, "cannot open %s", log)
-		    : program_run(program, argv, &c->who, &fd, &status, err);
+		    : name_ourselves(c, &passwd, err);
+	if (rc == 0)
+		rc = program_run(program, argv, &c->who, passwd, &fd, &status,
+				 err);
 	fd_close(&fd);
 	if (rc == 0 && status != 0) {
 		last_words(log, status, why, sizeof(why));
 		rc = err_set(err, E_DB_UNREACHABLE, "%s failed: %s", program,
 			     why);
-		err_hint(err,
-			 "%s says more; --db URL or PASTIME_DB use "
-			 "another server",
-			 log);
+		hint(log, passwd != NULL, err);
 	}
+	if (passwd)
+		unlink(passwd);
+	mem_free(passwd);
 	mem_free(log);
 	mem_free(program);
 	return rc;

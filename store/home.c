@@ -137,7 +137,7 @@ account_create(void)
 
 		if (access(paths[i], X_OK) < 0)
 			continue;
-		program_run(paths[i], argv, NULL, NULL, &status, NULL);
+		program_run(paths[i], argv, NULL, NULL, NULL, &status, NULL);
 		return;
 	}
 }

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +31,9 @@ struct launch {
 	const char *path;
 	const char *const *argv;
 	const struct account *as;
+	const char *passwd; /* NULL = the system's */
+	struct buf map;	    /* "uid uid 1", for passwd */
+	struct buf gid_map;
 	env_vec env;
 	int in, out, errout;
 	int keep; /* without close-on-exec in the program; -1 = none */
@@ -78,6 +82,32 @@ any_cpu(void)
 	sched_setaffinity(0, sizeof(all), &all);
 }
 
+static bool
+put_file(const char *path, const char *text, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, len) == (ssize_t)len;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* In the child: another file for /etc/passwd, in a namespace of our own where
+ * we are who we were. Where that is not allowed nothing has changed. */
+static void
+see_passwd(const struct launch *l)
+{
+	if (!l->passwd || unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return;
+	put_file("/proc/self/setgroups", "deny", 4);
+	if (put_file("/proc/self/uid_map", (const char *)l->map.p,
+		     l->map.len) &&
+	    put_file("/proc/self/gid_map", (const char *)l->gid_map.p,
+		     l->gid_map.len))
+		(void)mount(l->passwd, "/etc/passwd", NULL, MS_BIND, NULL);
+}
+
 /* In the child: become the program, or exit. */
 static void __attribute__((noreturn)) launch_exec(const struct launch *l)
 {
@@ -106,6 +136,7 @@ static void __attribute__((noreturn)) launch_exec(const struct launch *l)
 	     setresgid(l->as->gid, l->as->gid, l->as->gid) < 0 ||
 	     setresuid(l->as->uid, l->as->uid, l->as->uid) < 0))
 		_exit(EXIT_NO_ACCOUNT);
+	see_passwd(l);
 	if (chdir("/") < 0)
 		_exit(EXIT_NO_EXEC);
 	/* PostgreSQL's programs look for each other beside their argv[0]; a
@@ -130,11 +161,13 @@ wait_for(pid_t pid, int *out_status, struct err *err)
 
 int
 program_run(const char *path, const char *const *argv, const struct account *as,
-	    const int *log_fd, int *out_status, struct err *err)
+	    const char *passwd, const int *log_fd, int *out_status,
+	    struct err *err)
 {
 	struct launch l = { .path = path,
 			    .argv = argv,
 			    .as = as,
+			    .passwd = passwd,
 			    .in = -1,
 			    .keep = -1,
 			    .keep2 = -1 };
@@ -146,11 +179,17 @@ program_run(const char *path, const char *const *argv, const struct account *as,
 		return err_errno(err, "cannot open /dev/null");
 	l.out = l.errout = log_fd ? *log_fd : l.in;
 	env_make(&l.env);
+	if (passwd) {
+		buf_printf(&l.map, "%u %u 1", geteuid(), geteuid());
+		buf_printf(&l.gid_map, "%u %u 1", getegid(), getegid());
+	}
 	pid = fork();
 	if (pid == 0)
 		launch_exec(&l);
 	rc = pid < 0 ? err_errno(err, "cannot fork")
 		     : wait_for(pid, out_status, err);
+	buf_free(&l.map);
+	buf_free(&l.gid_map);
 	vec_free(&l.env);
 	fd_close(&l.in);
 	return rc;

@@ -14,11 +14,12 @@
 /*
  * Run argv (path is the program) and wait. Its output is appended to the file
  * open at *log_fd, or dropped (NULL).
- * *out_status is the wait status.
+ * *out_status is the wait status. passwd: a file that the program sees in place
+ * of /etc/passwd, where the kernel lets it (user namespaces); NULL: none.
  */
 int program_run(const char *path, const char *const *argv,
-		const struct account *as, const int *log_fd, int *out_status,
-		struct err *err);
+		const struct account *as, const char *passwd, const int *log_fd,
+		int *out_status, struct err *err);
 /* The same, standard output appended to out. */
 int program_read(const char *path, const char *const *argv, struct buf *out,
 		 int *out_status, struct err *err);
