@@ -6,6 +6,8 @@
  *
  * Any other stop in between is an event of the task itself, which does as well.
  */
+#define LOG_DOMAIN "preempt"
+
 #include "recorder/preempt.h"
 
 #include <errno.h>
@@ -15,6 +17,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "recorder/agent.h"
 #include "recorder/engine.h"
@@ -81,14 +84,40 @@ preempt_cancel(struct recorder *r, struct task *t)
 	t->interrupted = hot_disarm(r, t);
 }
 
-/* CPU time since its last event, or little more: what its clock says since its
- * last point, unless an event came later. */
+/* ---- the time of an interval */
+
+static uint64_t
+begin_ns(const struct task *t)
+{
+	return t->event_ns > t->turn_ns ? t->event_ns : t->turn_ns;
+}
+
+static void
+set_mark(const struct recorder *r, struct task *t)
+{
+	t->taking.mark_ns = r->now_ns;
+	t->taking.mark_cpu_ns = cputime_ns(t->tid);
+}
+
+void
+preempt_tick(const struct recorder *r, struct task *t)
+{
+	/* The first of an interval says most: until then the task may have
+	 * waited for the CPU, later its clock tells. After a point it does from
+	 * the begin. */
+	if (t->taking.mark_ns < t->event_ns)
+		set_mark(r, t);
+}
+
+/* CPU time since its last event, or little more. */
 static uint64_t
 interval_ns(const struct recorder *r, const struct task *t)
 {
-	uint64_t wall = task_computes_ns(r, t), cpu = cputime_ns(t->tid);
+	uint64_t wall = task_computes_ns(r, t), cpu;
 
-	cpu = t->taking.end_cpu_ns < cpu ? cpu - t->taking.end_cpu_ns : cpu;
+	cpu = cputime_ns(t->tid) - t->taking.mark_cpu_ns;
+	if (t->taking.mark_ns > begin_ns(t))
+		cpu += t->taking.mark_ns - begin_ns(t);
 	return cpu < wall ? cpu : wall;
 }
 
@@ -195,8 +224,9 @@ run_hot(struct recorder *r, struct task *t)
 
 /* Its memory cannot be watched; the program is none the worse for it. */
 static int
-impossible(struct recorder *r, struct task *t)
+impossible(struct recorder *r, struct task *t, const struct err *why)
 {
+	log_info("task %u: no points: %s", t->number, why->text);
 	preempt_cancel(r, t);
 	task_space(t)->pointless = true;
 	return PREEMPT_IMPOSSIBLE;
@@ -226,7 +256,7 @@ preempt_begin(struct recorder *r, struct task *t, struct err *err)
 	if (ret == -E_GONE)
 		return ret;
 	if (ret < 0)
-		return impossible(r, t);
+		return impossible(r, t, &why);
 	if (ret == POINT_EVENT) {
 		ret = task_resume(t, PTRACE_CONT, 0);
 		return ret < 0 ? ret : PREEMPT_ON_ITS_WAY;
@@ -257,6 +287,7 @@ put_point(struct recorder *r, struct task *t, const struct point *p,
 	item_put_bytes(&r->items, ITEM_POINT, 0, buf_span(&stored));
 	buf_free(&stored);
 	t->last = regs;
+	set_mark(r, t);
 	return event_put(r, &ev, err);
 }
 
@@ -279,7 +310,7 @@ preempt_stop(struct recorder *r, struct task *t, struct err *err)
 		return PREEMPT_ON_ITS_WAY;
 	}
 	if (ret < 0)
-		return ret == -E_GONE ? ret : impossible(r, t);
+		return ret == -E_GONE ? ret : impossible(r, t, &why);
 	/* The kernel makes it SIG_DFL at a step's trap. */
 	if (ignored && t->taking.steps > 0 &&
 	    signal_ignore(t, SIGTRAP, err) < 0)
@@ -313,7 +344,7 @@ preempt_here(struct recorder *r, struct task *t, bool may_trap, struct err *err)
 		ret = point_here(&t->taking, t->tid, &s->mem, s->dirty,
 				 interval_ns(r, t), may_trap, &p, &why);
 	if (ret < 0)
-		return ret == -E_GONE ? ret : impossible(r, t);
+		return ret == -E_GONE ? ret : impossible(r, t, &why);
 	if (ret == POINT_EVENT)
 		return PREEMPT_IMPOSSIBLE;
 	ret = put_point(r, t, &p, err);

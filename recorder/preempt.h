@@ -32,6 +32,9 @@ bool preempt_is_impossible(const struct task *t);
 /* What the last one of its space cost. */
 uint64_t preempt_cost(const struct task *t);
 
+/* A look at the clocks while t computes. */
+void preempt_tick(const struct recorder *r, struct task *t);
+
 /* PASTIME_PREEMPT=MS[,seed=N][,sums] turns the test on; it need not. */
 int preempt_test_env(struct preempt_test *p, struct err *err);
 /* The test wants t, which computes, stopped now. */

@@ -33,6 +33,7 @@
 #define TICK_MIN_NS (MS / 20)
 #define LOOK_NS MS	  /* a runner computes for so long: what does it do? */
 #define AGAIN_NS (MS / 4) /* the next look; then at twice the time */
+#define LOST_NS (50 * MS) /* an interrupt that was not reported until then */
 #define SPIN_NEAR 256	      /* bytes of code that a spin may cover */
 #define SLICE_NS (50 * MS)    /* for computing, when others want to compute */
 #define WOKEN_SLICE_NS (10 * MS) /* ... when they come from a call */
@@ -337,6 +338,14 @@ stash_is_overdue(const struct recorder *r, const struct task *t)
 	       r->now_ns - t->stash.since_ns >= stash_wait_ns(t);
 }
 
+/* An interrupt was asked for. It may have been taken in the midst of a call
+ * that we had the task make: after a while it is asked for once more. */
+static bool
+is_on_its_way(const struct recorder *r, const struct task *t)
+{
+	return t->interrupted && r->now_ns - t->taking.asked_ns < LOST_NS;
+}
+
 int
 sched_tick(struct recorder *r, struct err *err)
 {
@@ -346,13 +355,16 @@ sched_tick(struct recorder *r, struct err *err)
 		struct task *t = g->runner;
 		bool late;
 
-		if (!is_computing(t) || t->interrupted)
+		if (!is_computing(t) || is_on_its_way(r, t))
 			continue;
+		preempt_tick(r, t);
 		late = stash_is_overdue(r, t) || preempt_test_due(r, t);
 		late |= is_waited_for(r, g) &&
 			task_computes_ns(r, t) >= look_ns(r, t);
-		if (late)
-			t->interrupted = ptrace_interrupt(t->tid) == 0;
+		if (!late)
+			continue;
+		t->taking.asked_ns = r->now_ns;
+		t->interrupted = ptrace_interrupt(t->tid) == 0;
 	}
 	if (r->flush_ns != 0 &&
 	    r->now_ns - r->flush_ns >= r->opts.flush_ms * MS) {

@@ -113,7 +113,8 @@ class Programs:
                 str(self.n(600000)), "-k", "x", "-S", "0102030405060708",
                 "-in", "/dev/null"),
             "awk": lambda: self.tool("awk", AWK % self.n(1000000)),
-            "node": lambda: self.tool("node", "-e", NODE % self.n(40000)),
+            "node": lambda: self.tool(
+                "node", self.file("points.js", NODE % self.n(40000))),
             "go": self.go,
             "java": self.java,
             "avx2": lambda: self.guest("point_vectors", "avx2", 400000),

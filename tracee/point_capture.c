@@ -126,7 +126,9 @@ point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
 	*c = (struct point_taking){ .tid = tid,
 				    .mem = m,
 				    .dirty = dirty,
-				    .end_cpu_ns = c->end_cpu_ns };
+				    .mark_ns = c->mark_ns,
+				    .mark_cpu_ns = c->mark_cpu_ns,
+				    .asked_ns = c->asked_ns };
 	ret = event_is_due(tid, err);
 	if (ret != 0)
 		return ret < 0 ? ret : POINT_EVENT;
@@ -555,7 +557,6 @@ point_take(struct point_taking *c, uint64_t interval_ns, struct point *out,
 	}
 	dirty_set_free(&c->before);
 	c->dirty = NULL;
-	c->end_cpu_ns = cputime_ns(c->tid);
 	*out = p;
 	return ret;
 }
@@ -572,7 +573,9 @@ point_here(struct point_taking *c, pid_t tid, const struct mem *m,
 	*c = (struct point_taking){ .tid = tid,
 				    .mem = m,
 				    .dirty = dirty,
-				    .end_cpu_ns = c->end_cpu_ns };
+				    .mark_ns = c->mark_ns,
+				    .mark_cpu_ns = c->mark_cpu_ns,
+				    .asked_ns = c->asked_ns };
 	ret = event_is_due(tid, err);
 	if (ret == 0 && ptrace_get_regs(tid, &w.regs) < 0)
 		ret = gone(tid, err);
@@ -592,7 +595,6 @@ point_here(struct point_taking *c, pid_t tid, const struct mem *m,
 		point_free(&p);
 		return ret;
 	}
-	c->end_cpu_ns = cputime_ns(tid);
 	*out = p;
 	return ret;
 }
