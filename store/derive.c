@@ -11,6 +11,7 @@
 #include "store/db.h"
 #include "store/intervals.h"
 #include "store/keys.h"
+#include "store/mappings.h"
 #include "store/reader.h"
 
 #define FLUSH_ROWS 100000
@@ -173,6 +174,35 @@ load_descriptors(struct derive *d, struct arena *a, struct err *err)
 		v->how = intervals_word(db_get_text(&r, i, 4, a));
 		v->cloexec = db_get_int(&r, i, 5);
 		intervals_add_descriptor(&d->iv, v);
+	}
+	return rc;
+}
+
+static int
+load_mappings(struct derive *d, struct arena *a, struct err *err)
+{
+	struct db_rows r;
+	int rc;
+
+	rc = db_query(d->db,
+		      "delete from pastime.mapping where recording = $1 "
+		      "and to_seq is null returning space, start, len, "
+		      "from_seq, prot, flags, coalesce(file, 0), file_offset, "
+		      "shared",
+		      DB_ARGS(DB_INT(d->rec)), a, &r, err);
+	for (size_t i = 0; rc == 0 && i < r.n; i++) {
+		struct mapping_iv *m = mem_zalloc(sizeof(*m));
+
+		m->space = (uint32_t)db_get_int(&r, i, 0);
+		m->start = (uint64_t)db_get_int(&r, i, 1);
+		m->len = (uint64_t)db_get_int(&r, i, 2);
+		m->seq = (uint64_t)db_get_int(&r, i, 3);
+		m->prot = (uint32_t)db_get_int(&r, i, 4);
+		m->flags = (uint32_t)db_get_int(&r, i, 5);
+		m->file = (uint64_t)db_get_int(&r, i, 6);
+		m->offset = (uint64_t)db_get_int(&r, i, 7);
+		m->shared = db_get_int(&r, i, 8);
+		mappings_add(&d->iv, m);
 	}
 	return rc;
 }
@@ -387,10 +417,11 @@ put_file(const struct derive *d, size_t i, bool open, struct buf *b)
 static bool
 put_mapping(const struct derive *d, size_t i, bool open, struct buf *b)
 {
-	const struct mapping_iv *m = &d->iv.mappings.v[i];
+	const struct mapping_iv *m = d->iv.mappings.v[i];
 
-	(void)open;
-	copy_row(b, 10);
+	if (m->dropped || (!open && !m->to_seq))
+		return false;
+	copy_row(b, 11);
 	copy_int8(b, (int64_t)d->rec);
 	copy_int4(b, (int32_t)m->space);
 	copy_int8(b, (int64_t)m->start);
@@ -401,6 +432,7 @@ put_mapping(const struct derive *d, size_t i, bool open, struct buf *b)
 	seq_or_null(b, m->file);
 	copy_int8(b, (int64_t)m->offset);
 	copy_bool(b, m->shared);
+	seq_or_null(b, m->to_seq);
 	return true;
 }
 
@@ -451,7 +483,7 @@ static const struct table tables[] = {
 	  "whole, from_byte, blobs)",
 	  put_file, ROWS(files) },
 	{ "mapping (recording, space, start, len, from_seq, prot, flags, "
-	  "file, file_offset, shared)",
+	  "file, file_offset, shared, to_seq)",
 	  put_mapping, ROWS(mappings) },
 	{ "warning (recording, seq, task, code, call, note)", put_warning,
 	  ROWS(warnings) },
@@ -530,7 +562,8 @@ see_chunk(struct derive *d, struct chunk_reader *cr, uint64_t first,
 		if (c.ev[i].seq > d->from)
 			intervals_event(&d->iv, &c.ev[i]);
 	}
-	if (d->iv.descriptors.len + d->iv.tasks.len + d->iv.open_files.len <
+	if (d->iv.descriptors.len + d->iv.tasks.len + d->iv.open_files.len +
+		    d->iv.mappings.len <
 	    FLUSH_ROWS)
 		return 0;
 	rc = chunk_reader_idle(cr, err);
@@ -613,6 +646,8 @@ derive_locked(struct derive *d, struct err *err)
 		rc = load_tasks(d, &a, err);
 	if (rc == 0)
 		rc = load_descriptors(d, &a, err);
+	if (rc == 0)
+		rc = load_mappings(d, &a, err);
 	if (rc == 0)
 		rc = see_all(d, err);
 	if (rc == 0)

@@ -7,6 +7,7 @@
 #include "event/item.h"
 #include "event/sys.h"
 #include "store/descriptors.h"
+#include "store/mappings.h"
 
 static struct proc *
 proc_of(struct intervals *iv, uint32_t process)
@@ -69,7 +70,6 @@ free_logs(struct intervals *iv)
 		mem_free(iv->warnings.v[i].note);
 	vec_clear(&iv->files);
 	vec_clear(&iv->warnings);
-	vec_clear(&iv->mappings);
 }
 
 void
@@ -101,7 +101,7 @@ intervals_release(struct intervals *iv)
 	vec_free(&iv->open_files);
 	vec_free(&iv->files);
 	vec_free(&iv->warnings);
-	vec_free(&iv->mappings);
+	mappings_release(iv);
 	map_free(&iv->by_task);
 	map_free(&iv->by_process);
 	map_free(&iv->by_file);
@@ -114,6 +114,7 @@ intervals_add_task(struct intervals *iv, struct task_iv *row)
 {
 	vec_push(&iv->tasks, row);
 	map_set(&iv->by_task, row->task, row);
+	mappings_enter(iv, row->space);
 }
 
 void
@@ -154,6 +155,7 @@ on_birth(struct intervals *iv, const struct event *ev)
 			    : proc_of(iv, 0);
 	struct item_reader ir;
 	struct process_iv *p;
+	struct task_iv *from;
 	const char *key;
 	struct span value;
 	struct item it;
@@ -172,7 +174,10 @@ on_birth(struct intervals *iv, const struct event *ev)
 		    strcmp(key, "comm") == 0)
 			replace(&t->comm, value);
 	}
-	intervals_add_task(iv, t);
+	vec_push(&iv->tasks, t);
+	map_set(&iv->by_task, t->task, t);
+	from = map_get(&iv->by_task, t->parent);
+	mappings_birth(iv, t, from ? from->space : 0, ev->seq);
 	if (proc_of(iv, t->process))
 		return; /* one more thread */
 	p = mem_zalloc(sizeof(*p));
@@ -209,6 +214,7 @@ on_death(struct intervals *iv, const struct event *ev)
 	t->to_ns = ev->time_ns;
 	t->status = (int)ev->args[0];
 	t->has_status = true;
+	mappings_leave(iv, t->space, ev->seq);
 	if (!p || ev->args[2] != 1)
 		return;
 	p->row->to_seq = ev->seq;
@@ -299,33 +305,20 @@ on_warning(struct intervals *iv, const struct event *ev)
 	vec_push(&iv->warnings, w);
 }
 
+/* Mapping calls, and exec: into another space. */
 static void
 on_maps(struct intervals *iv, const struct event *ev)
 {
 	struct task_iv *t = map_get(&iv->by_task, ev->task);
-	struct item_reader ir;
-	struct map_rec m;
-	struct item it;
 
-	if (t && ev->kind == EV_exec)
+	if (!t)
+		return;
+	if (ev->kind == EV_exec) {
+		mappings_leave(iv, t->space, ev->seq);
 		t->space = (uint32_t)ev->args[0];
-	item_reader_init(&ir, ev->payload);
-	while (item_next(&ir, &it, NULL) > 0) {
-		struct mapping_iv row = { .seq = ev->seq };
-
-		if (it.kind != ITEM_MAP || item_get_map(&it, &m, NULL) < 0 ||
-		    m.len == 0)
-			continue;
-		row.space = t ? t->space : 0;
-		row.start = m.start;
-		row.len = m.len;
-		row.file = m.file;
-		row.offset = m.offset;
-		row.prot = m.prot;
-		row.flags = m.flags;
-		row.shared = m.shared_id != 0;
-		vec_push(&iv->mappings, row);
+		mappings_enter(iv, t->space);
 	}
+	mappings_event(iv, t->space, ev);
 }
 
 #define PR_SET_NAME_ 15
@@ -342,13 +335,6 @@ on_prctl(struct intervals *iv, const struct event *ev)
 	replace(&t->comm, it.bytes);
 }
 
-static bool
-is_mapping_call(int call)
-{
-	return call == SYS_mmap || call == SYS_mremap || call == SYS_shmat ||
-	       call == SYS_brk;
-}
-
 bool
 intervals_wants(unsigned kind, int call)
 {
@@ -362,9 +348,8 @@ intervals_wants(unsigned kind, int call)
 		return true;
 	case EV_syscall:
 	case EV_exit:
-		return call >= 0 &&
-		       (descriptors_want(call) || is_mapping_call(call) ||
-			call == SYS_prctl);
+		return call >= 0 && (descriptors_want(call) ||
+				     mappings_want(call) || call == SYS_prctl);
 	}
 	return false;
 }
@@ -396,7 +381,7 @@ intervals_event(struct intervals *iv, const struct event *ev)
 		on_warning(iv, ev);
 		break;
 	default:
-		if (is_mapping_call(ev->call))
+		if (mappings_want(ev->call))
 			on_maps(iv, ev);
 		else if (ev->call == SYS_prctl)
 			on_prctl(iv, ev);
@@ -473,5 +458,6 @@ intervals_drop_closed(struct intervals *iv)
 	}
 	iv->tasks.len = k;
 	drop_closed_processes(iv);
+	mappings_drop_closed(iv);
 	free_logs(iv);
 }

@@ -58,11 +58,11 @@ struct file_iv {
 };
 
 struct mapping_iv {
-	uint64_t seq;
+	uint64_t seq, to_seq;
 	uint32_t space;
 	uint64_t start, len, file, offset;
 	uint32_t prot, flags;
-	bool shared;
+	bool shared, dropped; /* dropped: made and gone by one event */
 };
 
 struct warning_iv {
@@ -79,10 +79,10 @@ struct intervals {
 	VEC(struct descriptor_iv *) descriptors;
 	VEC(struct open_file_iv *) open_files;
 	VEC(struct file_iv) files;
-	VEC(struct mapping_iv) mappings;
+	VEC(struct mapping_iv *) mappings;
 	VEC(struct warning_iv) warnings;
 	uint32_t last_file; /* the last open file's number */
-	struct map by_task, by_process, by_file;
+	struct map by_task, by_process, by_file, by_space;
 	uint64_t upto; /* the last event seen */
 };
 

@@ -427,3 +427,84 @@ Test(store_intervals, events_of_unknown_tasks_do_no_harm)
 	see(&iv, call(SYS_dup2, 1 << 30, 3, 1u << 30, 0, 0));
 	intervals_release(&iv);
 }
+
+/* ---- mappings: "start+pages prot" of what is there, sorted */
+
+static int
+by_start(const void *a, const void *b)
+{
+	const struct mapping_iv *x = *(const struct mapping_iv *const *)a,
+				*y = *(const struct mapping_iv *const *)b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static const char *
+there(struct intervals *iv, uint32_t space)
+{
+	static struct buf text;
+
+	buf_clear(&text);
+	if (iv->mappings.len)
+		qsort(iv->mappings.v, iv->mappings.len, sizeof(*iv->mappings.v),
+		      by_start);
+	for (size_t i = 0; i < iv->mappings.len; i++) {
+		const struct mapping_iv *m = iv->mappings.v[i];
+
+		if (m->space == space && !m->to_seq)
+			buf_printf(&text, "%lx+%lx/%u@%lx ", m->start >> 12,
+				   m->len >> 12, m->prot, m->offset >> 12);
+	}
+	return buf_cstr(&text);
+}
+
+static void
+map_file(struct intervals *iv, uint64_t page, uint64_t pages, uint32_t prot)
+{
+	item_put_map(&payload, &(struct map_rec){ .start = page << 12,
+						  .len = pages << 12,
+						  .prot = prot,
+						  .file = 7 });
+	see(iv, call(SYS_mmap, (int64_t)(page << 12), 0, pages << 12, prot, 2));
+}
+
+Test(store_intervals, mappings_split_and_end)
+{
+	struct intervals iv;
+
+	start(&iv);
+	map_file(&iv, 0x100, 16, 3);
+	cr_assert_str_eq(there(&iv, 1), "100+10/3@0 ");
+	see(&iv, call(SYS_mprotect, 0, 0x104000, 0x2000, 1, 0));
+	cr_assert_str_eq(there(&iv, 1), "100+4/3@0 104+2/1@4 106+a/3@6 ");
+	see(&iv, call(SYS_munmap, 0, 0x102000, 0x3000, 0, 0));
+	cr_assert_str_eq(there(&iv, 1), "100+2/3@0 105+1/1@5 106+a/3@6 ");
+	map_file(&iv, 0x101, 1, 5); /* over what is there */
+	cr_assert_str_eq(there(&iv, 1),
+			 "100+1/3@0 101+1/5@0 105+1/1@5 106+a/3@6 ");
+	see(&iv, call(SYS_mremap, 0x200000, 0x106000, 0xa000, 0x4000, 1));
+	cr_assert_str_eq(there(&iv, 1),
+			 "100+1/3@0 101+1/5@0 105+1/1@5 200+4/3@6 ");
+	see(&iv, call(SYS_brk, 0x301000, 0, 0, 0, 0));
+	see(&iv, call(SYS_brk, 0x303800, 0x303800, 0, 0, 0));
+	see(&iv, call(SYS_brk, 0x302000, 0x302000, 0, 0, 0));
+	cr_assert_str_eq(there(&iv, 1), "100+1/3@0 101+1/5@0 105+1/1@5 "
+					"200+4/3@6 301+1/3@0 ");
+	intervals_release(&iv);
+}
+
+Test(store_intervals, a_space_ends_with_its_last_task)
+{
+	struct intervals iv;
+
+	start(&iv);
+	map_file(&iv, 0x100, 1, 3);
+	birth(&iv, 2, 1, 1); /* a thread: the same space */
+	of_kind(&iv, EV_death, 1, 0, 0, 0);
+	intervals_drop_closed(&iv);
+	cr_assert_str_eq(there(&iv, 1), "100+1/3@0 ");
+	of_kind(&iv, EV_exec, 2, 5, 5, 0);
+	cr_assert_str_eq(there(&iv, 1), "");
+	cr_assert_eq(iv.mappings.v[0]->to_seq, last_seq);
+	intervals_release(&iv);
+}
