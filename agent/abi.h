@@ -50,6 +50,7 @@
 #define AGENT_CODE 0x70040000ul /* read-only, follows the stubs */
 #define AGENT_CODE_LEN 0x4000ul
 #define AGENT_DATA 0x70060000ul /* private, writable: struct agent_data */
+#define AGENT_DATA_SHARED 0x1000ul /* what replay always has */
 #define AGENT_DATA_RSP 8	/* offsets in it, for the assembler */
 #define AGENT_STACK 0x4000	/* top of the agent's stack */
 #define AGENT_RING 0x10000	/* records, from here on */
@@ -68,6 +69,7 @@
 enum agent_flag {
 	AGENT_WRITES = 1,   /* writes to regular files may pass */
 	AGENT_FSGSBASE = 2, /* rdfsbase is there */
+	AGENT_REPLAY = 4,   /* records are read, not written: [pos, room) */
 };
 
 /* What the agent knows of a descriptor. */
@@ -110,7 +112,7 @@ struct agent_piece {
 	uint64_t len;
 };
 
-_Static_assert(sizeof(struct agent_data) <= 4096, "one page, which replay has");
+_Static_assert(sizeof(struct agent_data) <= AGENT_DATA_SHARED, "its page");
 _Static_assert(__builtin_offsetof(struct agent_data, rsp) == AGENT_DATA_RSP,
 	       "the assembler's view");
 _Static_assert(sizeof(struct agent_rec) == 152, "both sides");

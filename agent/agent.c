@@ -72,6 +72,8 @@ static const struct row table[] = {
 #define DEV_NULL 0x103u
 #define DEV_ZERO 0x105u
 
+#define F_DUPFD 0
+#define F_DUPFD_CLOEXEC 1030
 #define F_GETFD 1
 #define F_SETFD 2
 #define F_GETFL 3
@@ -394,6 +396,26 @@ on_file(long nr, const struct row *w, struct agent_frame *f)
 	return (k == AGENT_FD_FILE || k == AGENT_FD_DIR) && plain(nr, w, f);
 }
 
+/* Copies of what is known; the lowest free descriptor has no kind yet. */
+static int
+controlling(long nr, const struct row *w, struct agent_frame *f)
+{
+	unsigned k;
+
+	switch (f->arg[1]) {
+	case F_GETFD:
+	case F_SETFD:
+	case F_GETFL:
+		return plain(nr, w, f);
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		k = kind(f->arg[0]);
+		return k != AGENT_FD_UNKNOWN && k != AGENT_FD_OTHER &&
+		       plain(nr, w, f);
+	}
+	return 0;
+}
+
 static int
 make(long nr, const struct row *w, struct agent_frame *f)
 {
@@ -418,11 +440,44 @@ make(long nr, const struct row *w, struct agent_frame *f)
 	case CLASS_CLOSE:
 		return closing(nr, w, f);
 	case CLASS_FCNTL:
-		return (f->arg[1] == F_GETFD || f->arg[1] == F_SETFD ||
-			f->arg[1] == F_GETFL) &&
-		       plain(nr, w, f);
+		return controlling(nr, w, f);
 	}
 	return 0;
+}
+
+/* --- replay
+ * ------------------------------------------------------------------- */
+
+static int
+is_recorded(const struct agent_rec *rec, const struct agent_frame *f)
+{
+	return rec->nr == (uint32_t)f->rax && rec->rdi == f->arg[0] &&
+	       rec->rsi == f->arg[1] && rec->rdx == f->arg[2] &&
+	       rec->r10 == f->arg[3] && rec->r8 == f->arg[4] &&
+	       rec->r9 == f->arg[5] && rec->sp == data()->rsp &&
+	       rec->pc == *(const uint64_t *)(f->rcx + 8);
+}
+
+/* What the call did, from its record. Any other call, and the one after the
+ * last record, traps. */
+static void
+replayed(struct agent_frame *f)
+{
+	struct agent_data *d = data();
+	const struct agent_rec *rec =
+		(const struct agent_rec *)(AGENT_DATA + AGENT_RING + d->pos);
+	const struct agent_piece *p = (const struct agent_piece *)(rec + 1);
+
+	if (d->pos >= d->room || !is_recorded(rec, f))
+		return;
+	for (unsigned i = 0; i < rec->npieces; i++) {
+		copy((void *)p->addr, p + 1, p->len);
+		p = (const struct agent_piece *)((const char *)(p + 1) +
+						 ((p->len + 7) & ~7ul));
+	}
+	f->rax = (uint64_t)rec->ret;
+	f->rcx = rec->pc;
+	d->pos += rec->len;
 }
 
 /* Leaves in f where to go on and with what; the stub's syscall when the call
@@ -432,6 +487,10 @@ agent_main(struct agent_frame *f)
 {
 	uint64_t nr = f->rax;
 
+	if ((data()->flags & AGENT_REPLAY) != 0) {
+		replayed(f);
+		return;
+	}
 	if (nr >= NROWS || (f->eflags & (EFLAGS_TF | EFLAGS_AC)) != 0)
 		return;
 	make((long)nr, &table[nr], f);

@@ -132,7 +132,7 @@ replay_all(struct replaying *r, const struct replay *o, struct err *err)
 	/* Output on the terminal is progress enough. */
 	r->progress.off |= isatty(STDOUT_FILENO);
 	do {
-		ret = replayer_step(r->replayer, err);
+		ret = replayer_run(r->replayer, err);
 		if (!progress_step(&r->progress, replayer_seq(r->replayer),
 				   r->row.events))
 			ret = err_set(err, E_CANCELLED, "interrupted");

@@ -354,7 +354,7 @@ bring_in(struct recorder *r, struct task *t, struct err *err)
 	    !write_data(r, t))
 		return 0;
 	put_map(r, AGENT_SITES, AGENT_SITES_LEN, PROT_READ | PROT_EXEC);
-	put_map(r, AGENT_DATA, sizeof(enter), PROT_READ | PROT_WRITE);
+	put_map(r, AGENT_DATA, AGENT_DATA_SHARED, PROT_READ | PROT_WRITE);
 	item_put_bytes(&r->items, ITEM_PATCH, AGENT_DATA,
 		       span_of(&enter, sizeof(enter)));
 	return put_bytes(r, t, AGENT_TRAP, trap, sizeof(trap));

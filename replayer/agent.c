@@ -1,11 +1,42 @@
 /*
  * Patched call sites (docs/AGENT.md). Replay has the same stubs as the
- * recording, at the same addresses, and makes every call through them with
- * a halt: which calls the agent made does not matter to it.
+ * recording, at the same addresses. By itself each call through them halts,
+ * whoever made it when it was recorded.
+ *
+ * On the way to somewhere, when many calls of the agent's follow each other, it
+ * makes them again here: it gets their records, compares number, arguments,
+ * stack pointer and place, and stores what the kernel stored. The last of them
+ * halts, and is compared with all registers. Events are read ahead for this:
+ *
+ *   replayed   in records              last (peek)   pending   source
+ *   ... e10    e11 e12 ... e4998       e4999         e5000     e5001 ...
  */
 #include "replayer/agent.h"
 
 #include "agent/abi.h"
+#include "agent/blob.h"
+#include "base/mem.h"
+#include "replayer/internal.h"
+#include <errno.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#define AHEAD_MAX 4096u /* events at once */
+#define AHEAD_MIN 2u	/* fewer are not worth it */
+#define RECORDS_MAX (AGENT_RING_LEN / 2)
+
+/* An event that outlives the next call on the source. */
+struct kept {
+	struct event ev;
+	struct buf payload;
+};
+
+struct ahead {
+	struct kept kept[2]; /* the last, and the one before or behind it */
+	struct kept *pending;
+	struct buf records;
+};
 
 void
 agent_halt(struct puppet *p)
@@ -18,4 +49,347 @@ agent_halt(struct puppet *p)
 	    mem_read_all(&p->space->mem, p->regs.rip + 6, &after,
 			 sizeof(after)) == 0)
 		p->regs.rip = after;
+}
+
+/* ---- events read ahead */
+
+static void
+keep(struct kept *k, const struct event *ev)
+{
+	k->ev = *ev;
+	buf_clear(&k->payload);
+	buf_put(&k->payload, ev->payload.p, ev->payload.len);
+	k->ev.payload = buf_span(&k->payload);
+}
+
+bool
+agent_pending(struct replayer *r, struct event *out)
+{
+	struct kept *k = r->ahead ? r->ahead->pending : NULL;
+
+	if (!k)
+		return false;
+	r->ahead->pending = NULL;
+	if (k->ev.seq != r->now->seq + 1)
+		return false;
+	*out = k->ev;
+	return true;
+}
+
+void
+agent_ahead_free(struct ahead *a)
+{
+	if (!a)
+		return;
+	buf_free(&a->kept[0].payload);
+	buf_free(&a->kept[1].payload);
+	buf_free(&a->records);
+	mem_free(a);
+}
+
+/* ---- records */
+
+static void
+put_u64(struct buf *b, uint64_t v)
+{
+	buf_put(b, &v, sizeof(v));
+}
+
+static void
+pad(struct buf *b)
+{
+	while (b->len % 8 != 0)
+		buf_u8(b, 0);
+}
+
+/* Memory that the event stores, as pieces; their number or an error. */
+static int
+put_pieces(struct replayer *r, const struct event *ev, struct buf *out,
+	   struct err *err)
+{
+	struct item_reader ir;
+	struct item it;
+	int ret, n = 0;
+
+	item_reader_init(&ir, ev->payload);
+	while ((ret = item_next(&ir, &it, err)) > 0) {
+		struct span bytes;
+
+		if (it.kind != ITEM_MEM && it.kind != ITEM_MEM_BLOB &&
+		    it.kind != ITEM_ZERO)
+			continue;
+		put_u64(out, it.addr);
+		put_u64(out, it.len);
+		n++;
+		if (it.kind == ITEM_ZERO) {
+			memset(buf_grow(out, it.len), 0, it.len);
+			pad(out);
+			continue;
+		}
+		buf_clear(&r->tmp);
+		ret = source_item_bytes(r->src, &it, &r->tmp, &bytes, err);
+		if (ret < 0)
+			return ret;
+		buf_put(out, bytes.p, bytes.len);
+		pad(out);
+	}
+	return ret < 0 ? ret : n;
+}
+
+static int
+put_record(struct replayer *r, const struct event *ev, struct buf *out,
+	   struct err *err)
+{
+	struct agent_rec rec = {
+		.nr = (uint16_t)ev->call,
+		.pc = ev->pc,
+		.sp = ev->sp,
+		.ret = ev->ret,
+		.rdi = ev->args[0],
+		.rsi = ev->args[1],
+		.rdx = ev->args[2],
+		.r10 = ev->args[3],
+		.r8 = ev->args[4],
+		.r9 = ev->args[5],
+	};
+	size_t at = out->len;
+	int ret;
+
+	buf_put(out, &rec, sizeof(rec));
+	ret = put_pieces(r, ev, out, err);
+	if (ret < 0)
+		return ret;
+	rec.len = (uint32_t)(out->len - at);
+	rec.npieces = (uint16_t)ret;
+	memcpy(out->p + at, &rec, sizeof(rec));
+	return 0;
+}
+
+/* How much memory it stores: blobs and zeros are longer than their items. */
+static uint64_t
+stored(const struct event *ev)
+{
+	struct item_reader ir;
+	struct item it;
+	uint64_t sum = 0;
+
+	item_reader_init(&ir, ev->payload);
+	while (item_next(&ir, &it, NULL) > 0)
+		if (it.kind == ITEM_MEM || it.kind == ITEM_MEM_BLOB ||
+		    it.kind == ITEM_ZERO)
+			sum += it.len;
+	return sum;
+}
+
+/* A call that the agent can make again: it prints nothing. */
+static bool
+can_be_ahead(const struct puppet *p, const struct event *ev)
+{
+	return ev->kind == EV_syscall && (ev->flags & EVF_AGENT) &&
+	       ev->task == p->task && ev->call >= 0 && !output_writes(p, ev) &&
+	       stored(ev) <= RECORDS_MAX / 2;
+}
+
+/* ---- the agent in a replayed space */
+
+static int
+map_at(struct puppet *p, uint64_t start, uint64_t len, int prot,
+       struct err *err)
+{
+	const uint64_t args[6] = {
+		start,
+		len,
+		(uint64_t)prot,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+		UINT64_MAX,
+		0
+	};
+
+	return puppet_must(p, "mmap", SYS_mmap, args, err);
+}
+
+/* What the recording does not have: its code, stack and ring. */
+static int
+bring_in(struct puppet *p, struct err *err)
+{
+	const struct mem m = mem_of_task(&p->space->mem, p->pid);
+	int ret;
+
+	if (p->space->has_agent)
+		return 0;
+	ret = map_at(p, AGENT_CODE, AGENT_CODE_LEN, PROT_READ | PROT_EXEC, err);
+	if (ret == 0)
+		ret = map_at(p, AGENT_DATA + AGENT_DATA_SHARED,
+			     AGENT_DATA_LEN - AGENT_DATA_SHARED,
+			     PROT_READ | PROT_WRITE, err);
+	if (ret < 0)
+		return ret;
+	if (mem_write_all(&m, AGENT_CODE, agent_code, agent_code_len) < 0)
+		return err_set(err, EFAULT, "cannot write pastime's pages");
+	p->space->has_agent = true;
+	return 0;
+}
+
+static int
+start(struct puppet *p, struct span records, struct err *err)
+{
+	const struct mem *m = &p->space->mem;
+	const struct agent_data d = {
+		.enter = AGENT_CODE,
+		.flags = AGENT_REPLAY,
+		.room = records.len,
+	};
+
+	if (mem_write_all(m, AGENT_DATA + AGENT_RING, records.p, records.len) <
+		    0 ||
+	    mem_write_all(m, AGENT_DATA, &d,
+			  offsetof(struct agent_data, kind)) < 0)
+		return err_set(err, EFAULT, "cannot write pastime's pages");
+	return 0;
+}
+
+/* Out of it; how many bytes of records it has used. */
+static int
+stop(struct puppet *p, uint64_t *used, struct err *err)
+{
+	const struct mem *m = &p->space->mem;
+	const uint64_t trap = AGENT_TRAP;
+
+	if (mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, pos), used,
+			 sizeof(*used)) < 0 ||
+	    mem_write_all(m, AGENT_DATA, &trap, sizeof(trap)) < 0)
+		return err_set(err, EFAULT, "pastime's pages are gone");
+	return 0;
+}
+
+/* ---- ahead */
+
+/*
+ * Read events from a->kept[0], the first, on: records of all that can be made
+ * ahead but the last, which is returned in *out. The number of records.
+ */
+static int
+collect(struct replayer *r, struct puppet *p, uint64_t until, struct kept **out,
+	struct err *err)
+{
+	struct ahead *a = r->ahead;
+	unsigned n = 0;
+	int ret = 1;
+
+	*out = &a->kept[0];
+	while (n < AHEAD_MAX && a->records.len < RECORDS_MAX &&
+	       (*out)->ev.seq < until) {
+		struct kept *next = &a->kept[*out == &a->kept[0]];
+		struct event ev;
+
+		ret = source_next(r->src, &ev, err);
+		if (ret <= 0)
+			break;
+		keep(next, &ev);
+		if (ev.seq != (*out)->ev.seq + 1 || !can_be_ahead(p, &ev)) {
+			a->pending = next;
+			break;
+		}
+		ret = put_record(r, &(*out)->ev, &a->records, err);
+		if (ret < 0)
+			break;
+		output_track(r, p, &(*out)->ev);
+		*out = next;
+		n++;
+	}
+	return ret < 0 ? ret : (int)n;
+}
+
+/* How many records there are in the first used bytes. */
+static unsigned
+count(struct span records, uint64_t used)
+{
+	unsigned n = 0;
+
+	for (size_t at = 0; at < used && at < records.len; n++)
+		at += ((const struct agent_rec *)(const void *)(records.p + at))
+			      ->len;
+	return n;
+}
+
+/* n records were made; the task halts at the n-th or an earlier event from
+ * first on. */
+static int
+run(struct replayer *r, struct puppet *p, const struct kept *last, unsigned n,
+    struct err *err)
+{
+	struct span records = buf_span(&r->ahead->records);
+	uint64_t used = 0;
+	unsigned done;
+	int ret;
+
+	ret = bring_in(p, err);
+	if (ret == 0)
+		ret = start(p, records, err);
+	if (ret == 0)
+		ret = puppet_run(r, p, step_limit(r, &last->ev), 0, &p->halt,
+				 err);
+	if (ret == 0)
+		ret = stop(p, &used, err);
+	if (ret < 0)
+		return ret;
+	p->halted = true;
+	done = count(records, used);
+	r->now->seq += done;
+	if (done < n) {
+		/* Its fate is to be told by the event that it missed. */
+		r->ahead->pending = NULL;
+		return 0;
+	}
+	r->now->time_ns = last->ev.time_ns;
+	r->peek = last->ev;
+	r->has_peek = true;
+	r->reseek = false;
+	return 0;
+}
+
+static bool
+is_free(const struct puppet *p)
+{
+	return p && p->pid && p->space && !p->in_call && !p->halted;
+}
+
+int
+agent_ahead(struct replayer *r, uint64_t until, struct err *err)
+{
+	struct kept *last = NULL;
+	struct puppet *p;
+	int ret;
+
+	if (r->now->seq + AHEAD_MIN > until || r->now->inside.task != 0)
+		return 0;
+	ret = replayer_peek(r, err);
+	if (ret <= 0)
+		return ret;
+	p = world_puppet(r->now, r->peek.task);
+	if (!is_free(p) || !can_be_ahead(p, &r->peek))
+		return 0;
+	if (!r->ahead)
+		r->ahead = mem_zalloc(sizeof(*r->ahead));
+	/* It may be that one, when it was pending. */
+	if (r->peek.payload.p != r->ahead->kept[0].ev.payload.p ||
+	    r->peek.seq != r->ahead->kept[0].ev.seq)
+		keep(&r->ahead->kept[0], &r->peek);
+	buf_clear(&r->ahead->records);
+	r->has_peek = false;
+	r->reseek = true; /* until all is well */
+	ret = collect(r, p, until, &last, err);
+	if (ret > 0) {
+		target_forget(r);
+		ret = run(r, p, last, (unsigned)ret, err);
+		if (ret < 0)
+			r->stale = true;
+		return ret;
+	}
+	if (ret < 0)
+		return ret;
+	r->peek = last->ev;
+	r->has_peek = true;
+	r->reseek = false;
+	return 0;
 }

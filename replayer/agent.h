@@ -2,10 +2,25 @@
 #define REPLAYER_AGENT_H
 
 /* Patched call sites in a replay (docs/AGENT.md). */
+#include "event/source.h"
 #include "replayer/world.h"
+
+struct ahead;
 
 /* At a call's halt: the program counter as the program has it, behind its own
  * call site; the real one, which may be in a stub, goes to call_pc. */
 void agent_halt(struct puppet *p);
+
+/*
+ * When calls that the agent made come next, one after the other: let it make
+ * all of them again but the last, at most up to until, without a stop. Their
+ * task then stands at the last one's halt, and that is the event to be replayed
+ * next; or, where a call was not the recorded one, at that, as if nobody had
+ * been ahead. 0, or an error.
+ */
+int agent_ahead(struct replayer *r, uint64_t until, struct err *err);
+void agent_ahead_free(struct ahead *a);
+/* The event after the one that agent_ahead came to; false: there is none. */
+bool agent_pending(struct replayer *r, struct event *out);
 
 #endif

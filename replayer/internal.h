@@ -56,6 +56,7 @@ struct replayer {
 
 	struct event peek; /* the event after now, when has_peek */
 	bool has_peek;
+	struct ahead *ahead; /* agent.c's, NULL: nothing yet */
 	bool count_visits; /* of points that are sought */
 	struct map points; /* seq of a sched event -> visits of its point */
 	struct deadline deadline;
@@ -163,6 +164,7 @@ void fdtab_exec(struct puppet *p);
 /* Learn from a call that returned what descriptors are now. */
 void output_track(struct replayer *r, struct puppet *p, const struct event *ev);
 /* A write-like call that begins (enter) or is complete (exit, syscall). */
+bool output_writes(const struct puppet *p, const struct event *ev);
 void output_begin(struct puppet *p, const struct event *ev);
 int output_end(struct replayer *r, struct puppet *p, const struct event *ev,
 	       struct err *err);

@@ -404,6 +404,13 @@ written_fd(const struct event *ev)
 	return (int)ev->args[0];
 }
 
+bool
+output_writes(const struct puppet *p, const struct event *ev)
+{
+	return (sys_desc(ev->call)->flags & SYSF_WRITES_FILE) &&
+	       fdtab_find(p->fds, written_fd(ev));
+}
+
 void
 output_begin(struct puppet *p, const struct event *ev)
 {

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "replayer/agent.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -49,6 +50,7 @@ replayer_close(struct replayer *r)
 	file_free_all(r);
 	watchdog_free(r->watchdog);
 	place_release(r);
+	agent_ahead_free(r->ahead);
 	map_free(&r->misled);
 	target_forget(r);
 	map_free(&r->points);
@@ -83,6 +85,8 @@ replayer_peek(struct replayer *r, struct err *err)
 {
 	int ret = 0;
 
+	if (!r->reseek && !r->has_peek)
+		r->has_peek = agent_pending(r, &r->peek);
 	if (r->has_peek && !r->reseek)
 		return 1;
 	if (r->reseek)
@@ -218,7 +222,9 @@ forward(struct replayer *r, uint64_t seq, progress_fn *progress, void *ctx,
 	r->work_mark = clock_now_ns();
 	last = r->work_ns;
 	while (ret > 0 && r->now->seq < seq) {
-		ret = step(r, err);
+		ret = agent_ahead(r, seq, err);
+		if (ret == 0)
+			ret = step(r, err);
 		replayer_worked(r);
 		/* By events, and after each one that took long. */
 		if (ret <= 0 ||
@@ -283,8 +289,9 @@ say_again(const struct replayer *r, struct err *err)
 		d->seq, d->task, d->last_good);
 }
 
-int
-replayer_step(struct replayer *r, struct err *err)
+/* The next event, or several as far as until. */
+static int
+go_on(struct replayer *r, uint64_t until, struct err *err)
 {
 	int ret;
 
@@ -294,12 +301,26 @@ replayer_step(struct replayer *r, struct err *err)
 	if (ret < 0)
 		return ret;
 	r->work_mark = clock_now_ns();
-	ret = step(r, err);
+	ret = agent_ahead(r, until, err);
+	if (ret == 0)
+		ret = step(r, err);
 	replayer_worked(r);
 	if (ret <= 0 || r->opts.checkpoint_events == 0)
 		return ret;
 	ret = checkpoint_policy(r, err);
 	return ret < 0 ? ret : 1;
+}
+
+int
+replayer_step(struct replayer *r, struct err *err)
+{
+	return go_on(r, r->now->seq + 1, err);
+}
+
+int
+replayer_run(struct replayer *r, struct err *err)
+{
+	return go_on(r, UINT64_MAX, err);
 }
 
 int

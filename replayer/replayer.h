@@ -58,6 +58,8 @@ void replayer_close(struct replayer *r);
 /* Replay one event. 1 = done, 0 = end of the recording; -E_DIVERGED (the state
  * stays as of the last good event), -E_UNTIMED. */
 int replayer_step(struct replayer *r, struct err *err);
+/* The same, but several events at once where that is faster (docs/AGENT.md). */
+int replayer_run(struct replayer *r, struct err *err);
 /* Stand just after event seq, from the nearest checkpoint or by going on;
  * backwards too. progress may be NULL; it returns false to cancel (-E_CANCELLED). */
 int replayer_seek(struct replayer *r, uint64_t seq,

@@ -218,8 +218,8 @@ map_name(struct replayer *r, const struct space *s, const struct vma *v,
 		return "[stack]";
 	if (s->brk_start && v->start < s->brk && s->brk_start < v->end)
 		return "[heap]";
-	if (v->start == AGENT_BASE || v->start == AGENT_SITES ||
-	    v->start == AGENT_DATA)
+	if (v->start == AGENT_BASE ||
+	    (v->start >= AGENT_SITES && v->end <= AGENT_DATA + AGENT_DATA_LEN))
 		return "[pastime]";
 	return strcmp(v->name, "[vsyscall]") == 0 ? "[vsyscall]" : "";
 }

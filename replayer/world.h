@@ -45,6 +45,7 @@ struct space {
 	uint64_t brk; /* end of the heap, 0 = not known yet */
 	uint64_t brk_start;
 	int cpu;	/* its puppets run there, -1 = anywhere */
+	bool has_agent; /* replayer/agent.c brought it in */
 	uint64_t stack; /* the stack pointer at exec, names [stack] */
 	struct buf auxv;
 	char *exe;
@@ -158,8 +159,7 @@ struct puppet *world_add_puppet(struct world *w, uint32_t task);
 void world_remove_puppet(struct world *w, struct puppet *p); /* kills it */
 struct group *world_group(struct world *w, uint32_t num);    /* made when new */
 struct space *world_add_space(struct world *w, uint32_t num);
-/* The same facts, not the memory; ranges that forks leave out are the caller's.
- */
+/* The same facts, not the memory; ranges not forked are the caller's. */
 struct space *world_add_copy(struct world *w, uint32_t num,
 			     const struct space *from);
 void world_enter_space(struct puppet *p, struct space *s);

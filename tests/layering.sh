@@ -12,7 +12,7 @@ agent:
 sym:event base
 tracee:sym event base agent/abi.h agent/blob.h agent/stub.h
 recorder:tracee event base agent/abi.h agent/blob.h agent/calls.def
-replayer:tracee sym event base agent/abi.h
+replayer:tracee sym event base agent/abi.h agent/blob.h
 store:event base
 gdb:replayer/target.h sym event base
 tui:replayer/target.h store/query.h sym event base

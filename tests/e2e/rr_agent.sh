@@ -31,7 +31,7 @@ for file in "$build"/tests/guests/*; do
 	if [ ! -f "$file" ] || [ ! -x "$file" ]; then continue; fi
 	name=${file##*/}
 	guest "$name" -A 1 -s 8
-	guest "$name" -A 1 -r 6000 -c 1
+	guest "$name" -A 1 -r 6000 -c 1 -e
 done
 for name in agent_fds agent_signals fork_tree sa_restart_matrix; do
 	guest "$name" -A 3 -c 5
