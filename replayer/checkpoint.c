@@ -576,6 +576,22 @@ checkpoint_inside(struct replayer *r, struct err *err)
 	return r->work_ns < last + far ? 0 : make(r, false, err);
 }
 
+int
+checkpoint_here(struct replayer *r, struct err *err)
+{
+	const struct inside *in = &r->now->inside;
+
+	for (size_t i = 0; i < r->checkpoints.len; i++) {
+		const struct world *w = r->checkpoints.v[i]->world;
+
+		if (w->seq == r->now->seq && !w->inside.unnamed &&
+		    w->inside.pc == in->pc && w->inside.visit == in->visit &&
+		    w->inside.steps == in->steps)
+			return 0;
+	}
+	return make(r, false, err);
+}
+
 /* How far towards pos a world has come that leads to it. */
 static uint64_t
 progress(const struct world *w, const struct pos *pos)

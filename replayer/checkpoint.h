@@ -14,6 +14,8 @@ struct checkpoint {
 int checkpoint_policy(struct replayer *r, struct err *err);
 /* A copy of now with its counts, within an interval. */
 int checkpoint_inside(struct replayer *r, struct err *err);
+/* The same, and at once, unless one stands here. */
+int checkpoint_here(struct replayer *r, struct err *err);
 /* Be at or before event seq; what stands in the code behind it is after it. */
 int checkpoint_go(struct replayer *r, uint64_t seq, struct err *err);
 bool inside_leads_to(const struct world *w, const struct pos *pos,

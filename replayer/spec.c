@@ -322,3 +322,23 @@ spec_go(struct replayer *r, struct puppet *p, struct spec *s, struct err *err)
 	}
 	return disarm(&g, err);
 }
+
+int
+spec_step(struct replayer *r, struct puppet *p, struct spec *s, struct err *err)
+{
+	struct going g = { .r = r, .p = p, .s = s };
+	int ret;
+
+	s->hits = 0;
+	if (s->n_watch == 0)
+		return inside_step(r, p, err);
+	ret = p->at_call ? puppet_settle(p, err) : 0;
+	if (ret == 0)
+		ret = set_watches(&g, true, err);
+	if (ret == 0)
+		ret = inside_step(r, p, err);
+	if (ret < 0)
+		return ret;
+	s->hits = ret == 1 ? take_hits(&g) : 0;
+	return set_watches(&g, false, err) < 0 ? -E_GONE : ret;
+}

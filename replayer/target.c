@@ -305,8 +305,7 @@ static int
 target_move(struct target *t, const struct target_motion_req *req,
 	    struct target_stop *out, struct err *err)
 {
-	return err_set(err, E_UNSUPPORTED,
-		       "motion between stops is not possible yet");
+	return timeline_move(of(t), req, out, err);
 }
 
 static int
@@ -318,10 +317,7 @@ target_compare(struct target *t, const struct pos *a, const struct pos *b,
 
 	if (ret == 0)
 		ret = inside_resolve(of(t), &y, err);
-	if (ret < 0 || pos_order(&x, &y, out))
-		return ret;
-	return err_set(err, E_UNSUPPORTED,
-		       "moments of one interval cannot be compared yet");
+	return ret < 0 ? ret : timeline_compare(of(t), &x, &y, out, err);
 }
 
 static int

@@ -50,6 +50,10 @@ struct spec {
 int spec_go(struct replayer *r, struct puppet *p, struct spec *s,
 	    struct err *err);
 
+/* The same for one instruction: 1, or 0 when the interval is over. */
+int spec_step(struct replayer *r, struct puppet *p, struct spec *s,
+	      struct err *err);
+
 /* ---- inside.c: where in the interval the world stands */
 
 bool inside_count(const struct inside *in, uint64_t pc, uint64_t *n);

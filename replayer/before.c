@@ -1,0 +1,449 @@
+/*
+ * One instruction back, without counting instructions. P is the k-th arrival at
+ * x; what came just before it?
+ *
+ *	stand at the arrival before it, or at the interval's beginning
+ *	walk a little: is x reached? then the walk tells
+ *	no: run on to x with counting stubs at places seen on the way and just
+ *	before x; the one that was reached last is close to P: go there, again
+ *	none was reached: half of the way, by time
+ */
+#include "replayer/timeline_priv.h"
+
+#include "base/clock.h"
+
+#define WALK 40u      /* single steps to learn the way */
+#define WALK_ALL 300u /* all the way, when it is near */
+#define NEAR_NS 60000u
+#define WALK_LONG 3000u /* when nothing else leads on */
+#define ANCHORS 10u
+#define ANCHORS_BEFORE 4u /* of them, in the text just before x */
+#define BEFORE 300u	  /* how far that is looked at */
+#define ROUNDS 200u
+#define HALF_MIN_NS 20000u
+
+struct chase {
+	struct replayer *r;
+	struct pos p;
+	target_progress *progress;
+	void *ctx;
+	struct world *base; /* where it has come to, before P */
+	struct pos base_pos;
+	bool base_named;
+	uint64_t base_pc;
+	VEC(uint64_t) path; /* addresses from base on */
+	bool arrived;	    /* its last one is P */
+	uint64_t run_ns;    /* from base to P */
+	VEC(uint64_t) seen; /* instructions in the text before x */
+};
+
+/* Let now be a copy of base. */
+static int
+back_to_base(struct chase *c, struct err *err)
+{
+	struct world *w;
+	int ret = checkpoint_copy(c->r, c->base, &w, err);
+
+	if (ret < 0)
+		return ret;
+	world_free(c->r, c->r->now);
+	c->r->now = w;
+	c->r->stale = false;
+	c->r->reseek = true;
+	target_forget(c->r);
+	return replayer_peek(c->r, err) < 0 ? -E_FORMAT : 0;
+}
+
+/* now is closer: it becomes the base. */
+static int
+move_base(struct chase *c, struct err *err)
+{
+	struct world *w;
+	int ret = checkpoint_copy(c->r, c->r->now, &w, err);
+
+	if (ret < 0)
+		return ret;
+	world_free(c->r, c->base);
+	c->base = w;
+	c->base_pc = world_puppet(c->r->now, c->r->now->inside.task)->regs.rip;
+	return 0;
+}
+
+static struct puppet *
+runner(const struct chase *c)
+{
+	return world_puppet(c->r->now, c->r->now->inside.task);
+}
+
+/* From base, on foot. */
+static int
+walk(struct chase *c, unsigned most, struct err *err)
+{
+	struct puppet *p = runner(c);
+	int ret = 1;
+
+	vec_clear(&c->path);
+	c->arrived = false;
+	vec_push(&c->path, p->regs.rip);
+	while (ret == 1 && c->path.len <= most && !c->arrived) {
+		ret = inside_step(c->r, p, err);
+		if (ret == 1)
+			vec_push(&c->path, p->regs.rip);
+		c->arrived = p->regs.rip == c->p.pc;
+	}
+	if (ret == 0)
+		return err_set(err, E_DIVERGED,
+			       "an arrival at 0x%lx is not repeated", c->p.pc);
+	return ret < 0 ? ret : 0;
+}
+
+/* ---- anchors */
+
+/* One instruction that a jump fits on: nothing can land inside. */
+static bool
+is_anchor(struct chase *c, uint64_t pc)
+{
+	uint8_t bytes[32];
+	struct window w;
+	ssize_t n = mem_read(&runner(c)->space->mem, pc, bytes, sizeof(bytes));
+
+	return n > 0 && pc != c->p.pc &&
+	       window_at(span_of(bytes, (size_t)n), pc, &w) && w.count == 1;
+}
+
+static void
+add_anchor(struct chase *c, struct tally *t, uint64_t pc)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->v[i].pc < pc + WINDOW_JUMP &&
+		    pc < t->v[i].pc + WINDOW_JUMP)
+			return;
+	}
+	if (is_anchor(c, pc))
+		tally_site(t, pc)->how = TALLY_STUB;
+}
+
+static void
+remember_seen(struct chase *c)
+{
+	for (size_t i = 0; i < c->path.len; i++) {
+		uint64_t pc = c->path.v[i];
+		bool known = pc >= c->p.pc || pc + BEFORE < c->p.pc;
+
+		for (size_t k = 0; k < c->seen.len && !known; k++)
+			known = c->seen.v[k] == pc;
+		if (!known)
+			vec_push(&c->seen, pc);
+	}
+}
+
+/* In the text just before x, decoded from an instruction that was seen. */
+static void
+anchors_before(struct chase *c, struct tally *t)
+{
+	uint64_t from = 0, pcs[BEFORE + 1];
+	uint8_t bytes[BEFORE + CODE_LEN_MAX];
+	size_t n = 0;
+	ssize_t got;
+
+	for (size_t i = 0; i < c->seen.len; i++) {
+		if (!from || c->seen.v[i] < from)
+			from = c->seen.v[i];
+	}
+	if (!from)
+		return;
+	got = mem_read(&runner(c)->space->mem, from, bytes, sizeof(bytes));
+	for (uint64_t at = from; got > 0 && at < c->p.pc;) {
+		size_t off = (size_t)(at - from);
+		struct code code;
+
+		if (off >= (size_t)got ||
+		    !code_decode(span_of(bytes + off, (size_t)got - off), at,
+				 &code))
+			return;
+		pcs[n++] = at;
+		at += code.len;
+	}
+	for (size_t i = n; i > 0 && t->n < ANCHORS_BEFORE; i--)
+		add_anchor(c, t, pcs[i - 1]);
+}
+
+static void
+choose_anchors(struct chase *c, struct tally *t)
+{
+	remember_seen(c);
+	anchors_before(c, t);
+	/* Spread over the path, its end first. */
+	for (size_t gap = c->path.len; gap >= 1 && t->n < ANCHORS; gap /= 2) {
+		for (size_t i = c->path.len;
+		     i > 0 && t->n<ANCHORS; i = i> gap ? i - gap : 0)
+			add_anchor(c, t, c->path.v[i - 1]);
+	}
+}
+
+/* ---- a round */
+
+static int
+go_on(struct chase *c, struct spec *s, struct err *err)
+{
+	int ret = inside_add_end(c->r, s);
+
+	if (ret == 0)
+		ret = spec_go(c->r, runner(c), s, err);
+	c->r->now->inside.unnamed = true;
+	if (ret < 0)
+		return ret;
+	if (s->end == SPEC_HALT)
+		return err_set(err, E_DIVERGED,
+			       "an arrival at 0x%lx is not repeated", c->p.pc);
+	return 0;
+}
+
+static void
+put_site(struct spec *s, uint64_t pc, uint64_t stop, enum tally_how how)
+{
+	struct tally_site *site = tally_site(&s->tally, pc);
+
+	site->stop = stop;
+	site->how = how;
+}
+
+/* x goes on being counted, and what else is. */
+static void
+put_counts(struct chase *c, struct spec *s)
+{
+	const struct inside *in = &c->r->now->inside;
+
+	for (size_t i = 0; i < in->counts.len && s->tally.n < TALLY_MAX; i++)
+		tally_site(&s->tally, in->counts.v[i].pc);
+}
+
+/* From base to P: the anchor that was reached last, and how often. 1 = one. */
+static int
+last_anchor(struct chase *c, uint64_t *pc, uint64_t *n, struct err *err)
+{
+	struct spec s = { .tally = { .ticks = true } };
+	const struct tally_site *best = NULL;
+	size_t n_anchors;
+	uint64_t began;
+	int ret;
+
+	choose_anchors(c, &s.tally);
+	n_anchors = s.tally.n;
+	put_site(&s, c->p.pc, 1, TALLY_INT3);
+	ret = back_to_base(c, err);
+	began = clock_now_ns();
+	if (ret == 0)
+		ret = go_on(c, &s, err);
+	c->run_ns = clock_now_ns() - began;
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < n_anchors; i++) {
+		const struct tally_site *a = &s.tally.v[i];
+
+		if (a->seen > 0 && (!best || a->last > best->last))
+			best = a;
+	}
+	if (!best)
+		return 0;
+	*pc = best->pc;
+	*n = best->seen;
+	return 1;
+}
+
+static int
+to_anchor(struct chase *c, uint64_t pc, uint64_t n, struct err *err)
+{
+	struct spec s = { .n_watch = 0 };
+	int ret = back_to_base(c, err);
+
+	put_counts(c, &s);
+	put_site(&s, pc, n, TALLY_STUB);
+	if (ret == 0)
+		ret = go_on(c, &s, err);
+	return ret < 0 ? ret : move_base(c, err);
+}
+
+/* No anchor leads on: some of the way by time, or a long walk. */
+static int
+halve(struct chase *c, struct err *err)
+{
+	int ret;
+
+	for (uint64_t ns = c->run_ns / 2; ns >= HALF_MIN_NS; ns /= 2) {
+		struct spec s = { .slice_ns = ns };
+
+		ret = back_to_base(c, err);
+		put_counts(c, &s);
+		put_site(&s, c->p.pc, 1, TALLY_INT3);
+		if (ret == 0)
+			ret = go_on(c, &s, err);
+		if (ret < 0)
+			return ret;
+		if (s.end == SPEC_SLICE && runner(c)->regs.rip != c->base_pc)
+			return move_base(c, err);
+	}
+	ret = back_to_base(c, err);
+	if (ret == 0)
+		ret = walk(c, WALK_LONG, err);
+	if (ret == 0 && !c->arrived)
+		ret = move_base(c, err);
+	return ret;
+}
+
+/* 1: the path leads to P, 0: closer than before. */
+static int
+chase_round(struct chase *c, struct err *err)
+{
+	unsigned steps = c->run_ns && c->run_ns < NEAR_NS ? WALK_ALL : WALK;
+	uint64_t pc, n;
+	int ret = walk(c, steps, err);
+
+	if (ret < 0 || c->arrived)
+		return ret < 0 ? ret : 1;
+	if (c->progress && !c->progress(c->ctx, c->p.seq, c->p.seq))
+		return err_set(err, E_CANCELLED, "stopped on the way back");
+	ret = last_anchor(c, &pc, &n, err);
+	if (ret < 0)
+		return ret;
+	c->base_named = false;
+	if (ret == 1)
+		return to_anchor(c, pc, n, err);
+	ret = halve(c, err);
+	return ret < 0 ? ret : c->arrived;
+}
+
+/* ---- the result */
+
+/* Arrivals at where base stands, base's own included: all up to P but those on
+ * the path behind it. */
+static int
+name_base(struct chase *c, struct err *err)
+{
+	uint64_t n = 0;
+	int ret = inside_seek(c->r, &c->p, &c->base_pc, 1, c->progress, c->ctx,
+			      err);
+
+	if (ret < 0)
+		return ret;
+	inside_count(&c->r->now->inside, c->base_pc, &n);
+	for (size_t i = 1; i < c->path.len; i++)
+		n -= c->path.v[i] == c->base_pc;
+	c->base_pos = (struct pos){
+		.seq = c->p.seq, .task = c->p.task, .pc = c->base_pc, .visit = n
+	};
+	return 0;
+}
+
+/* Stand on the path one step before P, with a checkpoint where it begins. */
+static int
+stand_before(struct chase *c, struct err *err)
+{
+	struct inside *in;
+	size_t steps = c->path.len - 2;
+	uint64_t n;
+	int ret = c->base_named ? 0 : name_base(c, err);
+
+	if (ret == 0)
+		ret = back_to_base(c, err);
+	if (ret < 0)
+		return ret;
+	in = &c->r->now->inside;
+	in->unnamed = false;
+	in->pc = c->base_pos.pc;
+	in->visit = c->base_pos.visit;
+	in->steps = c->base_pos.steps;
+	if (in->pc && !inside_count(in, in->pc, &n)) {
+		struct arrivals a = { in->pc, in->visit };
+
+		vec_push(&in->counts, a);
+	}
+	if (inside_moved(in))
+		ret = checkpoint_here(c->r, err);
+	for (int more = 1; ret == 0 && more == 1 && steps > 0; steps--) {
+		more = inside_step(c->r, runner(c), err);
+		ret = more < 0 ? more : 0;
+	}
+	return ret;
+}
+
+static int
+chase(struct chase *c, struct err *err)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < ROUNDS; i++) {
+		ret = back_to_base(c, err);
+		if (ret == 0)
+			ret = chase_round(c, err);
+	}
+	if (ret == 0)
+		return err_set(err, E_UNSUPPORTED,
+			       "the instruction before 0x%lx was not found",
+			       c->p.pc);
+	return ret < 0 ? ret : stand_before(c, err);
+}
+
+/* The arrival before P, or the beginning. 1 = P is the beginning. */
+static int
+start(struct chase *c, struct err *err)
+{
+	struct pos from = { .seq = c->p.seq, .task = c->p.task };
+	struct puppet *p;
+	int ret;
+
+	if (c->p.visit > 1) {
+		from.pc = c->p.pc;
+		from.visit = c->p.visit - 1;
+	}
+	ret = inside_seek(c->r, &from, &c->p.pc, 1, c->progress, c->ctx, err);
+	if (ret == 0)
+		ret = inside_enter(c->r, &p, err);
+	if (ret < 0)
+		return ret;
+	if (ret == 0)
+		return err_set(err, E_POSITION, "no code runs after e%lu",
+			       c->p.seq);
+	if (!inside_moved(&c->r->now->inside))
+		inside_track(c->r, c->p.pc);
+	c->base_pos = from;
+	c->base_named = true;
+	if (c->p.visit == 1 && p->regs.rip == c->p.pc)
+		return 1;
+	return checkpoint_copy(c->r, c->r->now, &c->base, err);
+}
+
+int
+before_here(struct replayer *r, target_progress *progress, void *ctx,
+	    struct err *err)
+{
+	struct chase c = { .r = r, .progress = progress, .ctx = ctx };
+	struct pos base;
+	int ret;
+
+	inside_pos(r, &c.p);
+	if (c.p.steps > 0) {
+		/* Its arrival is near, and will be wanted again. */
+		base = c.p;
+		base.steps = 0;
+		ret = inside_seek(r, &base, NULL, 0, progress, ctx, err);
+		if (ret == 0 && base.pc)
+			ret = checkpoint_here(r, err);
+		base.steps = c.p.steps - 1;
+		if (ret == 0 && base.steps)
+			ret = inside_seek(r, &base, NULL, 0, progress, ctx,
+					  err);
+		return ret;
+	}
+	ret = start(&c, err);
+	if (ret == 0) {
+		c.base_pc = runner(&c)->regs.rip;
+		ret = chase(&c, err);
+	}
+	world_free(r, c.base);
+	vec_free(&c.path);
+	vec_free(&c.seen);
+	if (ret < 0)
+		r->stale = true;
+	return ret;
+}
