@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "cli/link.h"
 #include "recorder/recorder.h"
+#include "store/home.h"
 #include "store/store.h"
 
 struct tracer {
@@ -186,6 +187,7 @@ start(struct tracer *t, struct err *err)
 				      .name = job->name,
 				      .command = job->command,
 				      .tags = job->tags };
+	char *known = NULL;
 	struct record_opts ro = { .argv = job->argv,
 				  .envp = job->envp,
 				  .cpus = job->cpus,
@@ -199,6 +201,9 @@ start(struct tracer *t, struct err *err)
 	ret = store_sink_open(&so, &t->sink, err);
 	if (ret < 0)
 		return ret;
+	/* Where it cannot be made, files are looked at anew each time. */
+	if (home_make("known", &known, NULL) == 0)
+		ro.known_dir = known;
 	t->began_ns = clock_now_ns();
 	ret = recorder_start(&t->recorder, &ro, t->sink, err);
 	t->no_exec = ret < 0 && ret > -E_GONE;

@@ -20,6 +20,14 @@ struct sink_ops {
 	 * Must come before the event that names the id. */
 	int (*blob)(struct sink *s, struct span bytes, struct blob_id *out,
 		    struct err *err);
+	/*
+	 * As blob for each piece of a file, of which is known from earlier that
+	 * its pieces have these ids (all zero: nothing but zeros); whoever
+	 * needs the contents reads them from fd. -E_UNSUPPORTED, or NULL: not
+	 * here.
+	 */
+	int (*file)(struct sink *s, int fd, const struct blob_id *ids, size_t n,
+		    struct err *err);
 	/* Make all that was put durable in the spool (not necessarily the server). */
 	int (*flush)(struct sink *s, struct err *err);
 	/* No more events: finish and release. */

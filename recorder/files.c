@@ -19,13 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
+#include "recorder/known.h"
 #include "tracee/maps.h"
 #include "tracee/probe.h"
-
-/* Two ticks of the slowest kernel (HZ=100). */
-#define RACY_NS 20000000ull
 
 struct version {
 	struct version *next; /* of the same inode, newest first */
@@ -291,6 +288,27 @@ clean_name(struct arena *a, const char *name)
 	return copy;
 }
 
+/* The contents as an earlier recording saw them, unread: the ids are in f->ids.
+ * What they name is read by the sink where it is needed. */
+static bool
+take_known(struct recorder *r, int fd, const struct stat *st)
+{
+	const uint64_t pieces =
+		((uint64_t)st->st_size + BLOB_PIECE - 1) / BLOB_PIECE;
+	struct files *f = r->files;
+	size_t n;
+
+	buf_clear(&f->ids);
+	if (r->sink->ops->file == NULL ||
+	    !known_get(r->opts.known_dir, KNOWN_CONTENTS, st, &f->ids))
+		return false;
+	n = f->ids.len / sizeof(struct blob_id);
+	return f->ids.len % sizeof(struct blob_id) == 0 && n > 0 &&
+	       n <= pieces &&
+	       r->sink->ops->file(r->sink, fd, (const struct blob_id *)f->ids.p,
+				  n, NULL) == 0;
+}
+
 static int
 capture(struct recorder *r, struct task *t, const struct vma *vma, int fd,
 	const struct stat *st, uint64_t from, uint64_t to, bool whole,
@@ -298,10 +316,16 @@ capture(struct recorder *r, struct task *t, const struct vma *vma, int fd,
 {
 	struct files *f = r->files;
 	uint64_t key = key_of(st->st_dev, st->st_ino);
-	uint64_t now = clock_real_ns();
+	const bool racy = known_is_racy(st);
 	struct version *v;
-	int ret = store_pieces(r, fd, from, to, err);
+	int ret = 0;
 
+	if (!whole || racy || !take_known(r, fd, st)) {
+		ret = store_pieces(r, fd, from, to, err);
+		if (ret == 0 && whole)
+			known_put(r->opts.known_dir, KNOWN_CONTENTS, fd, st,
+				  buf_span(&f->ids));
+	}
 	if (ret < 0)
 		return ret;
 	v = mem_zalloc(sizeof(*v));
@@ -317,8 +341,7 @@ capture(struct recorder *r, struct task *t, const struct vma *vma, int fd,
 		.from = from,
 	};
 	v->to = to;
-	v->racy = now < v->rec.ctime_ns + RACY_NS ||
-		  now < v->rec.mtime_ns + RACY_NS;
+	v->racy = racy;
 	v->next = map_get(&f->inodes, key);
 	map_set(&f->inodes, key, v);
 	*out = v;

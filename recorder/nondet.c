@@ -28,6 +28,7 @@
 
 #include "base/fd.h"
 #include "recorder/files.h"
+#include "recorder/known.h"
 #include "tracee/cpuid.h"
 #include "tracee/maps.h"
 #include "tracee/patch.h"
@@ -280,6 +281,33 @@ nondet_go_on(struct task *t, struct err *err)
 
 /* ---- sites in files */
 
+/* The sites of a file, as they are known from an earlier recording. */
+static int
+scan_or_recall(const struct recorder *r, int fd, struct patch_list *l,
+	       struct err *err)
+{
+	const char *dir = r->opts.known_dir;
+	struct buf fact = { 0 };
+	struct stat st;
+	int ret;
+
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, "cannot look at an executable");
+	if (!known_is_racy(&st) && known_get(dir, KNOWN_SITES, &st, &fact) &&
+	    patch_load(l, buf_span(&fact))) {
+		ret = 0;
+	} else {
+		buf_clear(&fact);
+		ret = patch_scan(fd, l, err);
+		if (ret == 0) {
+			patch_save(l, &fact);
+			known_put(dir, KNOWN_SITES, fd, &st, buf_span(&fact));
+		}
+	}
+	buf_free(&fact);
+	return ret;
+}
+
 /* The list of a file's sites, which its number names. */
 static int
 sites_of(struct recorder *r, struct task *t, uint64_t addr, uint64_t file,
@@ -294,7 +322,7 @@ sites_of(struct recorder *r, struct task *t, uint64_t addr, uint64_t file,
 		if (fd < 0)
 			return fd;
 		l = mem_zalloc(sizeof(*l));
-		ret = patch_scan(fd, l, err);
+		ret = scan_or_recall(r, fd, l, err);
 		fd_close(&fd);
 		if (ret < 0) {
 			mem_free(l);

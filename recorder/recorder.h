@@ -33,6 +33,7 @@ struct record_opts {
 	uint64_t checksum_every; /* a checksum event every N events of a space; 0 = never,
 				  * except at exec and at a process's end when on: 1 = those only */
 	bool keep_privs;
+	const char *known_dir; /* private folder for known.h; NULL: none */
 	bool agent; /* calls may complete in the program (docs/AGENT.md) */
 	unsigned agent_from; /* ... at sites seen so often; 0 = a good number */
 	uint64_t agent_room; /* bytes of records before a stop; 0 = many */

@@ -1,6 +1,7 @@
 #include "store/pack.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <xxhash.h>
 #include <zstd.h>
@@ -73,6 +74,12 @@ size_t
 packer_bytes(const struct packer *p)
 {
 	return p->bytes.len;
+}
+
+void
+packer_rolled_back(struct packer *p)
+{
+	blobset_clear(&p->refs);
 }
 
 void
@@ -314,22 +321,22 @@ insert_blobs(struct packer *p, struct db *db, const uint32_t *new_entries,
 	return look_up(p, db, err);
 }
 
+/* Note that recording needs these packs. */
 static int
-insert_refs(struct packer *p, struct db *db, uint64_t recording,
-	    struct err *err)
+add_refs(struct packer *p, struct db *db, uint64_t recording,
+	 const struct blob_id *needed, size_t n_needed, struct err *err)
 {
-	struct blob_id *packs = mem_calloc(p->entries.len + 1, sizeof(*packs));
+	struct blob_id *packs = mem_calloc(n_needed + 1, sizeof(*packs));
 	struct blobset fresh = { 0 };
 	size_t n = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < p->entries.len; i++) {
-		const struct blob_id *id = &p->entries.v[i].pack;
+	for (size_t i = 0; i < n_needed; i++) {
 		uint32_t unused;
 
-		if (!blobset_get(&p->refs, id, &unused) &&
-		    blobset_add(&fresh, id, 0, NULL))
-			packs[n++] = *id;
+		if (!blobset_get(&p->refs, &needed[i], &unused) &&
+		    blobset_add(&fresh, &needed[i], 0, NULL))
+			packs[n++] = needed[i];
 	}
 	if (n)
 		rc = db_query(db,
@@ -341,6 +348,64 @@ insert_refs(struct packer *p, struct db *db, uint64_t recording,
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		blobset_add(&p->refs, &packs[i], 0, NULL);
 	blobset_free(&fresh);
+	mem_free(packs);
+	return rc;
+}
+
+static int
+insert_refs(struct packer *p, struct db *db, uint64_t recording,
+	    struct err *err)
+{
+	struct blob_id *packs = mem_calloc(p->entries.len + 1, sizeof(*packs));
+	int rc;
+
+	for (size_t i = 0; i < p->entries.len; i++)
+		packs[i] = p->entries.v[i].pack;
+	rc = add_refs(p, db, recording, packs, p->entries.len, err);
+	mem_free(packs);
+	return rc;
+}
+
+/* Garbage collection waits, or we do: what we find stays. */
+static int
+lock_out_gc(struct db *db, struct err *err)
+{
+	return db_query(db,
+			"select pg_catalog.pg_advisory_xact_lock_shared($1)",
+			DB_ARGS(DB_INT(KEY_GC)), NULL, NULL, err);
+}
+
+int
+packer_hold(struct packer *p, struct db *db, uint64_t recording,
+	    const struct blob_id *ids, size_t n, bool *out_held,
+	    struct err *err)
+{
+	static const struct blob_id none;
+	struct blob_id *packs = mem_calloc(n + 1, sizeof(*packs));
+	struct blobset wanted = { 0 };
+	struct arena a = { 0 };
+	struct db_rows r = { 0 };
+	int rc = lock_out_gc(db, err);
+
+	*out_held = false;
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(&ids[i], &none, sizeof(none)) != 0)
+			blobset_add(&wanted, &ids[i], 0, NULL);
+	if (rc == 0)
+		rc = db_query(db,
+			      "select b.pack from pastime.blob b "
+			      "join pastime.pack p on p.pack = b.pack "
+			      "where b.blob = any ($1)",
+			      DB_ARGS(DB_UUIDS(ids, n)), &a, &r, err);
+	if (rc == 0 && r.n == wanted.len) {
+		for (size_t i = 0; i < r.n; i++)
+			memcpy(&packs[i], db_get_bytes(&r, i, 0).p,
+			       sizeof(*packs));
+		rc = add_refs(p, db, recording, packs, r.n, err);
+		*out_held = rc == 0;
+	}
+	blobset_free(&wanted);
+	arena_free(&a);
 	mem_free(packs);
 	return rc;
 }
@@ -361,9 +426,7 @@ packer_store(struct packer *p, struct db *db, uint64_t recording,
 		p->entries.v[i].pack = p->entries.v[i].lost =
 			(struct blob_id){ 0 };
 	new_entries = mem_calloc(p->entries.len, sizeof(*new_entries));
-	/* Garbage collection waits, or we do: what we find stays. */
-	rc = db_query(db, "select pg_catalog.pg_advisory_xact_lock_shared($1)",
-		      DB_ARGS(DB_INT(KEY_GC)), NULL, NULL, err);
+	rc = lock_out_gc(db, err);
 	if (rc == 0)
 		rc = look_up(p, db, err);
 	if (rc == 0) {

@@ -27,6 +27,15 @@ size_t packer_bytes(const struct packer *p);
  */
 int packer_store(struct packer *p, struct db *db, uint64_t recording,
 		 uint64_t *out_bytes, struct err *err);
+/*
+ * In the caller's transaction: does the database have them all? If so,
+ * recording needs them from now on.
+ */
+int packer_hold(struct packer *p, struct db *db, uint64_t recording,
+		const struct blob_id *ids, size_t n, bool *out_held,
+		struct err *err);
+/* Its transaction was not committed: what is needed is to be noted again. */
+void packer_rolled_back(struct packer *p);
 /* After the commit. */
 void packer_clear(struct packer *p);
 

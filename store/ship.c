@@ -359,6 +359,19 @@ store_facts(struct shipper *s, const struct load *l, struct err *err)
 	return rc;
 }
 
+/* End the transaction that went as rc says. */
+static int
+end(struct shipper *s, int rc, struct err *err)
+{
+	if (rc == 0)
+		rc = db_commit(s->db, err);
+	if (rc < 0) {
+		db_rollback(s->db);
+		packer_rolled_back(s->packer);
+	}
+	return rc;
+}
+
 static int
 transact(struct shipper *s, struct load *l, bool durable, struct err *err)
 {
@@ -376,11 +389,57 @@ transact(struct shipper *s, struct load *l, bool durable, struct err *err)
 		rc = store_chunks(s, l, err);
 	if (rc == 0)
 		rc = store_facts(s, l, err);
+	return end(s, rc, err);
+}
+
+int
+ship_hold(struct shipper *s, const struct blob_id *ids, size_t n,
+	  bool *out_held, struct err *err)
+{
+	int rc;
+
+	rc = db_exec(s->db, "begin; set local synchronous_commit = off", err);
 	if (rc == 0)
-		rc = db_commit(s->db, err);
+		rc = packer_hold(s->packer, s->db, s->recording, ids, n,
+				 out_held, err);
+	rc = end(s, rc, err);
 	if (rc < 0)
-		db_rollback(s->db);
+		*out_held = false;
 	return rc;
+}
+
+int
+ship_blob(struct shipper *s, const struct blob_id *id, struct span bytes,
+	  struct err *err)
+{
+	uint64_t stored = 0;
+	int rc;
+
+	packer_add(s->packer, id, bytes);
+	rc = db_begin(s->db, err);
+	if (rc == 0)
+		rc = packer_store(s->packer, s->db, s->recording, &stored, err);
+	packer_clear(s->packer);
+	return end(s, rc, err);
+}
+
+/* Recordings that were made known for what they hold, but have no events. */
+static int
+forget(struct db *db, const char *uuid, struct err *err)
+{
+	return db_query(db,
+			"with gone as (delete from pastime.recording "
+			"where uuid = $1::uuid and events = 0 "
+			"returning recording) "
+			"delete from pastime.recording_pack p using gone "
+			"where p.recording = gone.recording",
+			DB_ARGS(DB_TEXT(uuid)), NULL, NULL, err);
+}
+
+int
+ship_forget(struct shipper *s, struct err *err)
+{
+	return forget(s->db, facts_get(spool_meta(s->spool), "uuid"), err);
 }
 
 int
@@ -456,7 +515,8 @@ ship_file(struct db *db, const char *path, const char *where, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (!has_chunk(sp)) {
-		shipped = true;
+		rc = forget(db, facts_get(spool_meta(sp), "uuid"), err);
+		shipped = rc == 0;
 	} else if (strcmp(facts_get(spool_meta(sp), "where"), where) == 0) {
 		rc = ship_open(db, sp, false, &s, err);
 		if (rc == 0)

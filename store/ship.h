@@ -7,6 +7,7 @@
  * server has is dropped from the spool only when it is on its disk.
  */
 #include "base/err.h"
+#include "event/item.h"
 #include "store/spool.h"
 
 struct db;
@@ -21,6 +22,16 @@ int ship_open(struct db *db, struct spool *sp, bool live, struct shipper **out,
 	      struct err *err);
 void ship_close(struct shipper *s);
 uint64_t ship_recording(const struct shipper *s);
+
+/* Hold what the server has of this, when it is all of it: for this recording,
+ * whether it has events yet or not. */
+int ship_hold(struct shipper *s, const struct blob_id *ids, size_t n,
+	      bool *out_held, struct err *err);
+/* Store one blob at once. */
+int ship_blob(struct shipper *s, const struct blob_id *id, struct span bytes,
+	      struct err *err);
+/* The recording has no events and will have none: nothing stays of it. */
+int ship_forget(struct shipper *s, struct err *err);
 
 /*
  * One transaction with frames before offset upto. durable: wait until the

@@ -26,6 +26,7 @@
 #include "config.h"
 #include "event/codec.h"
 #include "store/blobset.h"
+#include "store/claim.h"
 #include "store/cluster.h"
 #include "store/db.h"
 #include "store/frame.h"
@@ -52,6 +53,7 @@ struct batch {
 struct job {
 	struct job *next;
 	struct batch *batch;
+	struct claim *claim; /* of a file, in place of its contents */
 	struct blob_id id;
 	size_t len;
 	uint8_t bytes[];
@@ -71,6 +73,7 @@ struct store_sink {
 	struct blobset seen;
 	bool finished;
 
+	struct claims claims;
 	pthread_t writer, shipper;
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t work;  /* for the writer: jobs, or a batch that ages */
@@ -207,6 +210,7 @@ sink_put_blob(struct sink *sink, struct span bytes, struct blob_id *out,
 		return 0;
 	j = mem_alloc(sizeof(*j) + bytes.len);
 	j->batch = NULL;
+	j->claim = NULL;
 	j->id = *out;
 	j->len = bytes.len;
 	memcpy(j->bytes, bytes.p, bytes.len);
@@ -217,6 +221,31 @@ sink_put_blob(struct sink *sink, struct span bytes, struct blob_id *out,
 	pthread_mutex_unlock(&s->lock);
 	if (rc < 0)
 		mem_free(j);
+	return rc;
+}
+
+static int
+sink_put_file(struct sink *sink, int fd, const struct blob_id *ids, size_t n,
+	      struct err *err)
+{
+	struct store_sink *s = of_sink(sink);
+	struct claim *c = claim_new(fd, ids, n);
+	struct job *j;
+	int rc;
+
+	if (!c)
+		return -E_UNSUPPORTED;
+	j = mem_zalloc(sizeof(*j));
+	j->claim = c;
+	pthread_mutex_lock(&s->lock);
+	rc = wait_for_room(s, err);
+	if (rc == 0)
+		push_job(s, j);
+	pthread_mutex_unlock(&s->lock);
+	if (rc < 0) {
+		claim_free(c);
+		mem_free(j);
+	}
 	return rc;
 }
 
@@ -263,7 +292,10 @@ write_batch(struct store_sink *s, struct batch *b, struct err *err)
 		}
 	}
 	buf_clear(&s->chunk);
-	rc = encoder_chunk(s->encoder, b->ev, b->n, &s->chunk, &h.info, err);
+	rc = claims_settle(&s->claims, s->spool, err);
+	if (rc == 0)
+		rc = encoder_chunk(s->encoder, b->ev, b->n, &s->chunk, &h.info,
+				   err);
 	if (rc == 0) {
 		chunk_head_of(b->ev, b->n, &a, &h);
 		h.tasks_seen = s->tasks_seen;
@@ -341,6 +373,20 @@ done_job(struct store_sink *s, struct job *j)
 	pthread_cond_signal(&s->news);
 }
 
+static int
+write_job(struct store_sink *s, struct job *j, struct err *err)
+{
+	if (j->batch)
+		return write_batch(s, j->batch, err);
+	if (j->claim) {
+		claims_add(&s->claims, j->claim);
+		return 0;
+	}
+	return spool_append(s->spool, FRAME_BLOB,
+			    span_of(&j->id, sizeof(j->id)),
+			    span_of(j->bytes, j->len), err);
+}
+
 static void *
 writer_main(void *arg)
 {
@@ -355,12 +401,9 @@ writer_main(void *arg)
 		pthread_mutex_unlock(&s->lock);
 		/* After a failure jobs are only taken away. */
 		if (rc == 0)
-			rc = j->batch
-				     ? write_batch(s, j->batch, &err)
-				     : spool_append(
-					       s->spool, FRAME_BLOB,
-					       span_of(&j->id, sizeof(j->id)),
-					       span_of(j->bytes, j->len), &err);
+			rc = write_job(s, j, &err);
+		else
+			claim_free(j->claim);
 		pthread_mutex_lock(&s->lock);
 		if (rc < 0 && !s->failed) {
 			s->failed = true;
@@ -389,7 +432,8 @@ wait_for_news(struct store_sink *s, uint64_t at, uint64_t *out_upto)
 	bool sealed;
 
 	pthread_mutex_lock(&s->lock);
-	while (!s->sealed && spool_end(s->spool) <= at)
+	while (!s->sealed && spool_end(s->spool) <= at &&
+	       !claims_are_open(&s->claims))
 		pthread_cond_wait(&s->news, &s->lock);
 	sealed = s->sealed;
 	*out_upto = spool_end(s->spool);
@@ -397,17 +441,17 @@ wait_for_news(struct store_sink *s, uint64_t at, uint64_t *out_upto)
 	return sealed;
 }
 
-/* A recording is made known with its first events; false: it has none and will
- * have none. */
+/* A recording is made known with its first events, or to hold what the server
+ * has; false: there are none and will be none. */
 static bool
 wait_for_events(struct store_sink *s)
 {
 	bool any;
 
 	pthread_mutex_lock(&s->lock);
-	while (!s->sealed && !s->has_events)
+	while (!s->sealed && !s->has_events && !claims_are_open(&s->claims))
 		pthread_cond_wait(&s->news, &s->lock);
-	any = s->has_events;
+	any = s->has_events || !s->sealed;
 	pthread_mutex_unlock(&s->lock);
 	return any;
 }
@@ -454,13 +498,15 @@ ship_all(struct store_sink *s, struct db *db, struct err *err)
 		return rc;
 	atomic_store(&s->recording, ship_recording(sh));
 	set_problem(s, NULL);
+	rc = claims_renew(&s->claims, sh, err);
 	for (bool sealed = false; rc == 0 && !sealed; at = upto) {
 		sealed = wait_for_news(s, at, &upto);
-		while ((rc = ship_step(sh, upto, sealed, err)) > 0)
+		rc = claims_ask(&s->claims, sh, err);
+		while (rc >= 0 && (rc = ship_step(sh, upto, sealed, err)) > 0)
 			;
 	}
 	if (rc == 0)
-		rc = ship_rest(sh, err);
+		rc = s->has_events ? ship_rest(sh, err) : ship_forget(sh, err);
 	ship_close(sh);
 	return rc;
 }
@@ -499,6 +545,7 @@ shipper_main(void *arg)
 
 		log_debug("shipping: %s", err.text);
 		set_problem(s, &err);
+		claims_server_is_away(&s->claims);
 		last = wait_to_retry(s);
 		if (last && !wait_for_events(s))
 			break;
@@ -617,6 +664,7 @@ sink_free(struct store_sink *s)
 	spool_close(s->spool, true);
 	fd_close(&s->starter);
 	encoder_free(s->encoder);
+	claims_release(&s->claims);
 	buf_free(&s->chunk);
 	blobset_free(&s->seen);
 	if (s->spare) {
@@ -645,6 +693,7 @@ sink_close(struct sink *sink, struct err *err)
 static const struct sink_ops ops = {
 	.put = sink_put_event,
 	.blob = sink_put_blob,
+	.file = sink_put_file,
 	.flush = sink_flush_all,
 	.close = sink_close,
 };
@@ -677,6 +726,7 @@ store_sink_open(const struct store_sink_opts *o, struct sink **out,
 	s->tail = &s->head;
 	s->flush_ns = (o->flush_ms ? o->flush_ms : FLUSH_MS) * 1000000u;
 	s->encoder = encoder_new();
+	claims_init(&s->claims);
 	init_threads(s);
 	make_uuid(s->uuid);
 	rc = store_where(o->url, &s->where, err);

@@ -376,6 +376,48 @@ patch_free(struct patch_list *l)
 	*l = (struct patch_list){ 0 };
 }
 
+#define SAVED_SITE (sizeof(uint64_t) + 5)
+
+void
+patch_save(const struct patch_list *l, struct buf *out)
+{
+	buf_u8(out, l->unsure);
+	for (size_t i = 0; i < l->len; i++) {
+		const struct patch_site *s = &l->v[i];
+
+		buf_u64(out, s->offset);
+		buf_u8(out, s->len);
+		buf_u8(out, s->cls);
+		buf_u8(out, s->reg);
+		buf_u8(out, s->bits);
+		buf_u8(out, s->first);
+	}
+}
+
+bool
+patch_load(struct patch_list *out, struct span bytes)
+{
+	const uint8_t *p = bytes.p;
+	size_t n;
+
+	if (bytes.len == 0 || (bytes.len - 1) % SAVED_SITE != 0)
+		return false;
+	n = (bytes.len - 1) / SAVED_SITE;
+	*out = (struct patch_list){ .len = n, .unsure = *p++ != 0 };
+	out->v = mem_calloc(n + 1, sizeof(*out->v));
+	for (size_t i = 0; i < n; i++, p += SAVED_SITE) {
+		struct patch_site *s = &out->v[i];
+
+		memcpy(&s->offset, p, sizeof(s->offset));
+		s->len = p[8];
+		s->cls = p[9];
+		s->reg = p[10];
+		s->bits = p[11];
+		s->first = p[12];
+	}
+	return true;
+}
+
 const struct patch_site *
 patch_from(const struct patch_list *l, uint64_t offset)
 {

@@ -13,6 +13,7 @@
  * .eh_frame describes, decoded from its start; in files without .eh_frame, when
  * the instructions around it make sense.
  */
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
 #include <stdbool.h>
@@ -53,6 +54,9 @@ bool patch_decode(struct span code, struct patch_site *out);
  */
 int patch_scan(int fd, struct patch_list *out, struct err *err);
 void patch_free(struct patch_list *l);
+/* The list as bytes, and back; false: these are not such bytes. */
+void patch_save(const struct patch_list *l, struct buf *out);
+bool patch_load(struct patch_list *out, struct span bytes);
 /* The first site at or after offset, or NULL. */
 const struct patch_site *patch_from(const struct patch_list *l, uint64_t offset);
 

@@ -1,5 +1,7 @@
 /* Files mapped by this process, captured as a recorder would. */
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -320,5 +322,211 @@ Test(recorder_files, an_event_under_construction_stays)
 	cr_assert_eq(capture(fd, 0, PAGE, MAP_PRIVATE), 1u);
 	cr_assert_eq(rec.seq, 1u);
 	cr_assert_str_eq(buf_cstr(&rec.items), "half an event");
+	fd_close(&fd);
+}
+
+/* --- what earlier recordings found out ------------------------------------ */
+
+static struct sink_ops with_files;
+static unsigned claimed;
+
+static int
+claim(struct sink *s, int fd, const struct blob_id *ids, size_t n,
+      struct err *err)
+{
+	uint8_t byte;
+
+	claimed++;
+	cr_assert_gt(n, 0u);
+	return fd_pread_full(fd, &byte, 1, 0) == 1 ? 0 : -EIO;
+}
+
+/* As the next recording of the same user begins. */
+static void
+next_recording(const char *known_dir)
+{
+	if (rec.files != NULL)
+		files_release(&rec);
+	cr_assert_eq(files_init(&rec, NULL), 0);
+	rec.opts.known_dir = known_dir;
+	with_files = *rec.sink->ops;
+	with_files.file = claim;
+	rec.sink->ops = &with_files;
+	claimed = 0;
+}
+
+static const char *
+known_dir(void)
+{
+	char *path = mem_printf("%s/known", dir);
+
+	mkdir(path, 0700);
+	return path;
+}
+
+/* A library of 1 MB, as old as is needed. */
+static int
+library(const char *name, unsigned k)
+{
+	int fd = make(name, MB, k);
+
+	cr_assert_eq(fd_pwrite_all(fd, "\177ELF", 4, 0), 0);
+	grow_old(fd);
+	return fd;
+}
+
+/* What the last of count files is: bytes of page 20, and whether it was read.
+ */
+static void
+expect(uint64_t count, uint8_t at_page_20, unsigned claims)
+{
+	struct buf bytes = { 0 };
+	struct file_rec f;
+
+	last(count, &f, &bytes);
+	cr_assert_eq(f.whole, 1u);
+	cr_assert_eq(bytes.len, MB);
+	cr_assert_eq(bytes.p[20 * PAGE], at_page_20);
+	cr_assert_eq(claimed, claims);
+	buf_free(&bytes);
+}
+
+Test(recorder_files, what_is_known_is_not_read_again)
+{
+	int fd = library("lib", 3);
+	const char *known = known_dir();
+
+	next_recording(known);
+	capture(fd, 0, PAGE, MAP_PRIVATE);
+	expect(1, 60, 0);
+	next_recording(known);
+	capture(fd, 0, PAGE, MAP_PRIVATE);
+	expect(2, 60, 1);
+	fd_close(&fd);
+}
+
+Test(recorder_files, a_file_changed_in_place_is_not_known)
+{
+	int fd = library("lib", 3);
+	const char *known = known_dir();
+	struct timespec times[2];
+	struct stat st;
+
+	next_recording(known);
+	capture(fd, 0, PAGE, MAP_PRIVATE);
+	/* The same size, and the old mtime. */
+	cr_assert_eq(fstat(fd, &st), 0);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	cr_assert_eq(fd_pwrite_all(fd, "\x07", 1, 20 * PAGE), 0);
+	cr_assert_eq(futimens(fd, times), 0);
+	grow_old(fd);
+	next_recording(known);
+	capture(fd, 0, PAGE, MAP_PRIVATE);
+	expect(2, 7, 0);
+	fd_close(&fd);
+}
+
+Test(recorder_files, a_file_changed_a_moment_ago_is_read)
+{
+	int fd = library("lib", 3);
+	const char *known = known_dir();
+
+	next_recording(known);
+	cr_assert_eq(fchmod(fd, 0700), 0);
+	capture(fd, 0, PAGE, MAP_PRIVATE);
+	expect(1, 60, 0);
+	grow_old(fd);
+	next_recording(known);
+	capture(fd, 0, PAGE, MAP_PRIVATE);
+	expect(2, 60, 0);
+	fd_close(&fd);
+}
+
+Test(recorder_files, a_file_that_was_replaced_is_not_known)
+{
+	int fd = library("lib", 3), other = library("other", 5);
+	const char *known = known_dir();
+	struct timespec times[2];
+	struct stat st;
+	char *from = mem_printf("%s/other", dir), *to;
+
+	to = mem_printf("%s/lib", dir);
+	next_recording(known);
+	capture(fd, 0, PAGE, MAP_PRIVATE);
+	cr_assert_eq(fstat(fd, &st), 0);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	cr_assert_eq(futimens(other, times), 0);
+	cr_assert_eq(rename(from, to), 0);
+	grow_old(other);
+	next_recording(known);
+	capture(other, 0, PAGE, MAP_PRIVATE);
+	expect(2, 100, 0);
+	fd_close(&fd);
+	fd_close(&other);
+	mem_free(from);
+	mem_free(to);
+}
+
+/* The only fact in the folder. */
+static char *
+fact_path(const char *known)
+{
+	DIR *d = opendir(known);
+	struct dirent *de;
+	char *path = NULL;
+
+	while ((de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.')
+			path = mem_printf("%s/%s", known, de->d_name);
+	closedir(d);
+	cr_assert_not_null(path);
+	return path;
+}
+
+Test(recorder_files, what_is_damaged_is_not_known)
+{
+	int fd = library("lib", 3), at;
+	const char *known = known_dir();
+	struct buf fact = { 0 };
+	uint64_t count = 1;
+	char *path;
+
+	next_recording(known);
+	capture(fd, 0, PAGE, MAP_PRIVATE);
+	path = fact_path(known);
+	cr_assert_eq(fd_read_file(path, &fact), 0);
+	for (size_t i = 0; i <= fact.len; i += 9) {
+		uint8_t wrong = i < fact.len ? fact.p[i] ^ 0x10 : 0;
+
+		at = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		cr_assert_eq(fd_write_all(at, fact.p, fact.len - i % 2), 0);
+		cr_assert_eq(fd_pwrite_all(at, &wrong, 1, (off_t)i), 0);
+		fd_close(&at);
+		next_recording(known);
+		capture(fd, 0, PAGE, MAP_PRIVATE);
+		expect(++count, 60, 0);
+		/* It was put right. */
+		next_recording(known);
+		capture(fd, 0, PAGE, MAP_PRIVATE);
+		expect(++count, 60, 1);
+	}
+	mem_free(path);
+	buf_free(&fact);
+	fd_close(&fd);
+}
+
+Test(recorder_files, without_a_folder_all_is_read)
+{
+	int fd = library("lib", 3);
+	char *no_folder = mem_printf("%s/lib", dir);
+
+	for (uint64_t i = 1; i <= 2; i++) {
+		next_recording(i == 1 ? no_folder : "/proc/no-such-folder");
+		capture(fd, 0, PAGE, MAP_PRIVATE);
+		expect(i, 60, 0);
+	}
+	mem_free(no_folder);
 	fd_close(&fd);
 }
