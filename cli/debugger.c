@@ -84,21 +84,40 @@ debugger_check(const char *program, struct err *err)
 
 /*
  * Hooks cannot see what a command did; the server says at this address whether
- * the moment is another one than gdb thinks. Any resumption tells gdb then.
+ * the moment is another one than gdb thinks. Any resumption tells gdb then;
+ * only backwards it does not step over a breakpoint first, and fail when the
+ * stop is another thread's.
  */
 static const char commands[] =
-	"set sysroot %s\n"
+	"set sysroot %2$s\n"
 	"set non-stop off\n"
 	"set remotetimeout 600\n"
 	"define hookpost-monitor\n"
-	"  with language c -- set $_pastime = *(unsigned char *) %#lx\n"
-	"  if $_pastime == 3\n"
-	"    nosharedlibrary\n"
-	"    sharedlibrary\n"
+	"  with language c -- set $_moved = *(char *) %1$#lx\n"
+	"  with language c -- set $_libraries = *(char *) (%1$#lx + 1)\n"
+	"  with language c -- set $_process = *(char *) (%1$#lx + 2)\n"
+	"  with language c -- set $_pid = *(int *) (%1$#lx + 4)\n"
+	"  if $_process\n"
+	"    process $_pid\n"
+	"  else\n"
+	"    if $_libraries\n"
+	"      nosharedlibrary\n"
+	"      sharedlibrary\n"
+	"    end\n"
+	"    if $_moved\n"
+	"      reverse-stepi\n"
+	"    end\n"
 	"  end\n"
-	"  if $_pastime\n"
-	"    stepi\n"
+	"end\n"
+	"define process\n"
+	"  if $_thread\n"
+	"    detach\n"
 	"  end\n"
+	"  eval \"attach %%d\", $arg0\n"
+	"end\n"
+	"document process\n"
+	"Look at another process of the recording: process PID.\n"
+	"\"monitor processes\" lists those that live at this moment.\n"
 	"end\n"
 	"define seek\n"
 	"  if $argc != 1\n"
@@ -117,7 +136,7 @@ static const char commands[] =
 	"document when\n"
 	"Show the position where the replay stands.\n"
 	"end\n"
-	"target extended-remote %s/socket\n";
+	"target extended-remote %3$s/socket\n";
 
 static int
 make_commands(struct debugger *d, const char *sysroot, char *path, size_t size,
@@ -128,7 +147,7 @@ make_commands(struct debugger *d, const char *sysroot, char *path, size_t size,
 	int ret = 0;
 
 	snprintf(path, size, "%s/commands", d->dir);
-	buf_printf(&b, commands, sysroot, GDB_MOVED_AT, d->dir);
+	buf_printf(&b, commands, GDB_MOVED_AT, sysroot, d->dir);
 	f = fopen(path, "we");
 	if (!f || fwrite(b.p, 1, b.len, f) != b.len)
 		ret = err_errno(err, "cannot write %s", path);

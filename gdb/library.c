@@ -3,6 +3,7 @@
  * under which the files were recorded, whatever ways the program took to them.
  */
 #include "gdb/program.h"
+#include "gdb/thread.h"
 
 #include <elf.h>
 #include <link.h>

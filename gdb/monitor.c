@@ -1,5 +1,6 @@
 /* gdb's monitor: commands in words. */
 #include "gdb/session.h"
+#include "gdb/thread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ cmd_seek(struct gdb_server *s, const char *arg, struct buf *out,
 		return ret;
 	ret = gdb_server_seek(s, &p, server_go_on, s, err);
 	s->moved = true;
+	s->has_next = false;
 	if (ret == 0)
 		ret = where(s, &p, err);
 	if (ret == 0)
@@ -123,28 +125,6 @@ cmd_processes(struct gdb_server *s, const char *arg, struct buf *out,
 	return ret;
 }
 
-/* Show one process in place of the others. */
-static int
-cmd_process(struct gdb_server *s, const char *arg, struct buf *out,
-	    struct err *err)
-{
-	const struct target_task *t = process_find(s, atoi(arg));
-
-	if (!*arg)
-		return err_set(err, E_USAGE, "monitor process PID");
-	if (!t)
-		return err_set(err, E_NOT_FOUND,
-			       "no process %s lives here; monitor processes "
-			       "lists those that do",
-			       arg);
-	vec_clear(&s->shown);
-	process_show(s, t->process);
-	s->task = t->task;
-	s->moved = true;
-	buf_printf(out, "process %d, %s\n", t->tgid, t->comm ? t->comm : "");
-	return 0;
-}
-
 static int cmd_help(struct gdb_server *s, const char *arg, struct buf *out,
 		    struct err *err);
 
@@ -160,8 +140,8 @@ static const struct command {
 	  "keep a copy of this moment, for coming back quickly" },
 	{ "events", "[N]", cmd_events, "the last N events up to here (10)" },
 	{ "processes", "", cmd_processes,
-	  "processes that live here; * = those that gdb sees" },
-	{ "process", "PID", cmd_process, "look at this process" },
+	  "processes that live here; * = those that gdb sees; attach PID "
+	  "looks at another" },
 	{ "help", "", cmd_help, "this list" },
 };
 

@@ -4,6 +4,7 @@
  * still what they were under their own path, the others as copies.
  */
 #include "gdb/program.h"
+#include "gdb/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* What gdb's "info proc" reads in /proc, as it was for a recorded process. */
 #include "gdb/program.h"
+#include "gdb/thread.h"
 
 #include <fcntl.h>
 #include <stdio.h>

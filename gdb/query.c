@@ -1,5 +1,6 @@
 /* Memory, and questions that are one answer each. */
 #include "gdb/program.h"
+#include "gdb/thread.h"
 
 #include <string.h>
 
@@ -8,20 +9,37 @@
 #define EFAULT_NUMBER 14
 #define PAGE 4096u
 
-/* What GDB_MOVED_AT reads as. */
-static unsigned
-moved_byte(struct gdb_server *s)
+/* What is at GDB_MOVED_AT. */
+static void
+put_moved(struct gdb_server *s, struct buf *out)
 {
+	const struct target_task *t = thread_find(s, s->task);
 	struct buf now = { 0 };
 	bool other;
 
-	if (!s->moved)
-		return 0;
 	libraries_xml(s, thread_current(s), &now);
 	other = s->libraries.len > 0 &&
 		!span_eq(buf_span(&now), buf_span(&s->libraries));
+	buf_u8(out, s->moved);
+	buf_u8(out, s->moved && other);
+	buf_u8(out, s->moved && t && !process_told(s, t->process));
+	buf_u8(out, 0);
+	buf_u32(out, t ? (uint32_t)t->tgid : 0);
 	buf_free(&now);
-	return other ? 3 : 1;
+}
+
+static bool
+read_moved(struct gdb_server *s, uint64_t addr, uint64_t len)
+{
+	struct buf bytes = { 0 };
+	uint64_t at = addr - GDB_MOVED_AT;
+
+	if (at >= GDB_MOVED_LEN || len > GDB_MOVED_LEN - at)
+		return false;
+	put_moved(s, &bytes);
+	hex_put(&s->reply, bytes.p + at, len);
+	buf_free(&bytes);
+	return true;
 }
 
 static void
@@ -38,10 +56,8 @@ do_read_memory(struct gdb_server *s, struct scan *args)
 		reply_error(s, 1);
 		return;
 	}
-	if (addr == GDB_MOVED_AT && len == 1) {
-		hex_put_le(&s->reply, moved_byte(s), 1);
+	if (read_moved(s, addr, len))
 		return;
-	}
 	if (len > PACKET_SIZE / 2 - 8)
 		len = PACKET_SIZE / 2 - 8;
 	bytes = mem_alloc(len + 1);

@@ -3,6 +3,7 @@
  * the table says where each is. What a CPU does not have is left out.
  */
 #include "gdb/session.h"
+#include "gdb/thread.h"
 
 #include <cpuid.h>
 #include <stddef.h>

@@ -5,6 +5,7 @@
  */
 #include "gdb/session.h"
 #include "gdb/spot.h"
+#include "gdb/thread.h"
 
 #include <signal.h>
 #include <string.h>
@@ -20,6 +21,7 @@ struct wish {
 	bool back;
 	uint32_t task;
 	uint64_t from, to; /* step on as long as it is in there; 0 = once */
+	bool only;	   /* gdb expects a stop of no other task */
 };
 
 static void
@@ -37,19 +39,6 @@ at_edge(struct gdb_server *s, uint64_t seq, bool back, struct err *err)
 
 	stop_for(s, back ? WHY_BEGIN : WHY_END, s->task);
 	return ret;
-}
-
-/* Is a process shown that lives, besides this one? */
-static bool
-others_live(struct gdb_server *s, uint32_t process)
-{
-	threads_load(s, NULL);
-	for (size_t i = 0; i < s->n_tasks; i++) {
-		if (s->tasks[i].process != process &&
-		    task_is_shown(s, &s->tasks[i]))
-			return true;
-	}
-	return false;
 }
 
 static uint32_t
@@ -79,7 +68,7 @@ at_birth(struct gdb_server *s, const struct event *ev, bool back,
 	if (back) {
 		if (!process_is_shown(s, process))
 			return 0;
-		if (!others_live(s, process)) {
+		if (!process_others_live(s, process)) {
 			/* Its history begins here. */
 			ret = at_edge(s, ev->seq, true, err);
 			return ret < 0 ? ret : 1;
@@ -105,10 +94,12 @@ at_death(struct gdb_server *s, const struct event *ev, uint32_t process,
 
 	if (back || !ev->args[2] || !process_is_shown(s, process))
 		return 0;
-	if (others_live(s, process)) {
+	if (process_others_live(s, process)) {
 		stop_for(s, WHY_EXITED, 0);
 		s->stop.pid = pid;
 		s->stop.status = (int)ev->args[1];
+		/* gdb does not expect it to come back. */
+		process_hide(s, process);
 		return 1;
 	}
 	ret = at_edge(s, before_deaths(s, ev->seq), false, err);
@@ -143,12 +134,20 @@ at_exec(struct gdb_server *s, const struct event *ev, bool back,
 static int
 at_signal(struct gdb_server *s, const struct event *ev)
 {
-	int signo = signal_to_gdb((int)ev->args[0]);
-
-	if (!thread_find(s, ev->task) || ev->args[3] == 2 || s->pass[signo])
+	if (!thread_find(s, ev->task) || !signal_is_caught(s, ev))
 		return 0;
 	stop_for(s, WHY_SIGNAL, ev->task);
 	s->stop.signo = (int)ev->args[0];
+	return 1;
+}
+
+static int
+at_call(struct gdb_server *s, const struct event *ev)
+{
+	if (!thread_find(s, ev->task) || !call_is_caught(s, ev->call))
+		return 0;
+	stop_for(s, ev->kind == EV_enter ? WHY_CALL : WHY_RETURN, ev->task);
+	s->stop.call = ev->call;
 	return 1;
 }
 
@@ -198,6 +197,10 @@ at_event(struct gdb_server *s, const struct target_stop *stop, bool back,
 	switch (ev.kind) {
 	case EV_signal:
 		return at_signal(s, &ev);
+	case EV_enter:
+	case EV_exit:
+	case EV_syscall:
+		return at_call(s, &ev);
 	case EV_birth:
 		return at_birth(s, &ev, back, err);
 	case EV_exec:
@@ -288,6 +291,22 @@ failed(struct gdb_server *s, struct err *err, int ret)
 	buf_free(&text);
 }
 
+/*
+ * gdb steps one task alone over a breakpoint, and cannot bear a stop of another
+ * then: that is told when it goes on.
+ */
+static void
+reply(struct gdb_server *s, const struct wish *w)
+{
+	if (w->only && s->stop.task != w->task && thread_find(s, w->task)) {
+		s->next = s->stop;
+		s->moved = s->has_next = true;
+		stop_for(s, WHY_SIGNAL, w->task);
+		s->stop.signo = SIGTRAP;
+	}
+	stop_reply(s);
+}
+
 /* Go as the client wishes, to a stop that it can see. */
 static void
 resume(struct gdb_server *s, const struct wish *w)
@@ -308,6 +327,8 @@ resume(struct gdb_server *s, const struct wish *w)
 	int ret;
 
 	spots_put(s, &a, &req);
+	if (s->catch_calls)
+		req.events |= TARGET_ON_CALL | TARGET_ON_RETURN;
 	do {
 		ret = s->t->ops->move(s->t, &req, &stop, &err);
 		threads_forget(s);
@@ -318,7 +339,7 @@ resume(struct gdb_server *s, const struct wish *w)
 	if (ret < 0)
 		failed(s, &err, ret);
 	if (!s->gone)
-		stop_reply(s);
+		reply(s, w);
 }
 
 /* ---- packets */
@@ -330,7 +351,11 @@ tell_moved(struct gdb_server *s)
 	if (!s->moved)
 		return false;
 	s->moved = false;
-	stop_of_event(s);
+	if (s->has_next)
+		s->stop = s->next;
+	else
+		stop_of_event(s);
+	s->has_next = false;
 	stop_reply(s);
 	return true;
 }
@@ -340,6 +365,7 @@ static void
 do_vcont(struct gdb_server *s, struct scan *args)
 {
 	struct wish w = { .motion = TARGET_CONTINUE };
+	unsigned actions = 0;
 
 	/* Threads that it names may be gone. */
 	if (tell_moved(s))
@@ -365,7 +391,9 @@ do_vcont(struct gdb_server *s, struct scan *args)
 			one.task = s->task;
 		if (w.motion == TARGET_CONTINUE)
 			w = one;
+		actions++;
 	}
+	w.only = actions == 1 && w.motion == TARGET_STEP;
 	if (!scan_done(args))
 		reply_error(s, 1);
 	else
@@ -423,28 +451,11 @@ static void
 do_why(struct gdb_server *s, struct scan *args)
 {
 	(void)args;
-	s->moved = false;
+	s->moved = s->has_next = false;
 	threads_forget(s);
 	thread_settle(s);
 	stop_of_event(s);
 	stop_reply(s);
-}
-
-static void
-do_pass(struct gdb_server *s, struct scan *args)
-{
-	memset(s->pass, 0, sizeof(s->pass));
-	while (args->p < args->end) {
-		uint64_t n = scan_hex(args);
-
-		if (n < sizeof(s->pass) / sizeof(s->pass[0]))
-			s->pass[n] = true;
-		if (args->p < args->end)
-			scan_char(args, ';');
-		if (args->bad)
-			break;
-	}
-	reply_ok(s);
 }
 
 /* Another process of the recording is to be shown, too. */
@@ -460,6 +471,7 @@ do_attach(struct gdb_server *s, struct scan *args)
 		return;
 	}
 	process_show(s, t->process);
+	s->moved = s->has_next = false;
 	stop_for(s, WHY_SIGNAL, t->task);
 	stop_reply(s);
 }
@@ -473,6 +485,7 @@ do_run(struct gdb_server *s, struct scan *args)
 
 	(void)args;
 	vec_clear(&s->shown);
+	vec_clear(&s->told);
 	if (gdb_server_seek(s, &start, server_go_on, s, &err) < 0) {
 		reply_err(s, &err);
 		return;
@@ -483,17 +496,10 @@ do_run(struct gdb_server *s, struct scan *args)
 }
 
 const struct handler resume_handlers[] = {
-	{ "?", do_why },
-	{ "vCont?", do_vcont_what },
-	{ "vCont", do_vcont },
-	{ "vAttach;", do_attach },
-	{ "vRun", do_run },
-	{ "QPassSignals:", do_pass },
-	{ "bc", do_back_continue },
-	{ "bs", do_back_step },
-	{ "c", do_continue },
-	{ "C", do_continue },
-	{ "s", do_step },
-	{ "S", do_step },
-	{ NULL, NULL },
+	{ "?", do_why },	{ "vCont?", do_vcont_what },
+	{ "vCont", do_vcont },	{ "vAttach;", do_attach },
+	{ "vRun", do_run },	{ "bc", do_back_continue },
+	{ "bs", do_back_step }, { "c", do_continue },
+	{ "C", do_continue },	{ "s", do_step },
+	{ "S", do_step },	{ NULL, NULL },
 };

@@ -1,5 +1,6 @@
 /* Going to moments by name. */
 #include "gdb/session.h"
+#include "gdb/thread.h"
 
 #include "event/event.h"
 

@@ -1,6 +1,7 @@
 /* The loop over a client's packets. */
 #include "gdb/session.h"
 #include "gdb/spot.h"
+#include "gdb/thread.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -37,6 +38,7 @@ gdb_server_free(struct gdb_server *s)
 	vec_free(&s->files);
 	vec_free(&s->open);
 	vec_free(&s->shown);
+	vec_free(&s->told);
 	spots_clear(s);
 	vec_free(&s->spots);
 	packets_release(&s->packets);
@@ -151,6 +153,7 @@ do_supported(struct gdb_server *s, struct scan *args)
 		   "qXfer:auxv:read+;qXfer:exec-file:read+;"
 		   "qXfer:threads:read+;qXfer:libraries-svr4:read+;"
 		   "qXfer:siginfo:read+;qXfer:osdata:read+;QPassSignals+;"
+		   "QCatchSyscalls+;"
 		   "ConditionalBreakpoints+%s%s",
 		   PACKET_SIZE, s->fork_events ? ";fork-events+" : "",
 		   s->exec_events ? ";exec-events+" : "");
@@ -179,24 +182,30 @@ do_nothing(struct gdb_server *s, struct scan *args)
 	(void)args;
 }
 
-/* The only process: the client goes. One of several: it is hidden. */
+/* The process is not shown any more. Who leaves the only one hangs up itself.
+ */
 static void
 do_detach(struct gdb_server *s, struct scan *args)
 {
-	reply_ok(s);
-	if (scan_word(args, ";")) {
-		const struct target_task *t =
-			process_find(s, (int)scan_hex(args));
+	const struct target_task *t;
+	int pid;
 
-		if (t && s->shown.len > 1) {
-			process_hide(s, t->process);
-			thread_settle(s);
-			return;
+	reply_ok(s);
+	if (!scan_word(args, ";"))
+		return;
+	pid = (int)scan_hex(args);
+	t = process_find(s, pid);
+	if (t)
+		process_hide(s, t->process);
+	/* It may not live at this moment. */
+	for (size_t i = 0; i < s->told.len; i++) {
+		if (s->told.v[i].pid == pid) {
+			process_hide(s, s->told.v[i].process);
+			break;
 		}
 	}
-	server_send(s, buf_span(&s->reply));
-	buf_clear(&s->reply);
-	s->gone = true;
+	if (s->shown.len > 0)
+		thread_settle(s);
 }
 
 /* A replay is not killed: the client goes. */
@@ -247,7 +256,7 @@ answer(struct gdb_server *s)
 	static const struct handler *const tables[] = {
 		server_handlers, thread_handlers, register_handlers,
 		query_handlers,	 file_handlers,	  spot_handlers,
-		resume_handlers,
+		catch_handlers,	 resume_handlers,
 	};
 	struct scan args;
 
@@ -304,9 +313,11 @@ gdb_server_client(struct gdb_server *s, int in, int out, int quit,
 	s->fork_events = s->exec_events = false;
 	s->swbreak = s->hwbreak = false;
 	s->g_task = s->c_task = 0;
-	s->moved = false;
+	s->moved = s->has_next = false;
+	vec_clear(&s->told);
 	spots_clear(s);
 	memset(s->pass, 0, sizeof(s->pass));
+	s->catch_calls = false;
 	packets_release(&s->packets);
 	buf_clear(&s->sent);
 	buf_clear(&s->libraries);

@@ -27,11 +27,14 @@ struct gdb_host {
 };
 
 /*
- * A byte here says how a monitor command has moved the client: bit 0 at all,
- * the next resumption, of any kind, tells it where to; bit 1 to where other
- * libraries are loaded.
+ * Bytes here say how a monitor command has moved the client: 1 when it was at
+ * all (the next resumption, of any kind, tells it where to), 1 when other
+ * libraries are loaded there, 1 when the process that it saw does not live
+ * there; after one more byte the number of one that does (32 bits), to be
+ * attached to.
  */
 #define GDB_MOVED_AT 0xfffffffffffff000ul
+#define GDB_MOVED_LEN 8u
 
 struct gdb_server *gdb_server_new(struct target *t, const struct gdb_host *h);
 void gdb_server_free(struct gdb_server *g); /* NULL allowed */

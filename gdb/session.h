@@ -18,8 +18,10 @@ enum stop_why {
 	WHY_AWATCH,
 	WHY_BEGIN, /* of the recorded history */
 	WHY_END,
-	WHY_FORK,   /* child */
-	WHY_EXEC,   /* name */
+	WHY_FORK, /* child */
+	WHY_EXEC,
+	WHY_CALL, /* call */
+	WHY_RETURN,
 	WHY_EXITED, /* process pid of those that are shown; status */
 };
 
@@ -32,6 +34,13 @@ struct stop_reason {
 	uint64_t addr;
 	uint32_t child; /* task */
 	int pid, status;
+	int call;
+};
+
+/* A process that the client has heard of, and the program it thinks it runs. */
+struct told {
+	uint32_t process, space;
+	int pid;
 };
 
 /* A recorded file that was seen mapped. */
@@ -58,12 +67,15 @@ struct gdb_server {
 	size_t n_tasks;
 
 	VEC(uint32_t) shown; /* processes that the client sees */
-	uint32_t task;	     /* that the last stop was about */
-	uint32_t g_task;     /* Hg: of registers and memory */
-	uint32_t c_task;     /* Hc: of bc and bs; 0 = any */
-	uint64_t xcr0;	     /* vector features, 0 = not known yet */
+	VEC(struct told) told;
+	uint32_t task;	 /* that the last stop was about */
+	uint32_t g_task; /* Hg: of registers and memory */
+	uint32_t c_task; /* Hc: of bc and bs; 0 = any */
+	uint64_t xcr0;	 /* vector features, 0 = not known yet */
 	struct stop_reason stop;
 	bool moved; /* by other means than resuming: the client does not know */
+	bool has_next; /* to be told then, */
+	struct stop_reason next;
 	VEC(struct known_file) files;
 	bool local; /* the client opens files itself */
 	VEC(struct spot *) spots;
@@ -76,8 +88,10 @@ struct gdb_server {
 	struct buf request, reply, sent, xstate;
 	struct buf libraries; /* that the client knows */
 	struct xfer xfer;
-	VEC(int) open;	/* files of vFile requests, -1 = free */
-	bool pass[128]; /* QPassSignals, as gdb numbers them */
+	VEC(int) open;		      /* files of vFile requests, -1 = free */
+	bool pass[160];		      /* signals, as gdb numbers them */
+	bool catch_calls, some_calls; /* which: calls */
+	bool calls[512];
 };
 
 /* Answer a packet in s->reply; args: what follows its name. */
@@ -102,40 +116,7 @@ void server_send(struct gdb_server *s, struct span data);
 bool server_go_on(void *ctx, uint64_t at, uint64_t to);
 
 /* thread.c */
-/* The tasks of this moment; a negative code when they cannot be had. */
-int threads_load(struct gdb_server *s, struct err *err);
-/* The moment is another one now. */
-void threads_forget(struct gdb_server *s);
-/* Alive and with a program, of a process that is shown? */
-bool task_is_shown(struct gdb_server *s, const struct target_task *t);
-const struct target_task *thread_find(struct gdb_server *s, uint32_t task);
-bool process_is_shown(const struct gdb_server *s, uint32_t process);
-void process_show(struct gdb_server *s, uint32_t process);
-void process_hide(struct gdb_server *s, uint32_t process);
-/* A process that lives, by pid; NULL = none. */
-const struct target_task *process_find(struct gdb_server *s, int tgid);
-/* Something is shown, and task is one that lives. */
-void thread_settle(struct gdb_server *s);
-/* "p12.34" */
-void thread_put(struct gdb_server *s, struct buf *out,
-		const struct target_task *t);
-/* The task of an id; 0 = any, TASK_ALL = all, bad: there is none. */
-#define TASK_ALL UINT32_MAX
-uint32_t thread_scan(struct gdb_server *s, struct scan *args);
-/* The process of a "pid" or "pid.tid" id in hex, 0 = the one of the stop. */
-const struct target_task *process_scan(struct gdb_server *s, struct scan *args);
-/* The task that g, m and the like are about. */
-uint32_t thread_current(struct gdb_server *s);
 extern const struct handler thread_handlers[];
-/* The next shown one from i on, in s->tasks; NULL = no more. */
-const struct target_task *thread_next(struct gdb_server *s, size_t *i);
-/* "in read" */
-const char *thread_doing(struct gdb_server *s, const struct target_task *t);
-
-/* xml.c */
-void xml_text(struct buf *out, const char *text);
-void threads_xml(struct gdb_server *s, struct buf *out);
-int osdata_xml(struct gdb_server *s, struct span type, struct buf *out);
 
 /* registers.c */
 #define REGISTER_RIP 16u
@@ -163,6 +144,12 @@ void monitor_handle(struct gdb_server *s, struct scan *args);
 
 /* resume.c */
 extern const struct handler resume_handlers[];
+
+/* catch.c */
+extern const struct handler catch_handlers[];
+struct event;
+bool signal_is_caught(const struct gdb_server *s, const struct event *ev);
+bool call_is_caught(const struct gdb_server *s, int call);
 
 /* stop.c */
 /* The reply for s->stop. */

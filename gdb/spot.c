@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "gdb/expr.h"
 #include "gdb/program.h"
+#include "gdb/thread.h"
 
 #define PIECES_MAX 4u /* debug registers */
 
@@ -148,7 +149,9 @@ scan_spot(struct gdb_server *s, struct scan *args, struct spot *out)
 		reply_error(s, 1);
 		return false;
 	}
-	if (kind > SPOT_ACCESS) /* unknown: an empty answer */
+	/* Unknown: an empty answer. Debug registers tell no reads from writes;
+	 * gdb, once told, asks for both and compares. */
+	if (kind > SPOT_ACCESS || kind == SPOT_READ)
 		return false;
 	out->kind = (enum spot_kind)kind;
 	return true;

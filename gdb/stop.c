@@ -1,5 +1,6 @@
 /* Stop replies: what happened, to whom, and where it stands. */
 #include "gdb/program.h"
+#include "gdb/thread.h"
 
 #include <signal.h>
 #include <string.h>
@@ -87,10 +88,19 @@ put_why(struct gdb_server *s)
 	case WHY_FORK:
 		t = thread_find(s, s->stop.child);
 		if (t) {
+			process_tell(s, t);
 			buf_str(&s->reply, "fork:");
 			thread_put(s, &s->reply, t);
 			buf_str(&s->reply, ";");
 		}
+		break;
+	case WHY_CALL:
+		buf_printf(&s->reply, "syscall_entry:%x;",
+			   (unsigned)s->stop.call);
+		break;
+	case WHY_RETURN:
+		buf_printf(&s->reply, "syscall_return:%x;",
+			   (unsigned)s->stop.call);
 		break;
 	case WHY_EXEC:
 		if (executable_map(s, s->task, &m)) {
@@ -103,6 +113,56 @@ put_why(struct gdb_server *s)
 	}
 }
 
+/*
+ * What happened meanwhile to processes that the client knows, and no stop has
+ * told: an end, an exec. That is told first; the stop itself when the client
+ * goes on.
+ */
+static void
+tell_missed(struct gdb_server *s)
+{
+	for (size_t i = 0; i < s->told.len; i++) {
+		const struct told *told = &s->told.v[i];
+		const struct target_task *t = process_find(s, told->pid);
+		struct stop_reason stop = { .pid = told->pid };
+		uint32_t gone = 0;
+
+		if (t && t->process == told->process) {
+			if (t->space == told->space ||
+			    !process_is_shown(s, t->process) || !s->exec_events)
+				continue;
+			stop.why = WHY_EXEC;
+			stop.task = t->task;
+		} else if (process_others_live(s, told->process) &&
+			   (s->stop.why != WHY_EXITED ||
+			    s->stop.pid != told->pid)) {
+			stop.why = WHY_EXITED;
+			gone = told->process;
+		} else {
+			continue;
+		}
+		if (s->stop.why != WHY_EXEC || stop.why != WHY_EXEC) {
+			s->moved = s->has_next = true;
+			s->next = s->stop;
+		}
+		s->stop = stop;
+		if (gone)
+			process_hide(s, gone);
+		return;
+	}
+}
+
+/* The client knows now. */
+static void
+mark_told(struct gdb_server *s, const struct target_task *t)
+{
+	struct told *told = process_told(s, t->process);
+
+	process_tell(s, t);
+	if (told)
+		told->space = t->space;
+}
+
 void
 stop_reply(struct gdb_server *s)
 {
@@ -112,6 +172,7 @@ stop_reply(struct gdb_server *s)
 	int signo;
 
 	buf_clear(&s->reply);
+	tell_missed(s);
 	if (s->stop.why == WHY_EXITED) {
 		put_exit(s);
 		return;
@@ -125,6 +186,7 @@ stop_reply(struct gdb_server *s)
 		buf_str(&s->reply, "W00");
 		return;
 	}
+	mark_told(s, t);
 	signo = s->stop.why == WHY_SIGNAL ? signal_to_gdb(s->stop.signo)
 					  : GDB_SIGTRAP;
 	buf_printf(&s->reply, "T%02x", (unsigned)signo);

@@ -1,5 +1,5 @@
 /* Processes and threads: which ones a client sees, and how it names them. */
-#include "gdb/session.h"
+#include "gdb/thread.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -62,7 +62,13 @@ process_hide(struct gdb_server *s, uint32_t process)
 	for (size_t i = 0; i < s->shown.len; i++) {
 		if (s->shown.v[i] == process) {
 			vec_remove(&s->shown, i);
-			return;
+			break;
+		}
+	}
+	for (size_t i = 0; i < s->told.len; i++) {
+		if (s->told.v[i].process == process) {
+			vec_remove(&s->told, i);
+			break;
 		}
 	}
 }
@@ -108,6 +114,39 @@ process_find(struct gdb_server *s, int tgid)
 			return &s->tasks[i];
 	}
 	return NULL;
+}
+
+bool
+process_others_live(struct gdb_server *s, uint32_t process)
+{
+	const struct target_task *t;
+	size_t i = 0;
+
+	while ((t = thread_next(s, &i)) != NULL) {
+		if (t->process != process)
+			return true;
+	}
+	return false;
+}
+
+struct told *
+process_told(struct gdb_server *s, uint32_t process)
+{
+	for (size_t i = 0; i < s->told.len; i++) {
+		if (s->told.v[i].process == process)
+			return &s->told.v[i];
+	}
+	return NULL;
+}
+
+void
+process_tell(struct gdb_server *s, const struct target_task *t)
+{
+	struct told *old = process_told(s, t->process);
+	struct told new = { t->process, t->space, t->tgid };
+
+	if (!old)
+		vec_push(&s->told, new);
 }
 
 /* The task that did the last event, or any. */
@@ -261,6 +300,7 @@ do_list(struct gdb_server *s, struct scan *args)
 	while ((t = thread_next(s, &i)) != NULL) {
 		buf_str(&s->reply, s->reply.len == 0 ? "m" : ",");
 		thread_put(s, &s->reply, t);
+		process_tell(s, t);
 	}
 	if (s->reply.len == 0)
 		buf_str(&s->reply, "l");

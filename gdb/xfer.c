@@ -1,5 +1,6 @@
 /* qXfer: objects that are read in pieces. */
 #include "gdb/program.h"
+#include "gdb/thread.h"
 
 #include <string.h>
 

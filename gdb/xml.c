@@ -1,5 +1,6 @@
 /* Threads and processes as XML. */
 #include "gdb/session.h"
+#include "gdb/thread.h"
 
 #include <string.h>
 
@@ -26,6 +27,7 @@ threads_xml(struct gdb_server *s, struct buf *out)
 
 	buf_str(out, "<?xml version=\"1.0\"?>\n<threads>\n");
 	while ((t = thread_next(s, &i)) != NULL) {
+		process_tell(s, t);
 		buf_str(out, "<thread id=\"");
 		thread_put(s, out, t);
 		buf_str(out, "\" name=\"");

@@ -11,20 +11,20 @@ export HOME=$T LC_ALL=C DEBUGINFOD_URLS=
 # What differs from run to run and from host to host.
 normalise()
 {
-	local name='[A-Za-z_0-9]+'
+	local name='([A-Za-z_0-9]+|\?\?)'
 	local libc='(at \.\.?\/[^ ]*|from target:\/(libc|ld-linux|lib(pthread|m))[^ ]*)'
 
 	sed -E -e '/^Reading .* from remote target/d' \
 		-e '/^Reading symbols from/d' \
 		-e '/^warning: File transfers from remote/d' \
-		-e '/debuginfod/d' \
+		-e '/debuginfod/d' -e '/No debugging symbols found/d' \
 		-e "s:$T/::g" -e 's:target\:/[^ ]*/:target\:/:' \
 		-e 's/\b(Thread|process|LWP) [0-9]+(\.[0-9]+)?/\1 N/g' \
 		-e 's/^([* ]) +[0-9]{2,}  /\1 PID  /' \
 		-e 's/0x[0-9a-f]{5,}/ADDR/g' \
 		-e 's/\be[0-9]+\b/eN/g; s/eN of [0-9]+/eN of N/' \
 		-e 's:/[^ ]*/pastime-gdb\.[A-Za-z0-9]*/::' -e 's/ +/ /g' \
-		-e '/^[0-9]+\t(in )?\.\.?\//d' \
+		-e '/^(ADDR\t)?[0-9]+\t(in )?\.\.?\//d' \
 		-e "s/(ADDR in )?$name \\([^()]*\\) $libc/(libc)/" \
 		-e 's/^#[1-9][0-9]*/#N/' \
 		-e '/^\+\+/d' -e 's/^\+/> /' -e 's/ $//'
@@ -39,6 +39,7 @@ session()
 	sed 1d "$dir/$name.gdb" | timeout 60 "$PASTIME" gdb $options "$guest" \
 		-- -nx -iex 'set width 0' -iex 'set prompt' \
 		-iex 'set confirm off' -ex 'set trace-commands on' \
+		-iex 'set debug-file-directory /nonexistent' \
 		>"$T/$name.raw" 2>&1
 	status=$?
 	normalise <"$T/$name.raw" >"$T/$name.out"
