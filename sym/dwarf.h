@@ -52,6 +52,7 @@ bool loc_read(const struct scope *sc, const struct loc *l, uint64_t offset,
 struct loc loc_part(const struct loc *l, uint64_t offset);
 
 /* type.c */
+bool die_number(Dwarf_Die *die, unsigned name, Dwarf_Word *out);
 /* false: void, or unknown */
 bool type_of(Dwarf_Die *die, Dwarf_Die *out);
 /* Without typedefs, const and the like; the definition of a declared type. */

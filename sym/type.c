@@ -46,8 +46,8 @@ dimension(Dwarf_Die *array, unsigned skip, Dwarf_Die *out)
 	return false;
 }
 
-static bool
-number_of(Dwarf_Die *die, unsigned name, Dwarf_Word *out)
+bool
+die_number(Dwarf_Die *die, unsigned name, Dwarf_Word *out)
 {
 	Dwarf_Attribute attr;
 
@@ -60,13 +60,13 @@ dimension_count(Dwarf_Die *dim, uint64_t *out)
 {
 	Dwarf_Word lower = 0, upper, count;
 
-	if (number_of(dim, DW_AT_count, &count)) {
+	if (die_number(dim, DW_AT_count, &count)) {
 		*out = count;
 		return true;
 	}
-	if (!number_of(dim, DW_AT_upper_bound, &upper))
+	if (!die_number(dim, DW_AT_upper_bound, &upper))
 		return false;
-	number_of(dim, DW_AT_lower_bound, &lower);
+	die_number(dim, DW_AT_lower_bound, &lower);
 	*out = upper - lower + 1;
 	return true;
 }

@@ -13,15 +13,6 @@
 static void value_nested(const struct scope *sc, const struct object *o,
 			 unsigned nest, struct buf *out);
 
-static bool
-attr_number(Dwarf_Die *die, unsigned name, Dwarf_Word *out)
-{
-	Dwarf_Attribute attr;
-
-	return dwarf_attr_integrate(die, name, &attr) &&
-	       dwarf_formudata(&attr, out) == 0;
-}
-
 /* ---- numbers */
 
 static Dwarf_Word
@@ -36,7 +27,7 @@ encoding(Dwarf_Die *type)
 		return DW_ATE_signed;
 	}
 	if (dwarf_tag(type) == DW_TAG_base_type &&
-	    attr_number(type, DW_AT_encoding, &e))
+	    die_number(type, DW_AT_encoding, &e))
 		return e;
 	return DW_ATE_unsigned;
 }
@@ -278,17 +269,17 @@ member_object(const struct object *whole, Dwarf_Die *member, struct object *out)
 	*out = (struct object){ 0 };
 	if (!type_of(member, &out->type))
 		return false;
-	attr_number(member, DW_AT_data_member_location, &at);
+	die_number(member, DW_AT_data_member_location, &at);
 	out->loc = loc_part(&whole->loc, at);
-	if (!attr_number(member, DW_AT_bit_size, &bits))
+	if (!die_number(member, DW_AT_bit_size, &bits))
 		return true;
 	out->bit_size = (unsigned)bits;
-	if (attr_number(member, DW_AT_data_bit_offset, &at)) {
+	if (die_number(member, DW_AT_data_bit_offset, &at)) {
 		out->loc = whole->loc;
 		out->bit_offset = (unsigned)at;
-	} else if (attr_number(member, DW_AT_bit_offset, &old)) {
+	} else if (die_number(member, DW_AT_bit_offset, &old)) {
 		/* DWARF 3 counts from the storage unit's top bit */
-		if (!attr_number(member, DW_AT_byte_size, &size))
+		if (!die_number(member, DW_AT_byte_size, &size))
 			size = type_size(&out->type);
 		out->bit_offset = (unsigned)(size * 8 - old - bits);
 	}
