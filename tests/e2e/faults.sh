@@ -44,19 +44,23 @@ for nth in 3 10; do
 done
 
 # until_cut_off NAME FAULT: how many writes there are before the first chunk
-# depends on the sizes of libraries: inject the fault later and later until
-# something is kept.
+# depends on the sizes of libraries, and how many chunks there are on how fast
+# the machine is: inject the fault later and later until something is kept.
 until_cut_off()
 {
 	local nth name
 
-	for ((nth = 24; nth < 100; nth += 4)); do
+	for ((nth = 4; nth < 100; nth += 3)); do
 		name=$1$nth
 		PASTIME_FAULT=${2//NTH/$nth} "$p" record -q -n "$name" \
 			sh "$T/work" 12000 >/dev/null 2>&1
 		case $(field "$name" state) in
 		"") ;;
-		"cut off") echo "$name"; return ;;
+		"cut off")
+			[ "$(field "$name" events)" -gt 1000 ] || continue
+			echo "$name"
+			return
+			;;
 		*) return ;;
 		esac
 	done

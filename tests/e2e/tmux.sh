@@ -2,6 +2,8 @@
 # Source it after lib.sh.
 # shellcheck shell=bash
 need tmux
+# Patterns count characters of what the screen shows, which are not bytes.
+export LC_ALL=C.UTF-8
 TMUX_SOCKET=$T/tmux
 terminals=0
 
