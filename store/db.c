@@ -1,7 +1,6 @@
 #include "store/db.h"
 
 #include <errno.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "store/copy.h"
+#include "store/pq.h"
 #define LOG_DOMAIN "store"
 #include "base/log.h"
 
@@ -75,7 +75,7 @@ unreachable(struct db *db, const char *what, struct err *err)
 {
 	char text[512];
 
-	one_line(text, sizeof(text), PQerrorMessage(db->conn));
+	one_line(text, sizeof(text), pq.PQerrorMessage(db->conn));
 	return err_set(err, E_DB_UNREACHABLE, "%s: %s", what, text);
 }
 
@@ -84,14 +84,15 @@ static int
 failed(struct db *db, const PGresult *res, const char *what, struct err *err)
 {
 	const char *state =
-		res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+		res ? pq.PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
 	const char *text =
-		res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+		res ? pq.PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)
+		    : NULL;
 	const char *detail =
-		res ? PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL) : NULL;
+		res ? pq.PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL) : NULL;
 
 	snprintf(db->sqlstate, sizeof(db->sqlstate), "%s", state ? state : "");
-	if (PQstatus(db->conn) != CONNECTION_OK || !text)
+	if (pq.PQstatus(db->conn) != CONNECTION_OK || !text)
 		return unreachable(db, what, err);
 	if (strcmp(state ? state : "", "57014") == 0)
 		return err_set(err, E_CANCELLED, "%s (SQLSTATE 57014)", text);
@@ -127,10 +128,13 @@ db_connect(const char *conninfo, struct db **out, struct err *err)
 	if (fault_hit(FAULT_db_connect))
 		return err_set(err, E_DB_UNREACHABLE,
 			       "cannot connect: fault point db_connect");
+	rc = pq_load(err);
+	if (rc < 0)
+		return rc;
 	db = mem_zalloc(sizeof(*db));
 	db->conninfo = mem_strdup(conninfo);
-	db->conn = PQconnectdbParams(keys, values, 1);
-	if (PQstatus(db->conn) != CONNECTION_OK) {
+	db->conn = pq.PQconnectdbParams(keys, values, 1);
+	if (pq.PQstatus(db->conn) != CONNECTION_OK) {
 		rc = unreachable(db, "cannot connect to PostgreSQL", err);
 		err_hint(err,
 			 "'pastime db status' shows which server is meant; "
@@ -138,8 +142,8 @@ db_connect(const char *conninfo, struct db **out, struct err *err)
 		db_close(db);
 		return rc;
 	}
-	PQsetNoticeReceiver(db->conn, drop_notice, NULL);
-	db->cancel = PQgetCancel(db->conn);
+	pq.PQsetNoticeReceiver(db->conn, drop_notice, NULL);
+	db->cancel = pq.PQgetCancel(db->conn);
 	rc = db_exec(db, session, err);
 	if (rc < 0) {
 		db_close(db);
@@ -157,8 +161,8 @@ db_close(struct db *db)
 		return;
 	if (db->companion)
 		db->companion_release(db->companion);
-	PQfreeCancel(db->cancel);
-	PQfinish(db->conn);
+	pq.PQfreeCancel(db->cancel);
+	pq.PQfinish(db->conn);
 	map_free(&db->prepared);
 	mem_free(db->conninfo);
 	mem_free(db);
@@ -186,13 +190,13 @@ db_conninfo(const struct db *db)
 int
 db_server_version(const struct db *db)
 {
-	return PQserverVersion(db->conn);
+	return pq.PQserverVersion(db->conn);
 }
 
 bool
 db_is_broken(const struct db *db)
 {
-	return PQstatus(db->conn) != CONNECTION_OK;
+	return pq.PQstatus(db->conn) != CONNECTION_OK;
 }
 
 const char *
@@ -207,21 +211,21 @@ db_cancel(struct db *db)
 	char text[256];
 
 	/* A cancel that comes too late or too early does nothing, by design. */
-	if (!PQcancel(db->cancel, text, sizeof(text)))
+	if (!pq.PQcancel(db->cancel, text, sizeof(text)))
 		log_debug("cancel: %s", text);
 }
 
 int
 db_exec(struct db *db, const char *sql, struct err *err)
 {
-	PGresult *res = PQexec(db->conn, sql);
-	ExecStatusType st = PQresultStatus(res);
+	PGresult *res = pq.PQexec(db->conn, sql);
+	ExecStatusType st = pq.PQresultStatus(res);
 	int rc = 0;
 
 	if (st != PGRES_COMMAND_OK && st != PGRES_TUPLES_OK &&
 	    st != PGRES_EMPTY_QUERY)
 		rc = failed(db, res, "the database connection was lost", err);
-	PQclear(res);
+	pq.PQclear(res);
 	return rc;
 }
 
@@ -347,12 +351,12 @@ prepare(struct db *db, const char *sql, const struct params *p, char name[32],
 	snprintf(name, 32, "s%016llx", (unsigned long long)hash);
 	if (map_has(&db->prepared, hash))
 		return 0;
-	res = PQprepare(db->conn, name, sql, p->n, p->types);
-	if (PQresultStatus(res) == PGRES_COMMAND_OK)
+	res = pq.PQprepare(db->conn, name, sql, p->n, p->types);
+	if (pq.PQresultStatus(res) == PGRES_COMMAND_OK)
 		map_set(&db->prepared, hash, db);
 	else
 		rc = failed(db, res, "the database connection was lost", err);
-	PQclear(res);
+	pq.PQclear(res);
 	return rc;
 }
 
@@ -366,8 +370,8 @@ db_query_send(struct db *db, const char *sql, const struct db_arg *args,
 
 	params_init(&p, args, n_args);
 	rc = prepare(db, sql, &p, name, err);
-	if (rc == 0 && !PQsendQueryPrepared(db->conn, name, p.n, p.values,
-					    p.lengths, p.formats, 1))
+	if (rc == 0 && !pq.PQsendQueryPrepared(db->conn, name, p.n, p.values,
+					       p.lengths, p.formats, 1))
 		rc = unreachable(db, "the database connection was lost", err);
 	params_free(&p);
 	return rc;
@@ -376,22 +380,22 @@ db_query_send(struct db *db, const char *sql, const struct db_arg *args,
 static void
 take_rows(const PGresult *res, struct arena *a, struct db_rows *out)
 {
-	size_t n = (size_t)PQntuples(res), cols = (size_t)PQnfields(res);
+	size_t n = (size_t)pq.PQntuples(res), cols = (size_t)pq.PQnfields(res);
 	struct db_cell *cells;
 	uint32_t *types;
 
 	cells = arena_alloc(a, n * cols * sizeof(*cells));
 	types = arena_alloc(a, cols * sizeof(*types));
 	for (size_t c = 0; c < cols; c++)
-		types[c] = PQftype(res, (int)c);
+		types[c] = pq.PQftype(res, (int)c);
 	for (size_t i = 0; i < n * cols; i++) {
 		int r = (int)(i / cols), c = (int)(i % cols);
-		size_t len = (size_t)PQgetlength(res, r, c);
+		size_t len = (size_t)pq.PQgetlength(res, r, c);
 		uint8_t *copy;
 
-		cells[i].null = PQgetisnull(res, r, c);
+		cells[i].null = pq.PQgetisnull(res, r, c);
 		copy = arena_alloc(a, len + 1);
-		memcpy(copy, PQgetvalue(res, r, c), len);
+		memcpy(copy, pq.PQgetvalue(res, r, c), len);
 		cells[i].bytes = span_of(copy, len);
 	}
 	out->n = n;
@@ -409,8 +413,8 @@ db_query_wait(struct db *db, struct arena *a, struct db_rows *out,
 	bool seen = false;
 	int rc = 0;
 
-	while ((res = PQgetResult(db->conn))) {
-		ExecStatusType st = PQresultStatus(res);
+	while ((res = pq.PQgetResult(db->conn))) {
+		ExecStatusType st = pq.PQresultStatus(res);
 
 		seen = true;
 		if (st == PGRES_TUPLES_OK && a)
@@ -419,8 +423,8 @@ db_query_wait(struct db *db, struct arena *a, struct db_rows *out,
 			 rc == 0)
 			rc = failed(db, res, "the database connection was lost",
 				    err);
-		rows.affected = strtoull(PQcmdTuples(res), NULL, 10);
-		PQclear(res);
+		rows.affected = strtoull(pq.PQcmdTuples(res), NULL, 10);
+		pq.PQclear(res);
 	}
 	if (rc == 0 && (!seen || db_is_broken(db)))
 		rc = unreachable(db, "the database connection was lost", err);
@@ -536,13 +540,13 @@ leave_copy(struct db *db, bool out)
 
 	if (out) {
 		db_cancel(db);
-		while (PQgetCopyData(db->conn, &row, 0) > 0)
-			PQfreemem(row);
+		while (pq.PQgetCopyData(db->conn, &row, 0) > 0)
+			pq.PQfreemem(row);
 	} else {
-		PQputCopyEnd(db->conn, "COPY is not possible here");
+		pq.PQputCopyEnd(db->conn, "COPY is not possible here");
 	}
-	while ((res = PQgetResult(db->conn)))
-		PQclear(res);
+	while ((res = pq.PQgetResult(db->conn)))
+		pq.PQclear(res);
 }
 
 int
@@ -550,13 +554,13 @@ db_query_text(struct db *db, const char *sql, struct arena *a,
 	      struct db_rows *out, const char ***out_names,
 	      const char **out_tag, struct err *err)
 {
-	PGresult *res = PQexec(db->conn, sql);
-	ExecStatusType st = PQresultStatus(res);
+	PGresult *res = pq.PQexec(db->conn, sql);
+	ExecStatusType st = pq.PQresultStatus(res);
 	const char **names;
 	int rc = 0;
 
 	if (st == PGRES_COPY_IN || st == PGRES_COPY_OUT) {
-		PQclear(res);
+		pq.PQclear(res);
 		leave_copy(db, st == PGRES_COPY_OUT);
 		return err_set(err, E_USAGE,
 			       "COPY to or from the terminal is "
@@ -570,11 +574,11 @@ db_query_text(struct db *db, const char *sql, struct arena *a,
 		take_rows(res, a, out);
 		names = arena_alloc(a, (out->cols + 1) * sizeof(*names));
 		for (size_t c = 0; c < out->cols; c++)
-			names[c] = arena_strdup(a, PQfname(res, (int)c));
+			names[c] = arena_strdup(a, pq.PQfname(res, (int)c));
 		*out_names = names;
-		*out_tag = arena_strdup(a, PQcmdStatus(res));
+		*out_tag = arena_strdup(a, pq.PQcmdStatus(res));
 	}
-	PQclear(res);
+	pq.PQclear(res);
 	return rc;
 }
 
@@ -588,7 +592,7 @@ int
 db_commit(struct db *db, struct err *err)
 {
 	/* The commit of a failed transaction says ROLLBACK and no error. */
-	if (PQtransactionStatus(db->conn) == PQTRANS_INERROR) {
+	if (pq.PQtransactionStatus(db->conn) == PQTRANS_INERROR) {
 		db_rollback(db);
 		return err_set(err, E_DB, "the transaction had failed");
 	}
@@ -601,26 +605,27 @@ db_rollback(struct db *db)
 	PGresult *res;
 
 	if (db->in_copy) {
-		PQputCopyEnd(db->conn, "given up");
-		while ((res = PQgetResult(db->conn)))
-			PQclear(res);
+		pq.PQputCopyEnd(db->conn, "given up");
+		while ((res = pq.PQgetResult(db->conn)))
+			pq.PQclear(res);
 		db->in_copy = false;
 	}
-	if (PQtransactionStatus(db->conn) != PQTRANS_IDLE && !db_is_broken(db))
+	if (pq.PQtransactionStatus(db->conn) != PQTRANS_IDLE &&
+	    !db_is_broken(db))
 		db_exec(db, "rollback", NULL);
 }
 
 int
 db_copy_begin(struct db *db, const char *sql, struct err *err)
 {
-	PGresult *res = PQexec(db->conn, sql);
+	PGresult *res = pq.PQexec(db->conn, sql);
 	int rc = 0;
 
-	if (PQresultStatus(res) != PGRES_COPY_IN)
+	if (pq.PQresultStatus(res) != PGRES_COPY_IN)
 		rc = failed(db, res, "the database connection was lost", err);
 	else
 		db->in_copy = true;
-	PQclear(res);
+	pq.PQclear(res);
 	return rc;
 }
 
@@ -628,10 +633,11 @@ int
 db_copy_put(struct db *db, struct span bytes, struct err *err)
 {
 	if (fault_hit(FAULT_db_copy)) {
-		PQputCopyEnd(db->conn, "fault point db_copy");
+		pq.PQputCopyEnd(db->conn, "fault point db_copy");
 		return 0; /* the server says so at the end */
 	}
-	if (PQputCopyData(db->conn, (const char *)bytes.p, (int)bytes.len) < 0)
+	if (pq.PQputCopyData(db->conn, (const char *)bytes.p, (int)bytes.len) <
+	    0)
 		return unreachable(db, "the database connection was lost", err);
 	return 0;
 }
@@ -643,15 +649,15 @@ db_copy_end(struct db *db, uint64_t *out_rows, struct err *err)
 	int rc = 0;
 
 	db->in_copy = false;
-	if (PQputCopyEnd(db->conn, NULL) < 0 && db_is_broken(db))
+	if (pq.PQputCopyEnd(db->conn, NULL) < 0 && db_is_broken(db))
 		return unreachable(db, "the database connection was lost", err);
-	while ((res = PQgetResult(db->conn))) {
-		if (PQresultStatus(res) != PGRES_COMMAND_OK && rc == 0)
+	while ((res = pq.PQgetResult(db->conn))) {
+		if (pq.PQresultStatus(res) != PGRES_COMMAND_OK && rc == 0)
 			rc = failed(db, res, "the database connection was lost",
 				    err);
 		if (out_rows)
-			*out_rows = strtoull(PQcmdTuples(res), NULL, 10);
-		PQclear(res);
+			*out_rows = strtoull(pq.PQcmdTuples(res), NULL, 10);
+		pq.PQclear(res);
 	}
 	if (rc == 0 && db_is_broken(db))
 		rc = unreachable(db, "the database connection was lost", err);
