@@ -22,6 +22,7 @@
 #include "agent/blob.h"
 #include "base/fd.h"
 #include "recorder/files.h"
+#include "recorder/sched.h"
 #include "recorder/task.h"
 #include "tracee/maps.h"
 #include "tracee/remote.h"
@@ -112,13 +113,19 @@ agent_view(const struct task *t, uint64_t pc)
 
 /* ---- who makes the calls */
 
-/* Several tasks would share its stack and its ring. */
+/*
+ * The tasks of a space share the agent's stack and ring: no task is stopped
+ * for another's sake while it is in there. So it has to come out, to a call
+ * that traps, when its turn is over.
+ */
 static bool
 may_enter(const struct task *t, const struct agent_space *a)
 {
 	const struct group *g = task_group(t);
 
-	return g->live == 1 && g->wanted.len == 0 && t->stash.signo == 0 &&
+	if (g->ready.len > 0 && a->r->now_ns - t->turn_ns >= TURN_NS)
+		return false;
+	return g->wanted.len == 0 && t->stash.signo == 0 &&
 	       t->filters == NULL && !a->hold && !a->refused;
 }
 
@@ -192,7 +199,11 @@ agent_interrupted(struct task *t)
 {
 	struct space *s = task_space(t);
 
-	if (s->agent == NULL || !s->agent->on || !agent_is_inside(t))
+	if (s->agent == NULL || !s->agent->on)
+		return false;
+	if (task_group(t)->ready.len > 0)
+		agent_hold(s);
+	if (!agent_is_inside(t))
 		return false;
 	agent_hold(s);
 	return true;
@@ -237,9 +248,12 @@ agent_birth(struct task *c, struct task *t, uint64_t flags)
 		return;
 	if (s != from)
 		copy_space(s, from);
-	/* Descriptors that come and go in another space. */
+	/* Descriptors that come and go in another space, or that differ in one
+	 * space; and a process that may be stopped while it is in there. */
 	if (s != from && (flags & CLONE_FILES))
 		s->agent->refused = from->agent->refused = true;
+	if (s == from && !(flags & (CLONE_VFORK | CLONE_THREAD)))
+		s->agent->refused = true;
 	agent_forget_fds(from);
 }
 
@@ -550,11 +564,37 @@ tell_fs(const struct agent *a, struct space *s)
 	agent_forget_fds(s);
 }
 
-/* Its space is its own, and nobody else can be on the way through the site. */
-static bool
-is_alone(const struct task *t)
+/* Where other goes on, or may have its call issued again. */
+static uint64_t
+pc_of(const struct task *other)
 {
-	return t->proc->tasks.len == 1 && task_space(t)->refs == 1;
+	struct regs regs;
+
+	if (other->call.active)
+		return other->call.regs.rip;
+	if (other->stop.kind == STOP_NONE ||
+	    ptrace_get_regs(other->tid, &regs) < 0)
+		return UINT64_MAX;
+	return regs.rip;
+}
+
+/* Nobody else can be on the way through the site, before pc. */
+static bool
+is_alone(const struct task *t, uint64_t pc)
+{
+	if (task_space(t)->refs != 1)
+		return false;
+	for (size_t i = 0; i < t->proc->tasks.len; i++) {
+		const struct task *other = t->proc->tasks.v[i];
+		uint64_t at;
+
+		if (other == t || other->dead)
+			continue;
+		at = pc_of(other);
+		if (at == UINT64_MAX || pc - at <= SITE_PRE_MAX + 2)
+			return false;
+	}
+	return true;
 }
 
 /* True when the site has been seen often enough. */
@@ -578,8 +618,8 @@ seen_by_site(struct recorder *r, struct task *t, struct err *err)
 	int ret = 1;
 
 	a->seen++;
-	if (t->call.regs.rip != pc || !is_due(a, pc, from) || !is_alone(t) ||
-	    a->refused || a->seen < (from != 0 ? from : SEEN_BY_SPACE))
+	if (t->call.regs.rip != pc || !is_due(a, pc, from) || a->refused ||
+	    !is_alone(t, pc) || a->seen < (from != 0 ? from : SEEN_BY_SPACE))
 		return 0;
 	if (!a->on) {
 		ret = bring_in(r, t, err);

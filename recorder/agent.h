@@ -26,8 +26,11 @@ bool agent_interrupted(struct task *t);
  * bring the agent in. Appends items.
  */
 int agent_seen(struct recorder *r, struct task *t, struct err *err);
-/* At any stop of t: put the events of the calls that its agent made. */
-int agent_drain(struct recorder *r, struct task *t, struct err *err);
+/* At any stop, and now and then: put the events of the calls that agents made.
+ */
+int agent_drain(struct recorder *r, struct err *err);
+/* Somebody may be making such calls now. */
+bool agent_is_busy(const struct recorder *r);
 /* Before t runs on: may the agent make its calls, or must they trap? */
 void agent_resume(struct task *t);
 /* The next call of this space traps, whatever it is. */

@@ -204,11 +204,12 @@ static bool
 is_amid(const struct task *t)
 {
 	switch (t->stop.kind) {
+	case STOP_NONE:
+		return true;
 	case STOP_SIGNAL:
 	case STOP_GROUP:
 	case STOP_EVENT_STOP:
 		return agent_is_inside(t);
-	case STOP_NONE:
 	case STOP_EXITED:
 	case STOP_KILLED:
 	case STOP_SECCOMP:
@@ -240,16 +241,15 @@ empty_ring(const struct task *t, uint64_t pos)
 		a->drained = 0;
 }
 
-int
-agent_drain(struct recorder *r, struct task *t, struct err *err)
+static int
+drain(struct recorder *r, struct task *t, struct err *err)
 {
 	struct agent_space *a = t->proc != NULL ? task_space(t)->agent : NULL;
 	const struct mem *m;
 	uint64_t pos, len;
 	int ret = 0;
 
-	if (a == NULL || !a->on || t->dead || task_group(t)->runner != t ||
-	    t->stop.kind == STOP_EXEC)
+	if (a == NULL || !a->on || t->dead || t->stop.kind == STOP_EXEC)
 		return 0;
 	m = &task_space(t)->mem;
 	if (mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, pos), &pos,
@@ -268,4 +268,30 @@ agent_drain(struct recorder *r, struct task *t, struct err *err)
 		t->last.rip = 0; /* where it was then is not known */
 	}
 	return ret < 0 && ret != -E_GONE ? ret : 0;
+}
+
+/* What has returned before a stop is numbered before it, whoever made it. */
+int
+agent_drain(struct recorder *r, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; r->agent != NULL && ret == 0 && i < r->groups.len;
+	     i++)
+		if (r->groups.v[i]->runner != NULL)
+			ret = drain(r, r->groups.v[i]->runner, err);
+	return ret;
+}
+
+bool
+agent_is_busy(const struct recorder *r)
+{
+	for (size_t i = 0; r->agent != NULL && i < r->groups.len; i++) {
+		const struct task *t = r->groups.v[i]->runner;
+
+		if (t != NULL && t->proc != NULL && t->stop.kind == STOP_NONE &&
+		    task_space(t)->agent != NULL && task_space(t)->agent->on)
+			return true;
+	}
+	return false;
 }

@@ -97,7 +97,7 @@ dispatch(struct recorder *r, const struct stop *stop, struct err *err)
 	seat_follow(r, t);
 	if (stop->kind != STOP_EVENT_STOP && stop->kind != STOP_GROUP)
 		preempt_cancel(r, t);
-	ret = agent_drain(r, t, err);
+	ret = agent_drain(r, err);
 	if (ret < 0)
 		return ret;
 	arena_clear(&r->arena);

@@ -28,7 +28,6 @@
 #include "recorder/task.h"
 
 #define MS 1000000ull
-#define TURN_NS (10 * MS)     /* a turn ends at the first event after this */
 #define TICK_NS (5 * MS)
 #define TICK_MIN_NS (MS / 20)
 #define LOOK_NS MS	  /* a runner computes for so long: what does it do? */
@@ -288,7 +287,7 @@ tick_wanted(struct recorder *r)
 	}
 	if (tick != 0)
 		return tick;
-	return r->flush_ns != 0 ? r->opts.flush_ms * MS : 0;
+	return r->flush_ns != 0 || agent_is_busy(r) ? r->opts.flush_ms * MS : 0;
 }
 
 /* A period rather than one shot: a tick that comes just before waitpid
@@ -349,6 +348,10 @@ is_on_its_way(const struct recorder *r, const struct task *t)
 int
 sched_tick(struct recorder *r, struct err *err)
 {
+	int ret = agent_drain(r, err);
+
+	if (ret < 0)
+		return ret;
 	set_tick(r, tick_wanted(r));
 	for (size_t i = 0; i < r->groups.len; i++) {
 		struct group *g = r->groups.v[i];
@@ -357,6 +360,9 @@ sched_tick(struct recorder *r, struct err *err)
 
 		if (!is_computing(t) || is_on_its_way(r, t))
 			continue;
+		/* Calls that do not stop are no end of a turn. */
+		if (is_waited_for(r, g) && r->now_ns - t->turn_ns >= TURN_NS)
+			agent_hold(task_space(t));
 		preempt_tick(r, t);
 		late = stash_is_overdue(r, t) || preempt_test_due(r, t);
 		late |= is_waited_for(r, g) &&

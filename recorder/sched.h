@@ -8,6 +8,8 @@
  */
 #include "recorder/internal.h"
 
+#define TURN_NS 10000000ull /* a turn ends at the first event after this */
+
 /* t stands in a stop and wants the baton (it must not have it). */
 void sched_ready(struct task *t, enum task_next next);
 /* t gives the baton up: it is inside a call, held, or dying. */

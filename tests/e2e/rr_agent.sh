@@ -33,7 +33,7 @@ for file in "$build"/tests/guests/*; do
 	guest "$name" -A 1 -s 8
 	guest "$name" -A 1 -r 6000 -c 1 -e
 done
-for name in agent_fds agent_signals fork_tree sa_restart_matrix; do
+for name in agent_fds agent_signals agent_threads fork_tree sa_restart_matrix; do
 	guest "$name" -A 3 -c 5
 done
 

@@ -53,8 +53,8 @@ int
 main(void)
 {
 	struct sigaction sa = { .sa_handler = on_tick };
-	struct itimerval often = { .it_value = { .tv_usec = 500 },
-				   .it_interval = { .tv_usec = 500 } };
+	struct itimerval often = { .it_value = { .tv_usec = 100 },
+				   .it_interval = { .tv_usec = 100 } };
 	struct itimerval off = { 0 };
 	pid_t parent = getppid();
 	uint64_t sum = 0;
@@ -65,7 +65,7 @@ main(void)
 	restarted();
 	CHECK(sigaction(SIGALRM, &sa, NULL) == 0);
 	CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
-	for (int i = 0; ticks < 20; i++) {
+	for (int i = 0; ticks < 100; i++) {
 		memset(buf, 7, sizeof(buf));
 		CHECK(read(zero, buf, sizeof(buf)) == sizeof(buf));
 		sum = fnv(sum, buf, sizeof(buf));
