@@ -32,7 +32,8 @@
 #define CLOCK_NEAR_NS 150000.0
 #define CLOCK_NEAR_TRAP_NS 100000.0 /* when each visit is a stop */
 #define TURN_FROM_NS 500000u	    /* runs that tell what a turn takes */
-#define CLOCK_STEP 0.7
+#define TURN_SAFE 0.25		    /* ns; less than a cycle */
+#define CLOCK_STEP 0.6
 #define CLOCK_TRIES 3u
 #define PERFECT 1e-4
 
@@ -88,14 +89,13 @@ run_ahead(struct seek *k, struct point_run *run, double part, double left_ns,
 				  err);
 	if (ret == 0)
 		ret = seek_armed(k, run,
-				 (uint64_t)(k->slow * (1.1 - part) * left_ns) +
+				 (uint64_t)(k->slow * (1.3 - part) * left_ns) +
 					 MS,
 				 false, err);
 	if (ret == END_EVENT || ret == END_LIMIT) {
 		fall_back(k, run, &behind);
 		ret = seek_armed(k, run,
-				 (uint64_t)(k->slow * 2.5 * EARLY * left_ns) +
-					 MS,
+				 (uint64_t)(k->slow * 4 * EARLY * left_ns) + MS,
 				 false, err);
 	}
 	drop(k, &behind);
@@ -235,10 +235,15 @@ run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 	     struct err *err)
 {
 	double all = clock_left(&k->clock, run), now, turn;
-	double near = *left_ns * CLOCK_NEAR;
+	double near = *left_ns * CLOCK_NEAR, first = *left_ns * CLOCK_FIRST;
+	bool perfect = k->clock.off < PERFECT;
 	struct point_run behind = { 0 };
-	int ret = seek_native(k, run, (uint64_t)(*left_ns * CLOCK_FIRST), err);
+	int ret;
 
+	/* No turn is shorter: this cannot pass the point. */
+	if (perfect && all > 0 && all * TURN_SAFE < first)
+		first = all * TURN_SAFE;
+	ret = seek_native(k, run, (uint64_t)first, err);
 	now = clock_left(&k->clock, run);
 	turn = (double)k->ran_ns / (all - now);
 	log_debug("clock: %.0f visits of %.2f ns to go, then %.0f", all, turn,
@@ -266,8 +271,10 @@ run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 				 false, err);
 	if (ret == END_EVENT || ret == END_LIMIT) {
 		fall_back(k, run, &behind);
-		ret = seek_armed(k, run, (uint64_t)(k->slow * *left_ns) + MS,
-				 false, err);
+		ret = seek_armed(
+			k, run,
+			(uint64_t)(k->slow * *left_ns * (perfect ? 3 : 1)) + MS,
+			false, err);
 	}
 	drop(k, &behind);
 	return ret;

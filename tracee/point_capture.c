@@ -48,6 +48,9 @@ struct walk {
 	struct code code;
 	uint8_t way;
 	unsigned steps;
+	unsigned tried;		 /* as if so many had been taken */
+	uint64_t seen[WALK_MAX]; /* where it stood since tried changed */
+	unsigned n_seen;
 };
 
 static int
@@ -260,6 +263,25 @@ step(struct walk *w, struct err *err)
 	return ret;
 }
 
+/* Be content with less after some steps, and at once when it comes round to
+ * where it was: there is nothing better in that loop. */
+static void
+count_tries(struct walk *w)
+{
+	bool round = false;
+
+	for (unsigned i = 0; i < w->n_seen; i++)
+		round |= w->seen[i] == w->regs.rip;
+	if (w->tried < w->steps)
+		w->tried = w->steps;
+	if (round) {
+		w->n_seen = 0;
+		w->tried = w->tried < WALK_BEST ? WALK_BEST : WALK_GOOD;
+	}
+	if (w->n_seen < WALK_MAX)
+		w->seen[w->n_seen++] = w->regs.rip;
+}
+
 /* Can a jump replace what is here, and nobody is known to land within? */
 static bool
 suits(struct walk *w)
@@ -280,8 +302,8 @@ suits(struct walk *w)
 	here = span_of(near + (pc - from), (size_t)n - (size_t)(pc - from));
 	w->way = POINT_JUMP;
 	return !is_written(w->taking, pc, here) && window_at(here, pc, &win) &&
-	       (win.count == 1 || w->steps >= WALK_BEST) &&
-	       (w->steps >= WALK_GOOD || code_flags_dead(code, from, pc)) &&
+	       (win.count == 1 || w->tried >= WALK_BEST) &&
+	       (w->tried >= WALK_GOOD || code_flags_dead(code, from, pc)) &&
 	       !window_has_target(&win, code, from);
 }
 
@@ -311,6 +333,7 @@ walk_on(struct walk *w, struct err *err)
 			return POINT_EVENT;
 		/* The interrupt may have hit it between two repetitions. */
 		half = i == 0 && (w->code.rep || w->code.gather);
+		count_tries(w);
 		if (!half && suits(w))
 			return POINT_TAKEN;
 		if (i >= WALK_MAX) {
@@ -583,7 +606,7 @@ point_here(struct point_taking *c, pid_t tid, const struct mem *m,
 		return ret;
 	if (ret == 1 || !decode_here(&w) || w.code.flow == FLOW_EVENT)
 		return POINT_EVENT;
-	w.steps = WALK_GOOD; /* it is this place or none */
+	w.tried = WALK_GOOD; /* it is this place or none */
 	if (!suits(&w)) {
 		w.way = POINT_TRAP;
 		if (!may_trap)
