@@ -90,8 +90,8 @@ struct task {
 	struct call call;
 	struct regs last;    /* as of its last event: it has not moved if they are so */
 	struct stash stash;
-	struct task *mate;   /* at a fork stop: the child that has not stopped yet;
-			      * of a new task: the parent, once it announced it */
+	uint64_t returned_ns; /* last rt_sigreturn */
+	struct task *mate;    /* at a fork stop: the child; its parent */
 	bool in_vfork;	     /* waits for its child's exec or death */
 	bool orphan;	     /* new, and nobody will announce it */
 	bool interrupted;    /* PTRACE_INTERRUPT is under way */
@@ -103,7 +103,7 @@ struct task {
 	bool yielded;	     /* its turn ends at the next event */
 	bool taking_now;     /* preempt.c: until its next stop */
 	struct point_taking taking;
-	unsigned slot;	     /* scratch slot + 1; 0 = none */
+	unsigned met, slot;  /* signal.c; scratch slot + 1, 0 = none */
 	int status;	     /* message of its exit stop */
 	struct bpf_chain *filters; /* the program's own seccomp filters */
 	void *nondet;	     /* nondet.c's own */

@@ -252,6 +252,24 @@ life_vfork_done(struct recorder *r, struct task *t, struct err *err)
 
 /* --- exec --------------------------------------------------------------- */
 
+static int put_death(struct recorder *r, struct task *t, struct err *err);
+
+/* The leader has died for the exec of another thread, mostly in an exit stop.
+ * When the kill met it in a stop of ours, our resume took it on from its exit
+ * stop, and this is the first that we hear. */
+static int
+leader_gone(struct recorder *r, struct task *t, struct err *err)
+{
+	int ret = 0;
+
+	if (t->dead)
+		return 0;
+	if (t->call.active && !t->call.logged && !t->call.skipped)
+		ret = syscall_log_enter(r, t, err);
+	t->status = 0; /* what the kernel says of a thread that makes way */
+	return ret < 0 ? ret : put_death(r, t, err);
+}
+
 int
 life_exec(struct recorder *r, struct task *t, struct err *err)
 {
@@ -267,7 +285,10 @@ life_exec(struct recorder *r, struct task *t, struct err *err)
 		pid_t tid = leader->tid;
 
 		t = task_get(r, (pid_t)former);
-		ASSERT(t != NULL && leader->dead);
+		ASSERT(t != NULL);
+		ret = leader_gone(r, leader, err);
+		if (ret < 0)
+			return ret;
 		t->stop = leader->stop;
 		sched_forget(r, leader);
 		process_remove(r, leader);

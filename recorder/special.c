@@ -130,6 +130,7 @@ leave_sigreturn(struct recorder *r, struct task *t, struct err *err)
 		item_put_bytes(&r->items, ITEM_XSTATE, 0, buf_span(&x));
 	buf_free(&x);
 	t->call.sc.ret = (int64_t)t->last.rax;
+	t->returned_ns = r->now_ns;
 	return ret;
 }
 

@@ -354,14 +354,34 @@ compare_outputs(struct smoke *o)
 	return ret;
 }
 
+/* How many times a task was stopped at a point, or a handler ran. */
 static void
-report(const struct smoke *o, const struct record_result *res, int ret)
+count(struct source *src, unsigned *points, unsigned *signals)
 {
+	struct err err = { 0 };
+	struct event ev;
+
+	if (src->ops->seek(src, 1, &err) < 0)
+		return;
+	while (source_next(src, &ev, &err) > 0) {
+		*points += ev.kind == EV_sched;
+		*signals += ev.kind == EV_signal;
+	}
+}
+
+static void
+report(const struct smoke *o, const struct record_result *res, int ret,
+       struct memlog *m)
+{
+	unsigned points = 0, signals = 0;
+
 	if (o->quiet)
 		return;
+	count(memlog_source(m), &points, &signals);
 	fprintf(stderr,
-		"rr-smoke: status %#x, %lu events, %lu tasks, record %lu ms",
-		(unsigned)res->status, res->events, res->tasks,
+		"rr-smoke: status %#x, %lu events, %u points, %u signals, "
+		"%lu tasks, record %lu ms",
+		(unsigned)res->status, res->events, points, signals, res->tasks,
 		o->record_ns / 1000000);
 	if (!o->record_only)
 		fprintf(stderr, ", replay %lu ms: %s", o->replay_ns / 1000000,
@@ -392,7 +412,7 @@ run(struct smoke *o, char **argv)
 	wrong = compare_outputs(o);
 	if (ret == 0 && !o->record_only)
 		ret = wrong;
-	report(o, &res, ret);
+	report(o, &res, ret, m);
 	buf_free(&res.notes);
 	memlog_free(m);
 	return ret;

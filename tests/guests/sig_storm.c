@@ -2,8 +2,11 @@
  * other processes, queued, nested, on the alternate stack, in the midst of
  * string instructions. What the handlers see must be as it is natively. */
 #include "guest.h"
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
-#include <sys/syscall.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 
 #define COPY (1u << 20)
@@ -16,6 +19,7 @@ static int wanted_id;
 static char alt[65536];
 static volatile uint64_t at;
 static uint64_t seen;
+static int pair[2];
 
 /* ---- timers, in the midst of everything */
 
@@ -182,6 +186,109 @@ storm(void)
 	puts("storm");
 }
 
+/* ---- faster than handlers that are watched: it must get on all the same */
+
+static void
+count_tick(int sig)
+{
+	CHECK(sig == SIGALRM);
+	ticks++;
+}
+
+static void
+fast(void)
+{
+	struct itimerval it = { { 0, 50 }, { 0, 50 } };
+	uint64_t h = 1;
+
+	signal(SIGALRM, count_tick);
+	ticks = 0;
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	for (uint64_t i = 0; i < 3000000; i++)
+		h = (h ^ i) * 0x100000001b3u;
+	for (int i = 0; i < 3; i++)
+		CHECK(getppid() > 0);
+	memset(&it, 0, sizeof(it));
+	CHECK(setitimer(ITIMER_REAL, &it, NULL) == 0);
+	CHECK(h != 0 && ticks > 0);
+	puts("fast");
+}
+
+/* ---- what the kernel says of children and descriptors */
+
+static volatile sig_atomic_t told;
+static volatile pid_t born;
+
+static void
+child_ended(int sig, siginfo_t *si, void *uc)
+{
+	CHECK(sig == SIGCHLD && si->si_code == CLD_EXITED && uc != NULL);
+	CHECK(si->si_pid == born && si->si_status == 40 + told);
+	told++;
+}
+
+static void
+can_read(int sig, siginfo_t *si, void *uc)
+{
+	CHECK(sig == SIGRTMIN + 5 && si->si_code == POLL_IN && uc != NULL);
+	CHECK(si->si_fd == pair[0] && (si->si_band & POLLIN));
+	told++;
+}
+
+static void
+wait_computing(int until)
+{
+	uint64_t h = 1;
+
+	while (told < until)
+		h = (h ^ at) * 0x100000001b3u;
+	CHECK(h != 0);
+}
+
+static void
+tales(void)
+{
+	struct sigaction sa = { .sa_sigaction = child_ended,
+				.sa_flags = SA_SIGINFO };
+	char c;
+
+	CHECK(sigaction(SIGCHLD, &sa, NULL) == 0);
+	for (int i = 0; i < 5; i++) {
+		/* Its end is heard of when its number is known. */
+		int fd[2];
+
+		CHECK(pipe(fd) == 0);
+		born = fork();
+		if (born == 0) {
+			CHECK(read(fd[0], &c, 1) == 1);
+			_exit(40 + i);
+		}
+		CHECK(write(fd[1], "", 1) == 1);
+		wait_computing(i + 1);
+		CHECK(reap(born) == 40 + i);
+		close(fd[0]);
+		close(fd[1]);
+	}
+	signal(SIGCHLD, SIG_DFL);
+	told = 0;
+	sa.sa_sigaction = can_read;
+	CHECK(sigaction(SIGRTMIN + 5, &sa, NULL) == 0);
+	CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+	CHECK(fcntl(pair[0], F_SETSIG, SIGRTMIN + 5) == 0);
+	CHECK(fcntl(pair[0], F_SETOWN, getpid()) == 0);
+	CHECK(fcntl(pair[0], F_SETFL, O_ASYNC) == 0);
+	born = fork();
+	if (born == 0) {
+		for (volatile int k = 0; k < 300000; k++)
+			continue;
+		_exit(write(pair[1], "x", 1) == 1 ? 0 : 1);
+	}
+	wait_computing(1);
+	CHECK(read(pair[0], &c, 1) == 1 && c == 'x');
+	CHECK(reap(born) == 0);
+	puts("tales");
+}
+
 /* ---- ignored and blocked ones leave no trace */
 
 static void
@@ -215,6 +322,8 @@ main(void)
 {
 	timers();
 	storm();
+	fast();
+	tales();
 	unseen();
 	return 0;
 }
