@@ -43,6 +43,12 @@ static const bool made[SYS_MAX] = {
 #undef AGENT_ROW
 };
 
+bool
+agent_makes(int nr)
+{
+	return nr >= 0 && nr < SYS_MAX && made[nr];
+}
+
 int
 agent_init(struct recorder *r, struct err *err)
 {
@@ -645,8 +651,7 @@ agent_seen(struct recorder *r, struct task *t, struct err *err)
 	s->agent->hold = false;
 	if (s->agent->on && (c->desc->flags & SYSF_FD))
 		agent_forget_fds(s);
-	if (c->skipped || c->sc.nr < 0 || c->sc.nr >= SYS_MAX ||
-	    !made[c->sc.nr])
+	if (c->skipped || !agent_makes(c->sc.nr))
 		return 0;
 	learn_fs(r->agent, t);
 	if (s->agent->on)

@@ -12,16 +12,10 @@
 #include "base/clock.h"
 #include "recorder/task.h"
 
-struct record {
-	const struct agent_rec *rec;
-	const uint8_t *pieces, *end;
-};
-
-/* Memory as the record has it: what a call is asked for begins in a piece. */
-static int64_t
-read_piece(void *ctx, uint64_t addr, void *buf, size_t n)
+int64_t
+agent_record_read(void *ctx, uint64_t addr, void *buf, size_t n)
 {
-	const struct record *d = ctx;
+	const struct agent_record *d = ctx;
 	const uint8_t *p = d->pieces;
 
 	while ((size_t)(d->end - p) >= sizeof(struct agent_piece)) {
@@ -54,9 +48,9 @@ put_ranges(struct recorder *r, struct sys_mem *m, int n, bool outputs)
 {
 	for (int i = 0; i < n && i < SYS_RANGES_MAX; i++) {
 		const struct sys_range *g = &r->ranges[i];
-		uint8_t *p = arena_alloc(&r->arena, g->len + 1);
-		int64_t got =
-			g->len == 0 ? 0 : m->read(m->ctx, g->addr, p, g->len);
+		size_t len = g->len < AGENT_RING_LEN ? g->len : AGENT_RING_LEN;
+		uint8_t *p = arena_alloc(&r->arena, len + 1);
+		int64_t got = len == 0 ? 0 : m->read(m->ctx, g->addr, p, len);
 
 		if (got < 0)
 			continue;
@@ -68,10 +62,10 @@ put_ranges(struct recorder *r, struct sys_mem *m, int n, bool outputs)
 }
 
 static int
-put_pieces(struct recorder *r, struct record *d, const struct event *ev,
+put_pieces(struct recorder *r, struct agent_record *d, const struct event *ev,
 	   struct err *err)
 {
-	struct sys_mem m = { .read = read_piece, .ctx = d };
+	struct sys_mem m = { .read = agent_record_read, .ctx = d };
 	struct sys_call sc = { .nr = ev->call,
 			       .ret = ev->ret,
 			       .arena = &r->arena };
@@ -114,7 +108,7 @@ hash_of(const struct agent_rec *rec, const struct regs *bases)
 }
 
 static int
-put_record(struct recorder *r, const struct task *t, struct record *d,
+put_record(struct recorder *r, const struct task *t, struct agent_record *d,
 	   const struct regs *bases, uint64_t time_ns, struct err *err)
 {
 	const struct agent_rec *rec = d->rec;
@@ -142,28 +136,28 @@ put_record(struct recorder *r, const struct task *t, struct record *d,
 	return ret < 0 ? ret : event_put(r, &ev, err);
 }
 
-/* The record at p, when it can be one. */
-static bool
-parse(const uint8_t *p, size_t left, struct record *out)
+bool
+agent_record_at(const uint8_t *p, size_t left, struct agent_record *out)
 {
 	const struct agent_rec *rec = (const struct agent_rec *)(const void *)p;
 
 	if (left < sizeof(*rec) || rec->len < sizeof(*rec) || rec->len > left ||
-	    rec->len % 8 != 0 || rec->nr >= SYS_MAX)
+	    rec->len % 8 != 0 || !agent_makes(rec->nr))
 		return false;
-	*out = (struct record){ .rec = rec,
-				.pieces = p + sizeof(*rec),
-				.end = p + rec->len };
+	*out = (struct agent_record){ .rec = rec,
+				      .pieces = p + sizeof(*rec),
+				      .end = p + rec->len };
 	return true;
 }
 
 static size_t
 count(const uint8_t *ring, size_t len)
 {
-	struct record d;
+	struct agent_record d;
 	size_t n = 0, at = 0;
 
-	for (; at < len && parse(ring + at, len - at, &d); at += d.rec->len)
+	for (; at < len && agent_record_at(ring + at, len - at, &d);
+	     at += d.rec->len)
 		n++;
 	return n;
 }
@@ -176,7 +170,7 @@ put_records(struct recorder *r, struct task *t, size_t len, struct err *err)
 	uint64_t from = r->put_ns, to = clock_now_ns() - r->start_ns;
 	size_t n = count(ring, len), i = 0, at = 0;
 	struct regs regs, *bases = NULL;
-	struct record d;
+	struct agent_record d;
 	int ret = 0;
 
 	if (!(a->flags & AGENT_FSGSBASE)) {
@@ -185,7 +179,8 @@ put_records(struct recorder *r, struct task *t, size_t len, struct err *err)
 	}
 	if (to < from)
 		to = from;
-	while (ret >= 0 && at < len && parse(ring + at, len - at, &d)) {
+	while (ret >= 0 && at < len &&
+	       agent_record_at(ring + at, len - at, &d)) {
 		arena_clear(&r->arena);
 		ret = put_record(r, t, &d, bases,
 				 from + (to - from) * ++i / (n + 1), err);

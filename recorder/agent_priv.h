@@ -38,6 +38,18 @@ struct agent {
 	uint64_t flags;
 };
 
+/* A record in the ring, whose bytes may be anything. */
+struct agent_record {
+	const struct agent_rec *rec;
+	const uint8_t *pieces, *end;
+};
+
+/* The record at p, of which left bytes follow; false: it cannot be one. */
+bool agent_record_at(const uint8_t *p, size_t left, struct agent_record *out);
+/* Memory as the record (ctx) has it: what is asked for begins in a piece. */
+int64_t agent_record_read(void *ctx, uint64_t addr, void *buf, size_t n);
+/* Is this a call of agent/calls.def? */
+bool agent_makes(int nr);
 /* t stands in the agent's code. */
 bool agent_is_inside(const struct task *t);
 
