@@ -288,19 +288,42 @@ tui_backend_replay_new(const struct tui_backend *b)
 }
 
 static int
+open_target(struct replay_side *r, struct err *err)
+{
+	int rc;
+
+	if (r->target)
+		return 0;
+	rc = r->b->open_target(r->b->ctx, &r->target, err);
+	if (rc >= 0)
+		r->look = look_new(r->target);
+	return rc;
+}
+
+static int
+backend_move(void *d, const struct pos *from,
+	     const struct target_motion_req *req, struct target_stop *out,
+	     struct err *err)
+{
+	struct replay_side *r = d;
+	int rc = open_target(r, err);
+
+	if (rc >= 0)
+		rc = r->target->ops->seek(r->target, from, req->progress,
+					  req->ctx, err);
+	return rc < 0 ? rc : r->target->ops->move(r->target, req, out, err);
+}
+
+static int
 backend_moment(void *d, const struct tui_moment_req *req,
 	       bool (*progress)(void *ctx, uint64_t at, uint64_t to), void *ctx,
 	       struct arena *a, struct tui_moment *out, struct err *err)
 {
 	struct replay_side *r = d;
-	int rc;
+	int rc = open_target(r, err);
 
-	if (!r->target) {
-		rc = r->b->open_target(r->b->ctx, &r->target, err);
-		if (rc < 0)
-			return rc;
-		r->look = look_new(r->target);
-	}
+	if (rc < 0)
+		return rc;
 	rc = r->target->ops->seek(r->target, &req->pos, progress, ctx, err);
 	if (rc < 0)
 		return rc;
@@ -319,6 +342,7 @@ backend_replay_close(void *d)
 }
 
 const struct tui_replay_ops tui_backend_replay = {
+	.move = backend_move,
 	.moment = backend_moment,
 	.close = backend_replay_close,
 };

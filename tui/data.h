@@ -121,6 +121,10 @@ struct tui_moment {
 };
 
 struct tui_replay_ops {
+	/* From a position to the next stop. */
+	int (*move)(void *d, const struct pos *from,
+		    const struct target_motion_req *req,
+		    struct target_stop *out, struct err *err);
 	/* Seek and look. progress returns false to give up (-E_CANCELLED). */
 	int (*moment)(void *d, const struct tui_moment_req *req,
 		      bool (*progress)(void *ctx, uint64_t at, uint64_t to),

@@ -47,6 +47,13 @@ moment_free(struct ui_moment *m)
 	*m = (struct ui_moment){ 0 };
 }
 
+static bool
+same_moment(const struct pos *a, const struct pos *b)
+{
+	return a->seq == b->seq && a->pc == b->pc && a->visit == b->visit &&
+	       a->steps == b->steps;
+}
+
 /* Keep what stood here before, to mark what changed; another look at the
  * same stop does not make it the last one. */
 static void
@@ -54,7 +61,7 @@ take_moment(struct ui *ui, struct moment_job *j)
 {
 	const struct tui_moment *now = &ui->moment.m;
 
-	if (ui->moment.valid && (now->pos.seq != j->m.pos.seq)) {
+	if (ui->moment.valid && !same_moment(&now->pos, &j->m.pos)) {
 		moment_free(&ui->before);
 		ui->before = ui->moment;
 		ui->moment = (struct ui_moment){ 0 };
@@ -116,7 +123,7 @@ moment_want(struct ui *ui)
 	j->ui = ui;
 	j->mem_expr = ui->mem_expr ? mem_strdup(ui->mem_expr) : NULL;
 	j->req = (struct tui_moment_req){
-		.pos = { .seq = ui->seq },
+		.pos = nav_pos(ui),
 		.task = task,
 		.frame = ui->frame,
 		.mem_expr = j->mem_expr,
@@ -146,7 +153,9 @@ moment_known(struct view *v)
 bool
 moment_stale(const struct ui *ui)
 {
-	return ui->moment.valid && ui->moment.m.pos.seq != ui->seq;
+	struct pos pos = nav_pos(ui);
+
+	return ui->moment.valid && !same_moment(&ui->moment.m.pos, &pos);
 }
 
 void

@@ -96,6 +96,7 @@ struct marks_job {
 	/* An edit before the question. */
 	char *set, *del;
 	uint64_t seq;
+	struct pos pos;
 };
 
 static int
@@ -103,13 +104,12 @@ marks_run(struct job *job, void *data)
 {
 	struct marks_job *j = (struct marks_job *)job;
 	const struct tui_query_ops *q = j->ui->o->query;
-	struct pos pos = { .seq = j->seq };
 	char text[POS_TEXT_MAX];
 	int rc = 0;
 
 	if (j->set)
-		rc = q->mark_set(data, j->set, pos_format(&pos, text), j->seq,
-				 "", &job->err);
+		rc = q->mark_set(data, j->set, pos_format(&j->pos, text),
+				 j->seq, "", &job->err);
 	if (rc >= 0 && j->del)
 		rc = q->mark_del(data, j->del, &job->err);
 	if (rc < 0)
@@ -153,6 +153,7 @@ marks_ask(struct ui *ui, const char *set, const char *del)
 	j->set = set ? mem_strdup(set) : NULL;
 	j->del = del ? mem_strdup(del) : NULL;
 	j->seq = ui->seq;
+	j->pos = nav_pos(ui);
 	worker_submit(ui->nav, &j->job);
 }
 
@@ -245,14 +246,32 @@ nav_goto(struct ui *ui, uint64_t seq)
 	if (!seq)
 		seq = last ? 1 : 0;
 	ui->step = (struct ui_step){ 0 };
-	if (seq == ui->seq)
+	if (seq == ui->seq && !ui->inside.seq)
 		return;
 	ui->seq = seq;
+	ui->inside = (struct pos){ 0 };
 	ui->here.seq = 0;
 	ui->frame = TUI_FRAME_AUTO;
 	ui->replay_stopped = false;
 	ui_invalidate(ui, DIRTY_POS);
 	here_want(ui);
+	moment_want(ui);
+}
+
+struct pos
+nav_pos(const struct ui *ui)
+{
+	return ui->inside.seq ? ui->inside : (struct pos){ .seq = ui->seq };
+}
+
+void
+nav_goto_pos(struct ui *ui, const struct pos *pos)
+{
+	nav_goto(ui, pos->seq);
+	if ((!pos->pc && !pos->steps) || ui->seq != pos->seq)
+		return;
+	ui->inside = *pos;
+	ui_invalidate(ui, DIRTY_POS);
 	moment_want(ui);
 }
 
@@ -307,10 +326,15 @@ nav_to_time(struct ui *ui, uint64_t time_ns)
 static void
 to_mark(struct ui *ui, const char *name)
 {
+	struct pos_spec spec;
+
 	for (size_t i = 0; i < ui->marks.n; i++) {
 		if (strcmp(ui->marks.v[i].name, name) != 0)
 			continue;
 		nav_jump(ui, ui->marks.v[i].seq);
+		if (pos_parse(ui->marks.v[i].pos, &spec, NULL) == 0 &&
+		    spec.form == POS_EXACT)
+			nav_goto_pos(ui, &spec.pos);
 		return;
 	}
 	ui_complain(ui, "there is no bookmark @%s: B lists them", name);
@@ -334,6 +358,7 @@ nav_to(struct ui *ui, const char *text)
 			ui_complain(ui, "the recording ends at e%" PRIu64,
 				    ui->rec.events);
 		nav_jump(ui, spec.pos.seq);
+		nav_goto_pos(ui, &spec.pos);
 		break;
 	case POS_START:
 		nav_jump(ui, 1);
@@ -491,6 +516,8 @@ nav_task(const struct ui *ui)
 {
 	if (ui->pinned)
 		return ui->pinned;
+	if (ui->inside.seq && ui->inside.task)
+		return ui->inside.task;
 	return ui->here.seq == ui->seq ? ui->here.task : 0;
 }
 

@@ -2,6 +2,7 @@
 #define TUI_NAV_H
 
 /* What the parts of the interface ask of each other. UI thread. */
+#include "event/pos.h"
 #include "tui/prompt.h"
 #include "tui/view.h"
 
@@ -10,6 +11,9 @@ struct task_row;
 /* nav.c: where we are. */
 void nav_start(struct ui *ui);
 void nav_goto(struct ui *ui, uint64_t seq);  /* moved by a step */
+/* To a moment that may be in the code behind an event. */
+void nav_goto_pos(struct ui *ui, const struct pos *pos);
+struct pos nav_pos(const struct ui *ui);     /* where we are */
 void nav_jump(struct ui *ui, uint64_t seq);  /* remembered by [ and ] */
 void nav_to(struct ui *ui, const char *pos); /* any form of a position */
 void nav_to_time(struct ui *ui, uint64_t time_ns);
@@ -47,6 +51,9 @@ bool moment_stale(const struct ui *ui);
 void moment_cancel(struct ui *ui);
 /* "replay ready", "replaying 37 %", "diverged after e1234". */
 void moment_status(struct ui *ui, struct buf *out);
+
+/* motion.c: the requests that move to stops of the program. False: another. */
+bool motion_request(struct ui *ui, enum request r, uint64_t count);
 
 /* What views offer each other. */
 const char *const *vars_open(const struct ui *ui, size_t *n); /* vars.c */

@@ -19,6 +19,7 @@ draw_header(struct ui *ui)
 							    : STYLE_TITLE;
 	enum glyph rule = s == STYLE_FOCUS ? GLYPH_RULE_FOCUS : GLYPH_RULE;
 	char seq[DRAW_NUMBER_MAX], all[DRAW_NUMBER_MAX], time[DRAW_NUMBER_MAX];
+	char within[POS_TEXT_MAX];
 	const char *g = draw_glyph(GLYPH_RULE);
 	struct buf left = { 0 }, right = { 0 };
 	int cols = ui->layout.cols, w;
@@ -31,12 +32,17 @@ draw_header(struct ui *ui)
 	buf_printf(&left, " #%" PRIu64 " %s ", ui->rec.recording,
 		   ui->rec.name && *ui->rec.name ? ui->rec.name
 						 : ui->rec.command);
-	buf_printf(&right, " e%s of %s %s %d %% %s ", draw_number(ui->seq, seq),
-		   draw_number(ui->rec.events, all), g,
-		   ui->rec.events ? (int)((double)ui->seq * 100 /
-					  (double)ui->rec.events)
-				  : 0,
-		   g);
+	pos_format(&(struct pos){ .pc = ui->inside.pc,
+				  .visit = ui->inside.visit,
+				  .steps = ui->inside.steps },
+		   within);
+	buf_printf(
+		&right, " e%s%s of %s %s %d %% %s ", draw_number(ui->seq, seq),
+		within + strlen("e0"), draw_number(ui->rec.events, all), g,
+		ui->rec.events
+			? (int)((double)ui->seq * 100 / (double)ui->rec.events)
+			: 0,
+		g);
 	if (ui->here.seq == ui->seq)
 		buf_printf(&right, "%s %s ", draw_time(ui->here.time_ns, time),
 			   g);

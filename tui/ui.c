@@ -84,6 +84,7 @@ ui_free(struct ui *ui)
 	mem_free(ui->search);
 	mem_free(ui->mem_expr);
 	mem_free(ui->clip);
+	vec_free(&ui->breaks);
 	mem_free(ui);
 }
 
@@ -216,7 +217,7 @@ go_back(struct ui *ui, bool forward)
 static void
 copy_position(struct ui *ui)
 {
-	struct pos pos = { .seq = ui->seq };
+	struct pos pos = nav_pos(ui);
 	char text[POS_TEXT_MAX];
 
 	mem_free(ui->clip);
@@ -394,8 +395,8 @@ ui_request(struct ui *ui, enum request r, uint64_t count)
 	ui->redraw = true;
 	if (view_request(ui_focused(ui), r, count))
 		return;
-	if (request_move(ui, r, count) || request_pane(ui, r) ||
-	    request_other(ui, r, count))
+	if (motion_request(ui, r, count) || request_move(ui, r, count) ||
+	    request_pane(ui, r) || request_other(ui, r, count))
 		return;
 	if (r == REQ_ENTER || r == REQ_DELETE)
 		ui_say(ui, "nothing to do that for here");

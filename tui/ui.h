@@ -28,7 +28,8 @@ enum job_key {
 	JOB_LANES,
 	JOB_OUTPUT,
 	JOB_MOMENT, /* replay worker */
-	JOB_EDIT,   /* nav; from here on every job has a key of its own */
+	JOB_MOTION,
+	JOB_EDIT, /* nav; from here on every job has a key of its own */
 };
 
 /* Results that are kept: an arena and what is in it. */
@@ -79,6 +80,7 @@ struct ui {
 	struct ui_marks marks;
 
 	uint64_t seq; /* where we are; 0 only in an empty recording */
+	struct pos inside; /* in the code behind it: as a position; else 0 */
 	struct ui_here here;
 	uint32_t pinned; /* task that the panes show; 0 = the event's */
 	struct history history;
@@ -91,6 +93,7 @@ struct ui {
 	bool replay_stopped;		 /* by the user, here */
 	uint32_t asked_task;		 /* whose moment was asked for last */
 	unsigned frame;
+	VEC(uint64_t) breaks; /* addresses */
 	char *mem_expr;
 	int64_t mem_shift;
 

@@ -614,7 +614,45 @@ fake_moment(void *d, const struct tui_moment_req *req,
 	return 0;
 }
 
+/* A step is a step; breakpoints are met in the code behind the events beside,
+ * and what is watched is written by them. */
+static int
+fake_move(void *d, const struct pos *from, const struct target_motion_req *req,
+	  struct target_stop *out, struct err *err)
+{
+	struct fake *f = d;
+	bool edge = req->back ? from->seq == 1 : from->seq == f->events;
+
+	*out = (struct target_stop){ .pos = *from, .task = req->task };
+	if (f->diverges && from->seq >= f->diverges)
+		return err_set(err, E_DIVERGED, "replay diverged");
+	if (edge) {
+		out->why = req->back ? TARGET_AT_START : TARGET_AT_END;
+	} else if (req->motion != TARGET_CONTINUE) {
+		out->why = TARGET_AT_STEP;
+		out->pos.task = req->task;
+		out->pos.steps += req->back ? -1ul : 1;
+		if (req->back && !from->steps)
+			out->pos = (struct pos){ .seq = from->seq - 1 };
+	} else {
+		out->pos = (struct pos){ .seq = from->seq + 1 };
+		if (req->back)
+			out->pos.seq = from->seq - 1;
+		out->task = 1;
+		out->why = req->n_breaks ? TARGET_AT_BREAK : TARGET_AT_WATCH;
+		out->by_kernel = true;
+		out->new[0] = 0x2a;
+		if (req->n_breaks) {
+			out->pos.task = 1;
+			out->pos.pc = req->breaks[0].addr;
+			out->pos.visit = 17;
+		}
+	}
+	return 0;
+}
+
 const struct tui_replay_ops fake_replay = {
+	.move = fake_move,
 	.moment = fake_moment,
 	.close = fake_close,
 };

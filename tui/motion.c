@@ -1,0 +1,243 @@
+/* Motion through the program: steps, breakpoints, who wrote this. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/ui.h"
+
+#define WATCHED 8u
+
+struct motion_job {
+	struct job job;
+	struct ui *ui;
+	struct pos from;
+	uint64_t count;
+	struct target_motion_req req;
+	struct target_break *breaks;
+	struct target_watch watch;
+	struct target_stop stop;
+	char *nothing; /* to say at the recording's end */
+};
+
+static bool
+motion_progress(void *ctx, uint64_t at, uint64_t to)
+{
+	struct job *job = ctx;
+
+	atomic_store(&job->at, at);
+	atomic_store(&job->to, to);
+	return !atomic_load(&job->stop);
+}
+
+/* As often as was asked; a step that cannot go on ends it. */
+static int
+motion_run(struct job *job, void *data)
+{
+	struct motion_job *j = (struct motion_job *)job;
+	struct pos from = j->from;
+	int rc = 0;
+
+	j->req.progress = motion_progress;
+	j->req.ctx = job;
+	for (uint64_t i = 0; rc == 0 && i < j->count; i++) {
+		rc = j->ui->o->replay->move(data, &from, &j->req, &j->stop,
+					    &job->err);
+		from = j->stop.pos;
+		if (j->stop.why == TARGET_AT_START ||
+		    j->stop.why == TARGET_AT_END)
+			break;
+	}
+	return rc;
+}
+
+static void
+tell(struct ui *ui, const struct motion_job *j)
+{
+	const struct target_stop *s = &j->stop;
+	char text[POS_TEXT_MAX];
+	uint64_t old, new;
+
+	pos_format(&s->pos, text);
+	switch (s->why) {
+	case TARGET_AT_BREAK:
+		ui_say(ui, "breakpoint at 0x%" PRIx64 ": task %u, %s",
+		       j->breaks[s->index].addr, s->task, text);
+		break;
+	case TARGET_AT_WATCH:
+		bytes_text(s->old, sizeof(s->old), old);
+		bytes_text(s->new, sizeof(s->new), new);
+		ui_say(ui, "%s of task %u wrote 0x%" PRIx64 ": %s, was %s",
+		       s->by_kernel ? "a system call"
+				    : "the instruction before",
+		       s->task, j->watch.addr, new, old);
+		break;
+	case TARGET_AT_START:
+	case TARGET_AT_END:
+		ui_say(ui, "%s", j->nothing);
+		break;
+	case TARGET_AT_STEP:
+	case TARGET_AT_EVENT:
+		break;
+	}
+}
+
+static void
+motion_done(struct job *job, void *owner)
+{
+	struct motion_job *j = (struct motion_job *)job;
+	struct ui *ui = owner;
+	bool edge;
+
+	if (job->rc == -E_CANCELLED) {
+		if (!atomic_load(&job->replaced))
+			ui_say(ui, "stopped; nothing has moved");
+	} else if (job->rc < 0) {
+		ui_complain_err(ui, &job->err);
+	} else {
+		edge = j->stop.why == TARGET_AT_START ||
+		       j->stop.why == TARGET_AT_END;
+		/* At an end of time nothing was found: stay. */
+		if (!edge || j->req.motion != TARGET_CONTINUE) {
+			if (j->req.motion == TARGET_CONTINUE)
+				history_leave(&ui->history, ui->seq);
+			nav_goto_pos(ui, &j->stop.pos);
+		}
+		tell(ui, j);
+	}
+	mem_free(j->breaks);
+	mem_free(j->nothing);
+}
+
+static struct motion_job *
+motion_new(struct ui *ui, enum target_motion motion, bool back, uint64_t count)
+{
+	struct motion_job *j =
+		job_new(sizeof(*j), JOB_MOTION, motion_run, motion_done, ui);
+
+	j->ui = ui;
+	j->from = nav_pos(ui);
+	j->count = count ? count : 1;
+	j->req = (struct target_motion_req){
+		.motion = motion, .back = back, .task = nav_task(ui), .call = -1
+	};
+	return j;
+}
+
+static void
+submit(struct ui *ui, struct motion_job *j, const char *nothing)
+{
+	j->nothing = mem_strdup(nothing);
+	ui->replay_stopped = false;
+	worker_submit(ui->rep, &j->job);
+}
+
+static void
+step(struct ui *ui, enum target_motion motion, bool back, uint64_t count)
+{
+	if (!nav_task(ui)) {
+		ui_say(ui, "this event belongs to no task");
+		return;
+	}
+	submit(ui, motion_new(ui, motion, back, count),
+	       back ? "the task begins here" : "the task ends here");
+}
+
+static void
+go_on(struct ui *ui, bool back, uint64_t count)
+{
+	struct motion_job *j;
+
+	if (ui->breaks.len == 0) {
+		ui_say(ui, "there are no breakpoints; b in Code sets one");
+		return;
+	}
+	j = motion_new(ui, TARGET_CONTINUE, back, count);
+	j->breaks = mem_zalloc(ui->breaks.len * sizeof(*j->breaks));
+	for (size_t i = 0; i < ui->breaks.len; i++)
+		j->breaks[i].addr = ui->breaks.v[i];
+	j->req.task = 0;
+	j->req.breaks = j->breaks;
+	j->req.n_breaks = ui->breaks.len;
+	submit(ui, j,
+	       back ? "no breakpoint is met before this moment"
+		    : "no breakpoint is met after this moment");
+}
+
+static void
+writer(struct ui *ui, bool back, uint64_t count)
+{
+	const struct tui_moment *m = &ui->moment.m;
+	const struct target_task *t = NULL;
+	struct motion_job *j;
+
+	if (!ui->moment.valid || !m->mem_addr || !m->mem_len) {
+		ui_say(ui, "Memory shows nothing; :memory ADDRESS chooses");
+		return;
+	}
+	for (size_t i = 0; i < m->n_tasks; i++)
+		t = m->tasks[i].task == m->task ? &m->tasks[i] : t;
+	j = motion_new(ui, TARGET_CONTINUE, back, count);
+	j->watch = (struct target_watch){ .addr = m->mem_base & ~7ull,
+					  .len = WATCHED,
+					  .process = t ? t->process : 0 };
+	j->req.task = 0;
+	j->req.watches = &j->watch;
+	j->req.n_watches = 1;
+	submit(ui, j,
+	       back ? "nobody wrote there before this moment"
+		    : "nobody writes there after this moment");
+}
+
+/* At the line of the code pane when that has the keys. */
+static void
+toggle_break(struct ui *ui)
+{
+	const struct view *v = ui_focused(ui);
+	const struct tui_moment *m = &ui->moment.m;
+	uint64_t addr = ui->moment.valid && m->has_regs ? m->regs.rip : 0;
+
+	if (v == ui->views[VIEW_CODE] && v->lines.cursor < v->lines.v.len &&
+	    v->lines.v.v[v->lines.cursor].num)
+		addr = v->lines.v.v[v->lines.cursor].num;
+	if (!addr) {
+		ui_say(ui, "there is no code here");
+		return;
+	}
+	ui_invalidate(ui, DIRTY_MOMENT);
+	for (size_t i = 0; i < ui->breaks.len; i++) {
+		if (ui->breaks.v[i] != addr)
+			continue;
+		vec_remove(&ui->breaks, i);
+		ui_say(ui, "the breakpoint at 0x%" PRIx64 " is gone", addr);
+		return;
+	}
+	vec_push(&ui->breaks, addr);
+	ui_say(ui, "breakpoint at 0x%" PRIx64, addr);
+}
+
+bool
+motion_request(struct ui *ui, enum request r, uint64_t count)
+{
+	switch ((int)r) {
+	case REQ_INSN:
+	case REQ_INSN_BACK:
+		step(ui, TARGET_STEP, r == REQ_INSN_BACK, count);
+		return true;
+	case REQ_OVER:
+	case REQ_OVER_BACK:
+		step(ui, TARGET_NEXT, r == REQ_OVER_BACK, count);
+		return true;
+	case REQ_CONTINUE:
+	case REQ_CONTINUE_BACK:
+		go_on(ui, r == REQ_CONTINUE_BACK, count);
+		return true;
+	case REQ_WRITER:
+	case REQ_NEXT_WRITER:
+		writer(ui, r == REQ_WRITER, count);
+		return true;
+	case REQ_BREAK:
+		toggle_break(ui);
+		return true;
+	}
+	return false;
+}
