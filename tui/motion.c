@@ -64,12 +64,14 @@ tell(struct ui *ui, const struct motion_job *j)
 		       j->breaks[s->index].addr, s->task, text);
 		break;
 	case TARGET_AT_WATCH:
-		bytes_text(s->old, sizeof(s->old), old);
-		bytes_text(s->new, sizeof(s->new), new);
-		ui_say(ui, "%s of task %u wrote 0x%" PRIx64 ": %s, was %s",
+		memcpy(&old, s->old, sizeof(old));
+		memcpy(&new, s->new, sizeof(new));
+		ui_say(ui,
+		       "%s of task %u wrote 0x%" PRIx64 " to 0x%" PRIx64
+		       ", which was 0x%" PRIx64,
 		       s->by_kernel ? "a system call"
 				    : "the instruction before",
-		       s->task, j->watch.addr, new, old);
+		       s->task, new, j->watch.addr, old);
 		break;
 	case TARGET_AT_START:
 	case TARGET_AT_END:
