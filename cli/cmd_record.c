@@ -264,7 +264,8 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 				  .url = c->url,
 				  .name = o->name,
 				  .cpus = (unsigned)o->cpus,
-				  .agent = o->agent && !o->no_agent,
+				  .agent =
+					  o->agent && !o->no_agent && !o->chaos,
 				  .inherit = c->inherit,
 				  .quiet = c->quiet,
 				  .verbose = c->verbose > 0 };

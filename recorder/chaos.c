@@ -25,9 +25,9 @@
 #define STUBBORN_MAX_NS (60 * MS)
 #define SPENT_FREE_NS (1000 * MS) /* holds may take so much, */
 #define SPENT_PERCENT 40u	  /* and this share of the time */
-#define HOLD_PERCENT 8u		  /* of events are followed by one */
-#define FIRM_BIRTH 85u		  /* percent of holds that are firm */
-#define FIRM_EVENT 30u
+#define SOFT_NS (5 * MS)	  /* holds are firm for so long at most, or */
+#define SOFT_BIRTH_NS (100 * MS)
+#define FIRM_BIRTH 40u /* percent of holds of parents */
 #define SLICE_MIN_NS (100 * US)
 #define SLICE_MAX_NS (200 * MS)
 #define SLICE_LONG_NS (2000 * MS)
@@ -79,6 +79,27 @@ chaos_priority(struct chaos *c)
 	return (uint32_t)chaos_below(c, PRIORITIES);
 }
 
+static unsigned
+one_of(struct chaos *c, unsigned a, unsigned b, unsigned d)
+{
+	const unsigned any[] = { a, b, d };
+
+	return any[chaos_below(c, ARRAY_LEN(any))];
+}
+
+static void
+draw_mood(struct chaos *c)
+{
+	c->mood.child = one_of(c, 20, 50, 90);
+	c->mood.parent = one_of(c, 40, 75, 95);
+	c->mood.event = one_of(c, 1, 4, 12);
+	c->mood.turn = one_of(c, 3, 15, 40);
+	c->mood.stalk = one_of(c, 60, 85, 95);
+	c->mood.spring = one_of(c, 7, 15, 40);
+	c->mood.hold = one_of(c, 10, 60, 95);
+	c->mood.firm = one_of(c, 1, 6, 50);
+}
+
 /* --- state ------------------------------------------------------------------
  */
 
@@ -93,6 +114,7 @@ chaos_init(struct recorder *r)
 	c = mem_zalloc(sizeof(*c));
 	c->opts = o;
 	c->random = o->seed;
+	draw_mood(c);
 	r->chaos = c;
 	if (r->opts.cpus == 0 && chaos_has(r, KNOB_cpus))
 		r->opts.cpus = (unsigned)chaos_below(c, CPUS_MAX) + 1;
@@ -191,7 +213,7 @@ chaos_hold(struct recorder *r, struct task *t, unsigned firm, struct err *err)
 	uint64_t ns;
 
 	ct->hold = chaos_chance(c, firm) ? HOLD_FIRM : HOLD_SOFT;
-	if (chaos_chance(c, 60)) {
+	if (chaos_chance(c, 70)) {
 		ns = HOLD_MAX_NS;
 	} else {
 		ns = chaos_between(c, HOLD_MIN_NS, HOLD_MID_NS);
@@ -199,6 +221,9 @@ chaos_hold(struct recorder *r, struct task *t, unsigned firm, struct err *err)
 			ct->hold = HOLD_TIME;
 	}
 	ct->held_ns = r->now_ns;
+	ct->soft_ns = r->now_ns +
+		      chaos_between(c, HOLD_MIN_NS,
+				    ct->hold_next ? SOFT_BIRTH_NS : SOFT_NS);
 	ct->until_ns = r->now_ns + ns;
 	ct->out = true;
 	return chaos_event(r, t, CHAOS_HOLD, ns, ct->hold, err);
@@ -263,12 +288,18 @@ let_one_go(struct recorder *r, const struct group *g)
 	return true;
 }
 
+static bool
+is_soft(const struct recorder *r, const struct chaos_task *ct)
+{
+	return ct->hold == HOLD_SOFT && r->now_ns >= ct->soft_ns;
+}
+
 bool
 chaos_could_wait(const struct recorder *r, const struct group *g)
 {
 	for (size_t i = 0; i < g->ready.len; i++)
 		if (!is_held(r, g->ready.v[i]) ||
-		    chaos_task(r, g->ready.v[i])->hold == HOLD_SOFT)
+		    is_soft(r, chaos_task(r, g->ready.v[i])))
 			return true;
 	return false;
 }
@@ -286,7 +317,7 @@ chaos_let_other_go(struct recorder *r, const struct task *t)
 		struct chaos_task *ct =
 			chaos_task(r, g->ready.v[(from + i) % n]);
 
-		if (ct->hold == HOLD_SOFT) {
+		if (is_soft(r, ct)) {
 			let_go(r, ct);
 			return;
 		}
@@ -322,6 +353,7 @@ redraw(struct recorder *r)
 
 		ct->priority = chaos_priority(c);
 	}
+	draw_mood(c);
 	c->redraw_ns =
 		r->now_ns + chaos_between(c, REDRAW_MIN_NS, REDRAW_MAX_NS);
 }
@@ -398,14 +430,14 @@ chaos_turn_ends(struct recorder *r, struct task *t, struct err *err)
 	if (t->yielded)
 		ct->out = true;
 	if (ct->hold_next || (chaos_has(r, KNOB_starve) && chaos_may_hold(r) &&
-			      chaos_chance(c, HOLD_PERCENT))) {
-		ret = chaos_hold(r, t, ct->hold_next ? FIRM_BIRTH : FIRM_EVENT,
-				 err);
+			      chaos_chance(c, c->mood.event))) {
+		ret = chaos_hold(
+			r, t, ct->hold_next ? FIRM_BIRTH : c->mood.firm, err);
 		ct->hold_next = false;
 		return ret < 0 ? ret : 1;
 	}
 	if (!chaos_has(r, KNOB_calls) || !chaos_waits(r, task_group(t)) ||
-	    !chaos_chance(c, 25))
+	    !chaos_chance(c, c->mood.turn))
 		return 0;
 	ct->out = true;
 	ret = chaos_event(r, t, CHAOS_TURN, 0, 0, err);
@@ -435,9 +467,12 @@ chaos_birth(struct recorder *r, struct task *t, struct task *parent,
 	if (!chaos_has(r, KNOB_births) || parent->in_vfork ||
 	    !chaos_may_hold(r))
 		return 0;
-	if (chaos_chance(c, 40))
+	/* In another group it can only be overtaken by not waiting for it. */
+	if (chaos_chance(c, task_group(t) == task_group(parent)
+				    ? c->mood.child
+				    : c->mood.child / 4))
 		return chaos_hold(r, t, 0, err);
-	chaos_task(r, parent)->hold_next = chaos_chance(c, 65);
+	chaos_task(r, parent)->hold_next = chaos_chance(c, c->mood.parent);
 	return 0;
 }
 

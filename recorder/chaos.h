@@ -23,6 +23,9 @@ void chaos_forget(struct recorder *r, const struct task *t);
 /* t is about to run user code from where its last event left it: lay ambushes.
  */
 void chaos_resume(struct recorder *r, struct task *t);
+/* The turn of t, which computes, is over. True: it is stalked, and will be
+ * stopped at the next place in no time. */
+bool chaos_stops_it(struct recorder *r, struct task *t);
 /* No ambushes for t: it is going to be stopped otherwise. */
 void chaos_disarm(struct recorder *r, struct task *t);
 /* Signal signo of t can be delivered where it stands. 1: it shall not yet. */

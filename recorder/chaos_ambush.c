@@ -34,18 +34,23 @@
 #define TEXTS_AGE_NS (50 * MS) /* until they are looked at anew */
 #define STACK_BYTES 1024u      /* looked through for return addresses */
 #define THREAD_BYTES 2304u     /* struct pthread: where the thread begins */
+#define RETURNS_MAX 4u
 #define POINTERS_MAX 4u
 #define FAR_BYTES 4096u
 #define NEAR_PERCENT 85u
 #define ARM_PERCENT 85u
-#define HOLD_PERCENT 60u /* the others: until its next turn comes */
-#define FIRM_PERCENT 20u
-#define DELAY_PERCENT 85u
+#define DELAY_PERCENT 95u
+#define STOP_NS (25 * US) /* what a stop costs besides what we do there */
+#define STALK_MAX 1500u	  /* places without a spring */
+#define DUE_NS (5 * MS)	  /* no place for so long: it is stopped otherwise */
+#define STALK_PATIENCE 12u
 #define PATIENCE_MAX 6u	 /* events before other places are chosen */
 #define USELESS_MAX 32u	 /* visits while nobody else could run */
 #define TRAP_VISITS 200u /* so many stops may cost each replay */
-#define SPENT_FREE_NS (400 * MS)
-#define SPENT_PERCENT 30u
+#define SPENT_FREE_NS (600 * MS)
+#define SPENT_PERCENT 10u
+#define POINT_NS (2 * MS)  /* what a point costs each replay */
+#define ABROAD_PERCENT 10u /* springs for the sake of other groups */
 
 /* Code of the program's own in a space. */
 struct texts {
@@ -247,13 +252,95 @@ visits(struct chaos *c, bool loop)
 static void
 disarm(const struct task *t, struct chaos_task *ct)
 {
+	ct->due = false;
 	if (ct->armed > 0)
 		ptrace_set_breaks(t->tid, NULL, 0);
 	ct->armed = 0;
 }
 
+/* The own code that words at rsp return to, inner first. Returns how many. */
+static unsigned
+returns(const struct task *t, const struct texts *x, uint64_t rsp,
+	uint64_t ret[RETURNS_MAX])
+{
+	uint64_t word[STACK_BYTES / 8];
+	ssize_t n = mem_read(&task_space(t)->mem, rsp, word, sizeof(word));
+	unsigned found = 0;
+
+	for (ssize_t i = 0; i < n / 8 && found < RETURNS_MAX; i++)
+		if (text_at(x, word[i]) != NULL)
+			ret[found++] = word[i];
+	return found;
+}
+
 static void
-lay(struct recorder *r, struct task *t, struct chaos_task *ct)
+watch_places(struct task *t, struct chaos_task *ct, const uint64_t *pc,
+	     unsigned n)
+{
+	ct->armed = 0;
+	if (ptrace_set_breaks(t->tid, pc, n) == 0)
+		ct->armed = n;
+}
+
+/* Watch what comes next behind pc; with here: what stands at pc, too. */
+static bool
+stalk(struct task *t, struct chaos_task *ct, struct texts *x, uint64_t pc,
+      uint64_t rsp, bool here)
+{
+	const struct places_ops ops = { .wanted = is_wanted, .ctx = x };
+	uint64_t next[AMBUSHES];
+	uint64_t ret[RETURNS_MAX];
+	unsigned n_ret = returns(t, x, rsp, ret);
+	unsigned n = places_next(&task_space(t)->mem, pc, here, ret, n_ret,
+				 &ops, next, AMBUSHES);
+
+	for (unsigned i = 0; i < n; i++)
+		ct->ambush[i] = (struct ambush){ .pc = next[i], .left = 1 };
+	log_debug("task %u: stalked from %lx: %u next, first %lx", t->number,
+		  pc, n, n > 0 ? next[0] : 0);
+	if (n > 0)
+		watch_places(t, ct, next, n);
+	return n > 0 && ct->armed > 0;
+}
+
+/* Where its own code goes on. */
+static uint64_t
+own_code_of(const struct task *t, const struct texts *x, bool *here)
+{
+	uint64_t word[THREAD_BYTES / 8], ret[RETURNS_MAX];
+	ssize_t n;
+
+	*here = text_at(x, t->last.rip) == NULL;
+	if (!*here)
+		return t->last.rip;
+	if (returns(t, x, t->last.rsp, ret) > 0)
+		return ret[0];
+	if (t->last.fs_base == 0)
+		return 0;
+	n = mem_read(&task_space(t)->mem, t->last.fs_base, word, sizeof(word));
+	for (ssize_t i = 0; i < n / 8; i++)
+		if (text_at(x, word[i]) != NULL)
+			return word[i];
+	return 0;
+}
+
+static bool
+lay_stalk(struct recorder *r, struct task *t, struct chaos_task *ct)
+{
+	struct texts *x = texts_of(r, t);
+	bool here;
+	uint64_t pc = own_code_of(t, x, &here);
+
+	if (pc == 0 || !stalk(t, ct, x, pc, t->last.rsp, here))
+		return false;
+	ct->stalked = true;
+	ct->useless = 0;
+	ct->patience = STALK_PATIENCE;
+	return true;
+}
+
+static void
+lay_around(struct recorder *r, struct task *t, struct chaos_task *ct)
 {
 	struct places near = { .len = 0 }, far = { .len = 0 };
 	struct texts *x = texts_of(r, t);
@@ -271,6 +358,9 @@ lay(struct recorder *r, struct task *t, struct chaos_task *ct)
 			       (near.len > 0 && chaos_chance(c, NEAR_PERCENT));
 		struct place p = pick(c, is_near ? &near : &far);
 
+		if (p.pc == t->last.rip)
+			continue; /* it stands there already */
+
 		ct->ambush[n] = (struct ambush){ .pc = p.pc,
 						 .left = visits(c, p.loop) };
 		pc[n++] = p.pc;
@@ -279,11 +369,23 @@ lay(struct recorder *r, struct task *t, struct chaos_task *ct)
 			  t->number, p.pc, ct->ambush[n - 1].left, near.len,
 			  far.len);
 	}
-	if (n == 0 || ptrace_set_breaks(t->tid, pc, n) < 0)
-		return;
-	ct->armed = n;
+	if (n > 0)
+		watch_places(t, ct, pc, n);
+	ct->stalked = false;
 	ct->useless = 0;
 	ct->patience = (unsigned)chaos_below(c, PATIENCE_MAX) + 1;
+}
+
+static void
+lay(struct recorder *r, struct task *t, struct chaos_task *ct)
+{
+	/* From an ambush on it stays stalked: without events of its own it
+	 * would get away. */
+	bool stays = ct->stalked && text_at(texts_of(r, t), t->last.rip);
+
+	if (!(stays || chaos_chance(r->chaos, r->chaos->mood.stalk)) ||
+	    !lay_stalk(r, t, ct))
+		lay_around(r, t, ct);
 }
 
 void
@@ -299,7 +401,8 @@ chaos_resume(struct recorder *r, struct task *t)
 		return;
 	start = clock_now_ns();
 	disarm(t, ct);
-	if (may_spend(r) && chaos_chance(r->chaos, ARM_PERCENT))
+	if (may_spend(r) &&
+	    (ct->stalked || chaos_chance(r->chaos, ARM_PERCENT)))
 		lay(r, t, ct);
 	r->chaos->ambush_ns += clock_now_ns() - start;
 }
@@ -328,6 +431,19 @@ chaos_stashed(struct recorder *r, struct task *t)
 	lay(r, t, ct);
 }
 
+bool
+chaos_stops_it(struct recorder *r, struct task *t)
+{
+	struct chaos_task *ct;
+
+	if (r->chaos == NULL)
+		return false;
+	ct = chaos_task(r, t);
+	ct->due =
+		ct->armed > 0 && ct->stalked && r->now_ns - ct->hit_ns < DUE_NS;
+	return ct->due;
+}
+
 void
 chaos_disarm(struct recorder *r, struct task *t)
 {
@@ -345,7 +461,9 @@ is_worth_it(const struct recorder *r, const struct task *t)
 	const struct group *g = task_group(t);
 
 	return (t->stash.signo != 0 && !t->stash.sent) ||
-	       chaos_could_wait(r, g) || r->tasks.len > g->live;
+	       chaos_could_wait(r, g) ||
+	       (r->tasks.len > g->live &&
+		chaos_chance(r->chaos, ABROAD_PERCENT));
 }
 
 static struct ambush *
@@ -355,6 +473,32 @@ ambush_at(struct chaos_task *ct, uint64_t pc)
 		if (ct->ambush[i].pc == pc)
 			return &ct->ambush[i];
 	return NULL;
+}
+
+/* It was let through at pc, where it stands: on to the next place. */
+static void
+stalk_on(struct recorder *r, struct task *t, struct chaos_task *ct, uint64_t pc)
+{
+	struct regs regs;
+
+	if (!may_spend(r) || ptrace_get_regs(t->tid, &regs) < 0 ||
+	    !stalk(t, ct, texts_of(r, t), pc, regs.rsp, false))
+		disarm(t, ct);
+}
+
+/* Where it is stalked to: is this the place? */
+static bool
+springs(struct recorder *r, const struct task *t, uint64_t pc)
+{
+	uint32_t weight = places_weight(&task_space(t)->mem, pc);
+	struct chaos_task *ct = chaos_task(r, t);
+	unsigned percent = r->chaos->mood.spring;
+
+	if (ct->due)
+		return true;
+	return chaos_chance(r->chaos, weight >= PLACE_STORE   ? percent * 2
+				      : weight < PLACE_GLOBAL ? percent / 2 + 1
+							      : percent);
 }
 
 /* t stands at its new last event: others run. */
@@ -370,8 +514,8 @@ spring(struct recorder *r, struct task *t, const struct ambush *a,
 	if (t->stash.signo != 0 && !t->stash.sent)
 		return signal_now(r, t, err);
 	if (chaos_has(r, KNOB_starve) && chaos_may_hold(r) &&
-	    chaos_chance(r->chaos, HOLD_PERCENT)) {
-		ret = chaos_hold(r, t, FIRM_PERCENT, err);
+	    chaos_chance(r->chaos, r->chaos->mood.hold)) {
+		ret = chaos_hold(r, t, r->chaos->mood.firm, err);
 		if (ret < 0)
 			return ret;
 	}
@@ -420,19 +564,24 @@ chaos_trap(struct recorder *r, struct task *t, const siginfo_t *si,
 	if (ret < 0)
 		return ret;
 	a = ambush_at(ct, (uint64_t)(uintptr_t)si->si_addr);
+	start = clock_now_ns() - STOP_NS;
+	ct->hit_ns = r->now_ns;
 	if (a != NULL)
 		a->visits++;
-	if (a != NULL && a->left > 1)
+	if (a != NULL && a->left > 1) {
 		a->left--;
-	else if (a != NULL && is_worth_it(r, t)) {
-		start = clock_now_ns();
+	} else if (a != NULL && is_worth_it(r, t) &&
+		   (!ct->stalked || springs(r, t, a->pc))) {
 		disarm(t, ct);
 		ret = stop_here(r, t, *a, err);
-		r->chaos->ambush_ns += clock_now_ns() - start;
+		r->chaos->ambush_ns += clock_now_ns() - start + POINT_NS;
 		return ret < 0 ? ret : 1;
+	} else if (a != NULL && ct->stalked && ct->useless++ < STALK_MAX) {
+		stalk_on(r, t, ct, a->pc);
 	} else if (ct->useless++ >= USELESS_MAX) {
 		disarm(t, ct);
 	}
+	r->chaos->ambush_ns += clock_now_ns() - start;
 	ret = task_resume(t, PTRACE_CONT, 0);
 	return ret < 0 ? ret : 1;
 }

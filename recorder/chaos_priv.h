@@ -20,21 +20,38 @@ struct chaos_task {
 	uint32_t priority;	    /* 0 is the highest */
 	uint64_t held_ns, until_ns; /* since, until; 0 = not held */
 	uint64_t hold;		    /* enum chaos_hold */
+	uint64_t soft_ns;	    /* firm up to then all the same */
 	uint64_t slice_ns;	    /* of this turn */
 	uint64_t slice_turn_ns;	    /* that turn's begin */
 	uint64_t ready_ns;	    /* waits for its turn since */
 	bool hold_next;		    /* from its next event on */
 	struct ambush ambush[AMBUSHES];
+	bool stalked;		    /* else its ambushes were laid around */
+	uint64_t hit_ns;	    /* when it last came by one */
+	bool due;		    /* its turn is over: the next one springs */
 	unsigned armed;		    /* so many of them are in debug registers */
 	unsigned patience;	    /* events until others are chosen */
 	unsigned useless;	    /* visits while nobody else could run */
 	bool out;		    /* its last turn was cut short */
 };
 
+/* What it is inclined to, in percent of cases; changes now and then, because no
+ * inclination suits every race. */
+struct mood {
+	unsigned child, parent; /* births hold the child, else the parent */
+	unsigned event;		/* events are followed by a hold */
+	unsigned turn;		/* ... end the turn */
+	unsigned stalk;		/* ambushes are laid place by place */
+	unsigned spring;	/* ... and spring at any of them */
+	unsigned hold;		/* who is ambushed is held */
+	unsigned firm;		/* ... and firmly */
+};
+
 struct chaos {
 	const struct chaos_opts *opts;
 	uint64_t random;
 	struct map tasks;   /* task number -> struct chaos_task */
+	struct mood mood;
 	uint64_t redraw_ns; /* of all priorities, next time */
 	uint64_t spent_ns;  /* tasks were held for so long, together */
 	uint64_t ambush_ns; /* and ambushes took so long */

@@ -560,6 +560,8 @@ sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 	if (!stash_is_overdue(r, t) && !preempt_test_due(r, t) &&
 	    !(waited && turn_is_over(r, t, &regs)))
 		return task_resume(t, PTRACE_CONT, 0);
+	if (!stash_is_overdue(r, t) && chaos_stops_it(r, t))
+		return task_resume(t, PTRACE_CONT, 0);
 	chaos_disarm(r, t);
 	return preempted(r, t, preempt_begin(r, t, err), err);
 }

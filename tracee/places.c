@@ -6,6 +6,8 @@
 
 #define FOLLOW_MAX 8u	   /* functions */
 #define FUNCTION_MAX 1024u /* bytes of each */
+#define WAYS_MAX 24u
+#define WAY_BYTES 128u
 
 #define OP_LEA 0x8d
 #define PREFIX_LOCK 0xf0
@@ -262,4 +264,116 @@ places_follow(const struct mem *m, uint64_t pc, const struct places_ops *ops,
 		if (loop)
 			mark_loop(out, from, f.end);
 	}
+}
+
+uint32_t
+places_weight(const struct mem *m, uint64_t pc)
+{
+	uint8_t bytes[CODE_LEN_MAX];
+	ssize_t n = mem_read(m, pc, bytes, sizeof(bytes));
+	struct code c;
+
+	return n > 0 && code_decode(span_of(bytes, (size_t)n), pc, &c)
+		       ? weight_of(&c)
+		       : 0;
+}
+
+/* Ways on, each up to the first place on it. */
+struct ways {
+	const struct mem *m;
+	const struct places_ops *ops;
+	const uint64_t *ret;
+	unsigned n_ret;
+	uint64_t todo[WAYS_MAX];
+	unsigned depth[WAYS_MAX]; /* returns on the way; n_ret: in a callee */
+	unsigned n;
+	uint64_t *out;
+	unsigned found, max;
+};
+
+static void
+way_to(struct ways *w, uint64_t pc, unsigned depth)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->todo[i] == pc)
+			return;
+	if (w->n == WAYS_MAX || !w->ops->wanted(w->ops->ctx, pc))
+		return;
+	w->depth[w->n] = depth;
+	w->todo[w->n++] = pc;
+}
+
+/* Where it goes on from c but straight on; true: straight on, too. */
+static bool
+branch(struct ways *w, const struct code *c, unsigned depth)
+{
+	switch ((enum code_flow)c->flow) {
+	case FLOW_JCC:
+	case FLOW_LOOP:
+		way_to(w, c->target, depth);
+		return true;
+	case FLOW_CALL:
+		way_to(w, c->target, w->n_ret);
+		return true;
+	case FLOW_JMP:
+		way_to(w, c->target, depth);
+		return false;
+	case FLOW_RET:
+		if (depth < w->n_ret)
+			way_to(w, w->ret[depth], depth + 1);
+		return false;
+	case FLOW_JMP_IND:
+		return false;
+	case FLOW_NEXT:
+	case FLOW_CALL_IND:
+	case FLOW_EVENT:
+		return true;
+	}
+	return false;
+}
+
+/* Along the way from pc; first: the instruction there is no place. */
+static void
+walk_way(struct ways *w, uint64_t pc, unsigned depth, bool first)
+{
+	uint8_t bytes[WAY_BYTES];
+	ssize_t n = mem_read(w->m, pc, bytes, sizeof(bytes));
+	struct code c;
+
+	for (ssize_t at = 0; at < n; at += c.len) {
+		uint64_t here = pc + (uint64_t)at;
+
+		if (!code_decode(span_of(bytes + at, (size_t)(n - at)), here,
+				 &c))
+			return;
+		if (weight_of(&c) != 0 && !first) {
+			for (unsigned i = 0; i < w->found; i++)
+				if (w->out[i] == here)
+					return;
+			if (w->found < w->max)
+				w->out[w->found++] = here;
+			return;
+		}
+		first = false;
+		if (!branch(w, &c, depth))
+			return;
+	}
+}
+
+unsigned
+places_next(const struct mem *m, uint64_t pc, bool here, const uint64_t *ret,
+	    unsigned n_ret, const struct places_ops *ops, uint64_t *out,
+	    unsigned max)
+{
+	struct ways w = { .m = m,
+			  .ops = ops,
+			  .ret = ret,
+			  .n_ret = n_ret,
+			  .out = out,
+			  .max = max };
+
+	walk_way(&w, pc, 0, !here);
+	for (unsigned i = 0; i < w.n && w.found < max; i++)
+		walk_way(&w, w.todo[i], w.depth[i], false);
+	return w.found;
 }

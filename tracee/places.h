@@ -10,6 +10,10 @@
 
 #define PLACES_MAX 512u
 
+/* Weights from which on it is a store; memory that is shared for sure. */
+#define PLACE_STORE 6u
+#define PLACE_GLOBAL 3u
+
 struct place {
 	uint64_t pc;
 	uint32_t weight; /* how much it matters */
@@ -44,5 +48,17 @@ struct places_ops {
  */
 void places_follow(const struct mem *m, uint64_t pc,
 		   const struct places_ops *ops, struct places *out);
+
+/* How much the instruction at pc matters; 0: it is no place. */
+uint32_t places_weight(const struct mem *m, uint64_t pc);
+/*
+ * The places that come next behind the instruction at pc on any way from there,
+ * at most max of them. ret: where the function returns to, then its caller, and
+ * so on, as far as is known (n_ret). With here the instruction at pc may be one
+ * itself. Returns how many.
+ */
+unsigned places_next(const struct mem *m, uint64_t pc, bool here,
+		     const uint64_t *ret, unsigned n_ret,
+		     const struct places_ops *ops, uint64_t *out, unsigned max);
 
 #endif

@@ -1,0 +1,234 @@
+#!/bin/bash
+# Programs with threads that compute, spin and signal, recorded with hostile
+# choices, a seed after the other, and replayed: each run ends, as it would
+# without, and its replay is alike.
+#
+#	chaos.sh [SEEDS]	a few guests with 2 seeds; with SEEDS all programs
+#
+# shellcheck source=e2e/lib.sh
+. "${TOP_SRCDIR:-.}/tests/e2e/lib.sh"
+
+build=${TOP_BUILDDIR:-.}
+smoke=$build/tools/rr-smoke
+guests=$build/tests/guests
+seeds=${1:-2}
+limit=${CHAOS_LIMIT:-300}
+cc=${CC:-cc} # may be two words
+
+# under NAME STATUS COMMAND...: STATUS is a pattern of what rr-smoke says
+under()
+{
+	local name=$1 ends=$2 seed said
+
+	shift 2
+	for ((seed = 1; seed <= seeds; seed++)); do
+		run timeout "$limit" "$smoke" -x "$seed" "$@" </dev/null
+		said=$(grep -a '^rr-smoke:' "$T/err")
+		is "$name, seed $seed: replayed alike" 0 "$status"
+		[ "$status" = 0 ] || tail -n 8 "$T/err"
+		like "$name, seed $seed: its status" "status ($ends)," "$said"
+	done
+}
+
+# racy NAME: a program of bench/racy, which may fail
+racy()
+{
+	# shellcheck disable=SC2086
+	$cc -O1 -pthread -o "$T/$1" "$TOP_SRCDIR/bench/racy/$1.c" ||
+		exit 99
+	under "$1" '0|0x100' "$T/$1"
+}
+
+# What was chosen is in the recording, with its seed.
+choices()
+{
+	"$smoke" -d -n -x 7 "$guests/threads_mutex_cond" >/dev/null 2>"$T/err"
+	like 'choices are events' ' chaos +chaos: ' "$(cat "$T/err")"
+	"$smoke" -d -n -x 7 -k all=off "$guests/threads_mutex_cond" \
+		>/dev/null 2>"$T/err"
+	is 'no knob, no choice' 0 "$(grep -c ' chaos: ' "$T/err")"
+	run "$smoke" -x 7 -k tempo=on true
+	is 'an unknown knob' 2 "$status"
+}
+
+programs()
+{
+	under spin_flag 0 "$guests/spin_flag"
+	under alarm_prof 0 "$guests/alarm_prof"
+	under sig_nested 0 "$guests/sig_nested"
+	under robust_cleartid 0 "$guests/robust_cleartid"
+	if command -v xz >/dev/null; then
+		head -c 3000000 "$smoke" >"$T/in"
+		under xz 0 xz -T4 --block-size=300000 -kc "$T/in"
+	fi
+	for python in /usr/bin/python3 /usr/local/bin/python3; do
+		[ -x "$python" ] || continue
+		under python 0 "$python" -c '
+import sys, threading
+sys.setswitchinterval(1e-6)
+n = 0
+def add():
+    global n
+    for i in range(10000):
+        n += 1
+threads = [threading.Thread(target=add) for _ in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()'
+		break
+	done
+	spinners
+	go_program
+	java_program
+}
+
+# Threads that share locks which spin: cmpxchg, ticket, sched_yield.
+spinners()
+{
+	local kind
+
+	cat >"$T/spin.c" <<'END'
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static atomic_int word, next, now;
+static int count, kind;
+
+static void
+take(void)
+{
+	int mine, zero = 0;
+
+	if (kind == 1) {
+		mine = atomic_fetch_add(&next, 1);
+		while (atomic_load(&now) != mine)
+			;
+		return;
+	}
+	while (!atomic_compare_exchange_weak(&word, &zero, 1)) {
+		zero = 0;
+		if (kind == 2)
+			sched_yield();
+	}
+}
+
+static void
+give(void)
+{
+	if (kind == 1)
+		atomic_fetch_add(&now, 1);
+	else
+		atomic_store(&word, 0);
+}
+
+static void *
+work(void *arg)
+{
+	for (int i = 0; i < 2000; i++) {
+		take();
+		count++;
+		give();
+	}
+	return arg;
+}
+
+int
+main(int argc, char **argv)
+{
+	pthread_t t[4];
+
+	kind = atoi(argv[1]);
+	for (int i = 0; i < 4; i++)
+		pthread_create(&t[i], NULL, work, NULL);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	return count != 4 * 2000;
+}
+END
+	# shellcheck disable=SC2086
+	$cc -O1 -pthread -o "$T/spin" "$T/spin.c" || exit 99
+	for kind in 0 1 2; do
+		under "spin lock $kind" 0 "$T/spin" "$kind"
+	done
+}
+
+go_program()
+{
+	command -v go >/dev/null || return 0
+	cat >"$T/main.go" <<'END'
+package main
+
+import "sync"
+
+func main() {
+	var w sync.WaitGroup
+	var m sync.Mutex
+	n := 0
+	for i := 0; i < 4; i++ {
+		w.Add(1)
+		go func() {
+			defer w.Done()
+			for k := 0; k < 5000; k++ {
+				m.Lock()
+				n++
+				m.Unlock()
+			}
+		}()
+	}
+	w.Wait()
+	if n != 20000 {
+		panic(n)
+	}
+}
+END
+	HOME=$T GOCACHE=$T/go GOFLAGS=-mod=mod go build -o "$T/gomain" \
+		"$T/main.go" || return 0
+	under go 0 "$T/gomain"
+}
+
+java_program()
+{
+	command -v javac >/dev/null || return 0
+	cat >"$T/Main.java" <<'END'
+public class Main {
+	static int n;
+
+	public static void main(String[] a) throws Exception {
+		Thread[] t = new Thread[3];
+		for (int i = 0; i < t.length; i++) {
+			t[i] = new Thread(() -> {
+				for (int k = 0; k < 20000; k++)
+					synchronized (Main.class) {
+						n++;
+					}
+			});
+			t[i].start();
+		}
+		for (Thread x : t)
+			x.join();
+		System.exit(n == 60000 ? 0 : 1);
+	}
+}
+END
+	javac -d "$T" "$T/Main.java" || return 0
+	under java 0 java -cp "$T" Main
+}
+
+choices
+under threads_mutex_cond 0 "$guests/threads_mutex_cond"
+under sig_compute 0 "$guests/sig_compute"
+under fork_tree 0 "$guests/fork_tree"
+racy lost_update
+racy two_processes
+racy handler_malloc
+if [ $# -gt 0 ]; then
+	under cpu_bound_two 0 "$guests/cpu_bound_two"
+	for source in "$TOP_SRCDIR"/bench/racy/*.c; do
+		name=${source##*/}
+		racy "${name%.c}"
+	done
+	programs
+fi
+
+finish
