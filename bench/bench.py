@@ -144,7 +144,8 @@ def measure(a, pt, name, argv):
         for place in a.places:
             pre = PLACES[place]
             native, status = run(pre + argv)
-            kinds = [("record", pre + [pt.path, "record", "-q", "-n", "bench", "--"] + argv)]
+            kinds = [("record", pre + [pt.path, "record", "-q", "-n", "bench"] +
+                      a.options.split() + ["--"] + argv)]
             if a.strace:
                 kinds.append(("strace", pre + ["strace", "-f", "-o", "/dev/null"] + argv))
             # Neither always comes after the same one; the first round warms up.
@@ -199,6 +200,7 @@ def main():
     ap.add_argument("--scale", type=float, default=1.0, help="size of the work, 1 = some ten minutes in all")
     ap.add_argument("--only", default="", help="workloads whose name contains one of these, with | between")
     ap.add_argument("--places", default="free,pinned", help="CPU placements: free, pinned")
+    ap.add_argument("--options", default="", help="of record, such as --agent")
     a = ap.parse_args()
     a.places = a.places.split(",")
     a.strace = bool(shutil.which("strace"))
