@@ -412,6 +412,7 @@ put_patches(const struct image *im, struct buf *items, struct err *err)
 			ret = nondet_mapped(im->r, im->t, v->start,
 					    v->end - v->start, items, err);
 	}
+	nondet_image(im->t);
 	return ret;
 }
 

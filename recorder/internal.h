@@ -143,7 +143,7 @@ struct space {
 	void *exec;	     /* seat.c's own */
 	struct agent_space *agent; /* NULL: nothing of it there */
 	struct dirty *dirty; /* preempt.c; NULL: not needed so far */
-	bool pointless, trap_tsc; /* no points; see nondet.c */
+	bool pointless, trap_tsc, translates; /* no points; see nondet.c */
 	uint64_t point_ns;   /* what the last one cost */
 };
 

@@ -255,7 +255,8 @@ nondet_exec(struct recorder *r, struct task *t, struct err *err)
 void
 nondet_unsearched(struct space *s)
 {
-	s->trap_tsc = true;
+	if (!s->translates)
+		s->trap_tsc = true;
 }
 
 int
@@ -425,12 +426,36 @@ patch_mapping(const struct recorder *r, struct task *t, const struct vma *vma,
 	return ok;
 }
 
+/*
+ * Valgrind's tools run no code of what they map: they decode it, and would find
+ * our int3 in place of a CPUID, which they emulate. Their own image is patched.
+ */
+void
+nondet_image(struct task *t)
+{
+	static const char tail[] = "-linux";
+	char link[64], path[4096];
+	const char *base;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", t->tid);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	base = strrchr(path, '/');
+	t->proc->space->translates =
+		base != NULL && strstr(path, "/valgrind/") != NULL &&
+		strlen(base) > sizeof(tail) &&
+		strcmp(path + strlen(path) - (sizeof(tail) - 1), tail) == 0;
+}
+
 int
 nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	      struct buf *items, struct err *err)
 {
 	uint64_t end = start + len, at = start;
 
+	if (t->proc->space->translates)
+		return 0;
 	while (at < end) {
 		const struct patch_list *l;
 		struct vma vma = { 0 };

@@ -15,6 +15,8 @@ int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
 /* Code appeared there that cannot be searched, or what was patched may be as
  * before: from now on RDTSC traps in the whole space. */
 void nondet_unsearched(struct space *s);
+/* After nondet_mapped of a new image: what it maps from now on. */
+void nondet_image(struct task *t);
 /* t stands where a call can be injected and goes on into its program: arm or
  * disarm the trap of RDTSC. */
 int nondet_go_on(struct task *t, struct err *err);

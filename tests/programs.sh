@@ -517,6 +517,7 @@ program node node same node -e "$(cat "$W/node.js" 2>/dev/null ||
 	{ setup_node && cat "$W/node.js"; })"
 program java java same java -version
 program gdb gdb same gdb --batch -nx
+program valgrind valgrind same valgrind -q true
 
 if [ -n "$missing" ]; then
 	echo "not here:$missing"
