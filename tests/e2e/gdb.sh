@@ -20,6 +20,7 @@ normalise()
 		-e '/debuginfod/d' -e '/No debugging symbols found/d' \
 		-e "s:$T/::g" -e 's:target\:/[^ ]*/:target\:/:' \
 		-e 's/\b(Thread|process|LWP) [0-9]+(\.[0-9]+)?/\1 N/g' \
+		-e 's/\b(pid=|attach )[0-9]+/\1N/g' \
 		-e 's/^([* ]) +[0-9]{2,}  /\1 PID  /' \
 		-e 's/0x[0-9a-f]{5,}/ADDR/g' \
 		-e 's/\be[0-9]+\b/eN/g; s/eN of [0-9]+/eN of N/' \

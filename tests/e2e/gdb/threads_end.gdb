@@ -1,5 +1,5 @@
 # threads
-info threads
+info threads 2-4
 thread apply all -q -s frame function wait_here
 thread apply all -q print mine
 thread apply all -q -s print number

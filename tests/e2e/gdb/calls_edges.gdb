@@ -1,0 +1,10 @@
+# calls
+continue
+reverse-stepi
+reverse-continue
+reverse-stepi
+reverse-continue
+stepi
+continue
+stepi
+when

@@ -1,0 +1,9 @@
+# calls
+break leaf
+run
+continue
+print a
+kill
+run
+continue
+print a

@@ -1,0 +1,10 @@
+# forks --at start
+break in_parent
+continue
+print count
+next
+next
+print count
+print status
+continue
+info inferiors

@@ -1,0 +1,13 @@
+# threads
+break wait_here
+reverse-continue
+print number
+thread name
+thread
+reverse-continue
+print number
+thread
+delete
+break 24 thread 2
+continue
+print number

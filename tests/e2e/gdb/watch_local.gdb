@@ -1,0 +1,8 @@
+# watch --at start
+break pay
+continue
+watch -location to->balance
+finish
+continue
+reverse-continue
+reverse-continue
