@@ -30,6 +30,13 @@
 #define AGENT_SCRATCH_STRIDE 0x100000ul
 #define AGENT_SCRATCH_SLOTS 1024ul
 
+/* Not every assembler knows the suffix. */
+#ifdef __ASSEMBLER__
+#define AGENT_UL(x) x
+#else
+#define AGENT_UL(x) x##ul
+#endif
+
 /*
  * The agent proper, in the spaces where it pays (docs/AGENT.md). A patched call
  * site jumps through the first word of its stub; the stub runs the moved
@@ -49,7 +56,7 @@
 #define AGENT_TRAP AGENT_SITES
 #define AGENT_CODE 0x70040000ul /* read-only, follows the stubs */
 #define AGENT_CODE_LEN 0x4000ul
-#define AGENT_DATA 0x70060000ul /* private, writable: struct agent_data */
+#define AGENT_DATA AGENT_UL(0x70060000) /* private, writable: agent_data */
 #define AGENT_DATA_SHARED 0x1000ul /* what replay always has */
 #define AGENT_DATA_RSP 8	/* offsets in it, for the assembler */
 #define AGENT_STACK 0x4000	/* top of the agent's stack */
