@@ -138,7 +138,11 @@ drop_removed(struct db *db, struct err *err)
 	int rc;
 
 	rc = db_query(db,
-		      "select recording from pastime.recording where removed",
+		      /* Without events: its recorder has not shipped any yet,
+		       * and what it holds must stay, but not for ever. */
+		      "select recording from pastime.recording where removed "
+		      "and (events > 0 or started_ns < 1e9 * extract(epoch "
+		      "from pg_catalog.now() - interval '7 days'))",
 		      DB_NONE, &a, &r, err);
 	for (size_t i = 0; rc == 0 && i < r.n; i++) {
 		uint64_t rec = (uint64_t)db_get_int(&r, i, 0);

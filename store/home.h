@@ -6,8 +6,9 @@
  *
  * home: $PASTIME_HOME, for root /var/lib/pastime, else $XDG_DATA_HOME/pastime
  * or ~/.local/share/pastime. In it: pg15/ (the cluster of one server major),
- * pg15.log, start.lock, spool/. PostgreSQL refuses to run as root, so for root
- * the cluster belongs to an account of its own; spools stay root's.
+ * pg15.log, start.lock, spool/, known/ (what recorders found out about files).
+ * PostgreSQL refuses to run as root, so for root the cluster belongs to an
+ * account of its own; spools stay root's.
  */
 #include "base/err.h"
 #include <stdbool.h>

@@ -33,6 +33,7 @@ struct shipper {
 	uint64_t at;	     /* in the spool: frames before it are committed */
 	uint64_t durable_ns; /* when a commit was last waited for */
 	bool ended;
+	bool hidden; /* it has no events yet: marked as removed until then */
 };
 
 /* What one transaction brings. */
@@ -122,8 +123,9 @@ insert_recording(struct shipper *s, struct arena *a, struct err *err)
 	tags_json(&tags, facts);
 	rc = db_query(s->db,
 		      "insert into pastime.recording (recording, uuid, name, "
-		      "command, host, version, tags, started_ns) values "
-		      "($1, $2::uuid, $3, $4, $5, $6, $7::jsonb, $8::bigint)",
+		      "command, host, version, tags, started_ns, removed) "
+		      "values ($1, $2::uuid, $3, $4, $5, $6, $7::jsonb, "
+		      "$8::bigint, true)",
 		      DB_ARGS(DB_INT(s->recording),
 			      DB_TEXT(facts_get(facts, "uuid")),
 			      DB_TEXT(clean_fact(a, facts, "name")),
@@ -146,11 +148,12 @@ find_or_insert(struct shipper *s, struct arena *a, struct err *err)
 	int rc;
 
 	rc = db_query(s->db,
-		      "select recording, events, ended from "
-		      "pastime.recording where uuid = $1::uuid",
+		      "select recording, events, removed and events = 0 "
+		      "from pastime.recording where uuid = $1::uuid",
 		      DB_ARGS(DB_TEXT(uuid)), a, &r, err);
 	if (rc < 0)
 		return rc;
+	s->hidden = r.n == 0 || db_get_int(&r, 0, 2) != 0;
 	if (r.n == 0)
 		return insert_recording(s, a, err);
 	s->recording = (uint64_t)db_get_int(&r, 0, 0);
@@ -342,10 +345,12 @@ store_facts(struct shipper *s, const struct load *l, struct err *err)
 		      "update pastime.recording set events = "
 		      "greatest(events, $2), duration_ns = "
 		      "greatest(duration_ns, $3), tasks = greatest(tasks, $4),"
-		      " bytes = bytes + $5 where recording = $1",
+		      " bytes = bytes + $5, removed = removed and not $6 "
+		      "where recording = $1",
 		      DB_ARGS(DB_INT(s->recording), DB_INT(l->events),
 			      DB_INT(l->duration), DB_INT(l->tasks),
-			      DB_INT(l->bytes)),
+			      DB_INT(l->bytes),
+			      DB_BOOL(s->hidden && l->chunks > 0)),
 		      NULL, NULL, err);
 	if (rc == 0 && l->end)
 		rc = db_query(s->db,
@@ -461,6 +466,7 @@ ship_step(struct shipper *s, uint64_t upto, bool durable, struct err *err)
 		s->at = l.next;
 		s->events = l.events;
 		s->ended |= l.end;
+		s->hidden &= l.chunks == 0;
 		if (durable) {
 			s->durable_ns = now;
 			spool_drop(s->spool, s->at);

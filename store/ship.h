@@ -15,8 +15,8 @@ struct shipper;
 
 /*
  * Find or make the recording that sp belongs to. live: its recorder is us; the
- * session holds KEY_LIVE, by which others see that it runs. db and sp are
- * borrowed.
+ * session holds KEY_LIVE, by which others see that it runs. Others see it from
+ * its first events on. db and sp are borrowed.
  */
 int ship_open(struct db *db, struct spool *sp, bool live, struct shipper **out,
 	      struct err *err);

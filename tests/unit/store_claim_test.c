@@ -177,6 +177,34 @@ Test(store_claim, a_file_that_is_not_what_it_was_ends_the_recording)
 	s->ops->close(s, NULL);
 }
 
+/* A recorder that is killed before its first chunk is spooled. */
+Test(store_claim, a_recording_is_seen_from_its_first_events_on)
+{
+	struct recording_row row;
+	struct arena a = { 0 };
+	struct sink *s;
+	struct db *db;
+	uint64_t n;
+
+	record_contents();
+	db = fix_connect();
+	s = fix_open("second");
+	put_file(s, file());
+	while (fix_sql(db, "select count(*) from pastime.recording_pack "
+			   "where recording > 1") == 0)
+		;
+	cr_assert_eq(query_recording(db, 2, &a, &row, NULL), -E_NOT_FOUND);
+	/* Nor is what it holds taken away. */
+	must(query_gc(db, &n, &n, &fix_err));
+	fix_put(s, 1, 1, 10);
+	must(s->ops->close(s, &fix_err));
+	must(query_recording(db, 2, &a, &row, &fix_err));
+	cr_assert_str_eq(row.state, "done");
+	check_contents(db, 2);
+	arena_free(&a);
+	store_close(db);
+}
+
 Test(store_claim, a_recording_without_events_holds_nothing)
 {
 	struct sink *s;
