@@ -28,6 +28,10 @@ class Failed(Exception):
     pass
 
 
+# --cpu: where perf writes what a command used.
+cpu_file = None
+
+
 def sh(*script):
     return ["sh", "-c", "; ".join(script)]
 
@@ -94,6 +98,8 @@ def prepare(tmp, scale):
 
 def run(argv, expect=None):
     """Seconds it took; output is taken away. expect: the status it must have."""
+    if cpu_file:
+        argv = ["perf", "stat", "-x,", "-e", "task-clock", "-o", cpu_file, "--"] + argv
     with open(os.devnull, "r+b") as null:
         begin = time.monotonic()
         p = subprocess.run(argv, stdin=null, stdout=null, stderr=subprocess.PIPE)
@@ -102,6 +108,9 @@ def run(argv, expect=None):
         said = p.stderr.decode(errors="replace").strip() or "(nothing on stderr)"
         raise Failed(f"{' '.join(argv)[:200]}: status {p.returncode}, "
                      f"expected {expect}\n{said}")
+    if cpu_file:
+        with open(cpu_file) as f:
+            took = float([l for l in f if "task-clock" in l][-1].split(",")[0]) / 1000
     return took, p.returncode
 
 
@@ -199,6 +208,8 @@ def main():
     ap.add_argument("--runs", type=int, default=5)
     ap.add_argument("--scale", type=float, default=1.0, help="size of the work, 1 = some ten minutes in all")
     ap.add_argument("--only", default="", help="workloads whose name contains one of these, with | between")
+    ap.add_argument("--cpu", action="store_true",
+                    help="CPU time of all processes of a command (needs perf), not elapsed time: for a host that is not quiet")
     ap.add_argument("--places", default="free,pinned", help="CPU placements: free, pinned")
     ap.add_argument("--options", default="", help="of record, such as --agent")
     a = ap.parse_args()
@@ -212,6 +223,9 @@ def main():
         # The server's account must be able to reach its directory.
         os.chmod(tmp, 0o755)
         os.environ["PASTIME_HOME"] = f"{tmp}/home"
+        if a.cpu:
+            global cpu_file
+            cpu_file = f"{tmp}/cpu"
         prepare(tmp, a.scale)
         try:
             pt("db", "start")
