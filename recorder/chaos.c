@@ -25,9 +25,8 @@
 #define STUBBORN_MAX_NS (60 * MS)
 #define SPENT_FREE_NS (1000 * MS) /* holds may take so much, */
 #define SPENT_PERCENT 40u	  /* and this share of the time */
-#define SOFT_NS (5 * MS)	  /* holds are firm for so long at most, or */
-#define SOFT_BIRTH_NS (100 * MS)
-#define FIRM_BIRTH 40u /* percent of holds of parents */
+#define SOFT_NS (100 * MS)	  /* soft ones may be firm for so long */
+#define FIRM_BIRTH 60u		  /* percent of holds of parents */
 #define SLICE_MIN_NS (100 * US)
 #define SLICE_MAX_NS (200 * MS)
 #define SLICE_LONG_NS (2000 * MS)
@@ -221,9 +220,9 @@ chaos_hold(struct recorder *r, struct task *t, unsigned firm, struct err *err)
 			ct->hold = HOLD_TIME;
 	}
 	ct->held_ns = r->now_ns;
-	ct->soft_ns = r->now_ns +
-		      chaos_between(c, HOLD_MIN_NS,
-				    ct->hold_next ? SOFT_BIRTH_NS : SOFT_NS);
+	ct->soft_ns = r->now_ns;
+	if (ct->hold_next || (firm > 0 && chaos_chance(c, 50)))
+		ct->soft_ns += chaos_between(c, MS, SOFT_NS);
 	ct->until_ns = r->now_ns + ns;
 	ct->out = true;
 	return chaos_event(r, t, CHAOS_HOLD, ns, ct->hold, err);

@@ -486,19 +486,25 @@ stalk_on(struct recorder *r, struct task *t, struct chaos_task *ct, uint64_t pc)
 		disarm(t, ct);
 }
 
-/* Where it is stalked to: is this the place? */
+/* Where it is stalked to: is this the place? For a signal the worst one is
+ * before a store to a global, which was loaded before. */
 static bool
 springs(struct recorder *r, const struct task *t, uint64_t pc)
 {
 	uint32_t weight = places_weight(&task_space(t)->mem, pc);
-	struct chaos_task *ct = chaos_task(r, t);
 	unsigned percent = r->chaos->mood.spring;
 
-	if (ct->due)
+	if (chaos_task(r, t)->due)
 		return true;
-	return chaos_chance(r->chaos, weight >= PLACE_STORE   ? percent * 2
-				      : weight < PLACE_GLOBAL ? percent / 2 + 1
-							      : percent);
+	if (t->stash.signo != 0 && !t->stash.sent)
+		percent = weight >= PLACE_STORE_GLOBAL ? 65 : 4;
+	else if (weight >= PLACE_STORE_GLOBAL)
+		percent *= 3;
+	else if (weight >= PLACE_STORE)
+		percent *= 2;
+	else if (weight < PLACE_GLOBAL)
+		percent = percent / 2 + 1;
+	return chaos_chance(r->chaos, percent);
 }
 
 /* t stands at its new last event: others run. */

@@ -12,6 +12,7 @@
 
 /* Weights from which on it is a store; memory that is shared for sure. */
 #define PLACE_STORE 6u
+#define PLACE_STORE_GLOBAL 9u
 #define PLACE_GLOBAL 3u
 
 struct place {
