@@ -37,6 +37,10 @@ void chaos_stashed(struct recorder *r, struct task *t);
 int chaos_trap(struct recorder *r, struct task *t, const siginfo_t *si,
 	       struct err *err);
 
+/* At the entry of a call, before it is decided: change what the kernel is asked
+ * for, or answer. */
+int chaos_call(struct recorder *r, struct task *t, struct err *err);
+
 /* --- for sched.c --- */
 
 /* Which of g's READY tasks is next: its index, or -1: none of them now. */

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "event/format.h"
 #include "recorder/agent.h"
+#include "recorder/chaos.h"
 #include "recorder/engine.h"
 #include "recorder/nondet.h"
 #include "recorder/sched.h"
@@ -557,6 +558,9 @@ go(struct recorder *r, struct task *t, struct err *err)
 		if (ret < 0 || ret == SPECIAL_DONE)
 			return ret < 0 ? ret : 0;
 	}
+	ret = chaos_call(r, t, err);
+	if (ret < 0)
+		return ret;
 	if (decide(r, t))
 		return finish_answered(r, t, err);
 	if (special->enter != NULL) {

@@ -44,6 +44,10 @@ choices()
 {
 	"$smoke" -d -n -x 7 "$guests/threads_mutex_cond" >/dev/null 2>"$T/err"
 	like 'choices are events' ' chaos +chaos: ' "$(cat "$T/err")"
+	"$smoke" -d -n -x 7 -k all=off,maps "$guests/threads_mutex_cond" \
+		>/dev/null 2>"$T/err"
+	like 'mappings are moved' 'chaos: maps near 0x7e' "$(cat "$T/err")"
+	is 'no other choice' 0 "$(grep ' chaos: ' "$T/err" | grep -vc 'maps near')"
 	"$smoke" -d -n -x 7 -k all=off "$guests/threads_mutex_cond" \
 		>/dev/null 2>"$T/err"
 	is 'no knob, no choice' 0 "$(grep -c ' chaos: ' "$T/err")"
