@@ -293,6 +293,7 @@ first_guess(struct seek *k, struct point_run *run, double left_ns,
 		ret = run_by_clock(k, run, &left_ns, err);
 	if (ret != 0)
 		return ret;
+	k->clock.valid = false;
 	/* What is done of the part already. */
 	if (left_ns < LEFT_MIN_NS)
 		return run_ahead(k, run, 0, LEFT_MIN_NS, err);
@@ -308,12 +309,9 @@ seek_ahead(struct seek *k, struct point_run *run, struct err *err)
 	int ret;
 
 	/* On a busy CPU it has taken longer than when it was recorded. */
-	if (left <= 0)
-		return seek_armed(k, run, k->limit_ns, false, err);
-	seek_disarm(k, run);
-	/* On a busy machine the looks came late. */
 	if (left < LEFT_MIN_NS)
 		return seek_armed(k, run, k->limit_ns, false, err);
+	seek_disarm(k, run);
 	ret = copy(k, run, &begin, err);
 	if (ret < 0)
 		return ret;
@@ -321,6 +319,8 @@ seek_ahead(struct seek *k, struct point_run *run, struct err *err)
 	k->stub.count = false;
 	ret = first_guess(k, run, left, err);
 	if (ret == END_EVENT || ret == END_LIMIT) {
+		/* What the clock said was wrong: it may go round, too. */
+		k->clock.valid = false;
 		fall_back(k, run, &begin);
 		ret = copy(k, run, &begin, err);
 		if (ret == 0)
