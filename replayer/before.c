@@ -280,7 +280,8 @@ halve(struct chase *c, struct err *err)
 			ret = go_on(c, &s, err);
 		if (ret < 0)
 			return ret;
-		if (s.end == SPEC_SLICE && runner(c)->regs.rip != c->base_pc)
+		if (s.end == SPEC_SLICE && runner(c)->regs.rip != c->base_pc &&
+		    runner(c)->regs.rip != c->p.pc)
 			return move_base(c, err);
 	}
 	ret = back_to_base(c, err);

@@ -4,8 +4,6 @@
 #include "base/clock.h"
 #include <errno.h>
 
-#define SLICE_NS 20000000u /* progress, and a checkpoint for who stays here */
-
 void
 inside_clear(struct inside *in)
 {
@@ -277,7 +275,7 @@ to_visit(struct replayer *r, struct puppet *p, const struct pos *pos,
 	inside_count(in, pos->pc, &have);
 	r->work_mark = clock_now_ns();
 	while (ret == 0 && have < pos->visit) {
-		struct spec s = { .slice_ns = SLICE_NS };
+		struct spec s = { .slice_ns = timeline_slice(r) };
 
 		for (size_t i = 0; i < in->counts.len; i++)
 			tally_site(&s.tally, in->counts.v[i].pc);

@@ -181,7 +181,9 @@ run_to_halt(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 		ret = look_at_stop(p, &st, out);
 		if (ret == 1)
 			return 1;
-		if (st.kind == STOP_EVENT_STOP && clock_now_ns() >= end)
+		/* A trap that it ran into just before is still to come. */
+		if (st.kind == STOP_EVENT_STOP && clock_now_ns() >= end &&
+		    ptrace_fault_pending(p->pid) != 1)
 			break;
 		if (st.kind == STOP_SIGNAL && st.signo == SIGSTOP) {
 			if (watchdog_disarm(r->watchdog))

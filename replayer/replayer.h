@@ -38,6 +38,8 @@ struct replay_opts {
 	replay_point_fn *point; /* NULL: nobody wants to know */
 	void *point_ctx;
 	uint64_t checkpoint_events;  /* distance of automatic checkpoints; 0 = default policy */
+	uint64_t slice_ns; /* looks at code that is run with stops in it; 0 = 20
+			      ms */
 	uint64_t checkpoint_bytes;   /* budget for private dirty memory; 0 = default */
 };
 

@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#define SLICE_NS 20000000u
 #define TELL_NS 50000000u
 
 int
@@ -362,7 +361,7 @@ put_sites(struct timeline *t, const struct puppet *p, struct spec *s)
 			s->watch[s->n_watch++] = t->watch[i];
 	}
 	s->tally.ticks = t->collect;
-	s->slice_ns = SLICE_NS;
+	s->slice_ns = timeline_slice(t->r);
 	return inside_add_end(t->r, s);
 }
 
@@ -432,8 +431,8 @@ walk_to_limit(struct timeline *t, struct puppet *p, struct err *err)
 	return ret;
 }
 
-/* Stopped at a site or by a watch: 1 = that is the end of the scan, 2 = of the
- * interval. */
+/* Stopped at a site, by a watch, or just so: 1 = that is the end of the scan, 2
+ * = of the interval. */
 static int
 at_stop(struct timeline *t, struct puppet *p, struct spec *s, struct err *err)
 {
@@ -483,13 +482,13 @@ run_interval(struct timeline *t, struct puppet *p, struct err *err)
 		collect_counted(t, p, &s);
 		if (s.end == SPEC_HALT)
 			return 0;
-		if (s.end == SPEC_SLICE) {
+		/* A slice, too, may end where something is to be seen. */
+		ret = at_stop(t, p, &s, err);
+		if (ret == 0 && s.end == SPEC_SLICE) {
 			t->hot = true;
 			ret = tl_tell(t, err);
 			if (ret == 0)
 				ret = checkpoint_inside(t->r, err);
-		} else {
-			ret = at_stop(t, p, &s, err);
 		}
 	}
 	return ret == 2 ? 0 : ret;

@@ -13,6 +13,14 @@
 #include "replayer/checkpoint.h"
 #include "tracee/tally.h"
 
+/* How long code runs at a time: then progress is told, and a checkpoint left.
+ */
+static inline uint64_t
+timeline_slice(const struct replayer *r)
+{
+	return r->opts.slice_ns ? r->opts.slice_ns : 20000000;
+}
+
 /* ---- spec.c: running with places watched */
 
 #define SPEC_WATCHES 3u /* debug registers; the fourth is the tally's */

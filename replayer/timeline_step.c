@@ -153,7 +153,7 @@ to_last_of(struct timeline *t, const struct event *ev, struct err *err)
 			       ev->seq);
 	inside_track(r, p.pc);
 	for (;;) {
-		struct spec s = { .slice_ns = 20000000 };
+		struct spec s = { .slice_ns = timeline_slice(r) };
 
 		tally_site(&s.tally, p.pc);
 		ret = inside_add_end(r, &s);
@@ -164,7 +164,7 @@ to_last_of(struct timeline *t, const struct event *ev, struct err *err)
 			ret = tl_tell(t, err);
 		if (ret < 0)
 			return ret;
-		if (s.end != SPEC_SLICE)
+		if (s.end != SPEC_SLICE || inside_at_end(r, puppet->regs.rip))
 			break;
 	}
 	inside_count(&r->now->inside, p.pc, &p.visit);

@@ -1,9 +1,10 @@
 /*
- * move-check [-n STOPS] [-r ROUNDS] [-s SEED] [-v] COMMAND...: record a command
- * into memory; then, in each round, put breakpoints, a watchpoint or an event
- * filter somewhere, go forwards from stop to stop, back over all of them, once
- * more from elsewhere, and compare positions, registers and the stack at each.
- * Steps likewise, by instruction and over calls.
+ * move-check [-n STOPS] [-r ROUNDS] [-s SEED] [-va] COMMAND...: record a
+ * command into memory; then, in each round, put breakpoints, a watchpoint or an
+ * event filter somewhere, go forwards from stop to stop, back over all of them,
+ * once more from elsewhere, and compare positions, registers and the stack at
+ * each. Steps likewise, by instruction and over calls. -a: with the agent. -S
+ * NS: code is looked at so often.
  *
  * Status: 0 all alike, 1 some differ, 2 error.
  */
@@ -34,6 +35,7 @@ struct check {
 	unsigned stops, rounds;
 	unsigned short seed[3];
 	bool verbose;
+	uint64_t slice_ns;
 	struct target *t;
 	uint64_t last;
 	VEC(struct stop) v;
@@ -52,10 +54,12 @@ fail(const struct err *err, const char *what)
 }
 
 static int
-record(char **argv, struct memlog *m)
+record(char **argv, bool agent, struct memlog *m)
 {
 	const struct record_opts ro = { .argv = argv,
 					.envp = environ,
+					.agent = agent,
+					.agent_from = 1,
 					.keep_privs = geteuid() == 0 };
 	struct sink *sink = memlog_sink(m);
 	struct record_result res;
@@ -365,7 +369,7 @@ round_of(struct check *c, unsigned i, struct err *err)
 static int
 check(struct check *c, struct memlog *m)
 {
-	const struct replay_opts ro = { 0 };
+	const struct replay_opts ro = { .slice_ns = c->slice_ns };
 	struct source *src = memlog_source(m);
 	struct err err = { 0 };
 	struct replayer *r;
@@ -394,9 +398,10 @@ main(int argc, char **argv)
 {
 	struct check c = { .stops = 20, .rounds = 10 };
 	struct memlog *m;
+	bool agent = false;
 	int opt, ret;
 
-	while ((opt = getopt(argc, argv, "+n:r:s:v")) != -1) {
+	while ((opt = getopt(argc, argv, "+aS:n:r:s:v")) != -1) {
 		if (opt == 'n')
 			c.stops = (unsigned)atoi(optarg);
 		else if (opt == 'r')
@@ -405,13 +410,17 @@ main(int argc, char **argv)
 			c.seed[0] = (unsigned short)atoi(optarg);
 		else if (opt == 'v')
 			c.verbose = true;
+		else if (opt == 'S')
+			c.slice_ns = strtoul(optarg, NULL, 10);
+		else if (opt == 'a')
+			agent = true;
 		else
 			return 2;
 	}
 	if (optind >= argc)
 		return 2;
 	m = memlog_new();
-	ret = record(argv + optind, m);
+	ret = record(argv + optind, agent, m);
 	if (ret == 0)
 		ret = check(&c, m);
 	memlog_free(m);

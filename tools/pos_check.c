@@ -1,8 +1,9 @@
 /*
- * pos-check [-i N] [-k N] [-p N] [-s SEED] [-v] COMMAND...: record a command
+ * pos-check [-i N] [-k N] [-p N] [-s SEED] [-va] COMMAND...: record a command
  * into memory; in -i random intervals single-step the first -k instructions
  * and count arrivals at each address; then seek -p of the moments seen by
  * their names and compare registers and the stack.
+ * -a: with the agent. -S NS: code is looked at so often.
  *
  * Status: 0 all alike, 1 some differ, 2 error.
  */
@@ -32,6 +33,7 @@ struct check {
 	unsigned intervals, steps, picks;
 	unsigned short seed[3];
 	bool verbose;
+	uint64_t slice_ns;
 	struct target *t;
 	VEC(struct seen) seen;
 	unsigned tried, wrong;
@@ -47,10 +49,12 @@ fail(const struct err *err, const char *what)
 }
 
 static int
-record(char **argv, struct memlog *m)
+record(char **argv, bool agent, struct memlog *m)
 {
 	const struct record_opts ro = { .argv = argv,
 					.envp = environ,
+					.agent = agent,
+					.agent_from = 1,
 					.keep_privs = geteuid() == 0 };
 	struct sink *sink = memlog_sink(m);
 	struct record_result res;
@@ -217,7 +221,7 @@ interval(struct check *c, uint64_t last, struct err *err)
 static int
 check(struct check *c, struct memlog *m)
 {
-	const struct replay_opts ro = { 0 };
+	const struct replay_opts ro = { .slice_ns = c->slice_ns };
 	struct source *src = memlog_source(m);
 	struct err err = { 0 };
 	struct replayer *r;
@@ -248,9 +252,10 @@ main(int argc, char **argv)
 {
 	struct check c = { .intervals = 10, .steps = 2000, .picks = 10 };
 	struct memlog *m;
+	bool agent = false;
 	int opt, ret;
 
-	while ((opt = getopt(argc, argv, "+i:k:p:s:v")) != -1) {
+	while ((opt = getopt(argc, argv, "+aS:i:k:p:s:v")) != -1) {
 		if (opt == 'i')
 			c.intervals = (unsigned)atoi(optarg);
 		else if (opt == 'k')
@@ -261,13 +266,17 @@ main(int argc, char **argv)
 			c.seed[0] = (unsigned short)atoi(optarg);
 		else if (opt == 'v')
 			c.verbose = true;
+		else if (opt == 'S')
+			c.slice_ns = strtoul(optarg, NULL, 10);
+		else if (opt == 'a')
+			agent = true;
 		else
 			return 2;
 	}
 	if (optind >= argc)
 		return 2;
 	m = memlog_new();
-	ret = record(argv + optind, m);
+	ret = record(argv + optind, agent, m);
 	if (ret == 0)
 		ret = check(&c, m);
 	memlog_free(m);

@@ -22,6 +22,27 @@ check()
 		"$(tail -n 1 "$T/out" | tr -d '\0')"
 }
 
+cat >"$T/near.c" <<'END'
+#include <sys/syscall.h>
+#include <unistd.h>
+
+volatile long sum;
+
+int
+main(void)
+{
+	for (int i = 0; i < 100; i++) {
+		sum += syscall(SYS_getppid);
+		for (int k = 0; k < 20; k++)
+			sum += k;
+	}
+	return 0;
+}
+END
+# Stopped for a look again and again, also just where a breakpoint is.
+if (cd "$T" && ${CC:-cc} -O1 -o near near.c 2>/dev/null); then
+	check 9 10 -S 20000 "$T/near"
+fi
 seq 1 9000 >"$T/numbers"
 check 1 10 "$build/tests/guests/cpu_bound_two"
 check 2 10 "$build/tests/guests/alarm_compute"
