@@ -193,8 +193,8 @@ void event_begin(struct recorder *r, const struct task *t, enum event_kind kind,
 		 struct event *out);
 /* Number and stamp it, attach r->items as payload, put it. */
 int event_put(struct recorder *r, struct event *ev, struct err *err);
-/* Store bytes, append the ids; a sink that refuses ends the recording, not us.
- */
+/* Store bytes, append the ids; a sink that refuses ends the recording. */
 void event_blobs(struct recorder *r, struct span bytes, struct buf *ids);
+void event_flush(struct recorder *r); /* what is gathered, to the sink */
 
 #endif

@@ -92,6 +92,15 @@ event_put(struct recorder *r, struct event *ev, struct err *err)
 	return 0;
 }
 
+void
+event_flush(struct recorder *r)
+{
+	struct err why = { 0 };
+
+	if (!r->failed && r->sink->ops->flush(r->sink, &why) < 0)
+		lost(r, r->seq, &why);
+}
+
 /* --- start ------------------------------------------------------------------ */
 
 /* Let the stops before the image pass, up to the exit stop of its execve. */
@@ -296,8 +305,7 @@ recorder_finish(struct recorder *r, struct record_result *out, struct err *err)
 	ev.args[1] = r->seq + 1;
 	warn_items(r, &r->items);
 	ret = event_put(r, &ev, err);
-	if (ret == 0 && !r->failed)
-		ret = r->sink->ops->flush(r->sink, err);
+	event_flush(r);
 	if (out != NULL) {
 		out->status = r->first_status;
 		out->events = r->seq;

@@ -375,8 +375,7 @@ sched_tick(struct recorder *r, struct err *err)
 	if (r->flush_ns != 0 &&
 	    r->now_ns - r->flush_ns >= r->opts.flush_ms * MS) {
 		r->flush_ns = 0;
-		if (!r->failed)
-			return r->sink->ops->flush(r->sink, err);
+		event_flush(r);
 	}
 	return 0;
 }

@@ -280,3 +280,40 @@ Test(recorder_stream, a_command_that_is_not_there_says_so)
 	cr_assert_gt(strlen(err.text), 0u);
 	memlog_free(log);
 }
+
+/* ---- a sink that stores events until it is asked to write them */
+
+static int
+flush_fails(struct sink *s, struct err *err)
+{
+	return err_set(err, E_SPOOL, "no space left");
+}
+
+Test(recorder_stream, a_sink_that_cannot_flush_ends_the_recording_alone)
+{
+	const char *argv[] = { "/bin/true", NULL };
+	const struct record_opts o = {
+		.argv = (char *const *)(uintptr_t)argv,
+		.envp = environ,
+		.flush_ms = 1,
+	};
+	struct record_result result;
+	struct memlog *log = memlog_new();
+	struct sink_ops ops = *memlog_sink(log)->ops;
+	struct sink *sink = memlog_sink(log);
+	struct err err = { 0 };
+	struct recorder *r;
+	int ret;
+
+	ops.flush = flush_fails;
+	sink->ops = &ops;
+	cr_assert_eq(recorder_start(&r, &o, sink, &err), 0, "%s", err.text);
+	while ((ret = recorder_step(r, &err)) > 0)
+		continue;
+	cr_assert_eq(ret, 0, "%s", err.text);
+	cr_assert_eq(recorder_finish(r, &result, &err), 0, "%s", err.text);
+	cr_assert_eq(result.status, 0);
+	cr_assert_not_null(strstr(buf_cstr(&result.notes), "no space left"));
+	buf_free(&result.notes);
+	memlog_free(log);
+}
