@@ -90,7 +90,7 @@ struct task {
 	struct call call;
 	struct regs last;    /* as of its last event: it has not moved if they are so */
 	struct stash stash;
-	uint64_t returned_ns; /* last rt_sigreturn */
+	uint64_t returned_ns, masked_ns; /* last rt_sigreturn, rt_sigprocmask */
 	struct task *mate;    /* at a fork stop: the child; its parent */
 	bool in_vfork;	     /* waits for its child's exec or death */
 	bool orphan;	     /* new, and nobody will announce it */

@@ -243,7 +243,7 @@ preempt_begin(struct recorder *r, struct task *t, struct err *err)
 	if (s->pointless)
 		return PREEMPT_IMPOSSIBLE;
 	if (agent_interrupted(t)) {
-		ret = task_resume(t, PTRACE_CONT, 0);
+		ret = task_go(t, PTRACE_CONT, 0);
 		return ret < 0 ? ret : PREEMPT_ON_ITS_WAY;
 	}
 	if (s->dirty == NULL)
@@ -258,7 +258,7 @@ preempt_begin(struct recorder *r, struct task *t, struct err *err)
 	if (ret < 0)
 		return impossible(r, t, &why);
 	if (ret == POINT_EVENT) {
-		ret = task_resume(t, PTRACE_CONT, 0);
+		ret = task_go(t, PTRACE_CONT, 0);
 		return ret < 0 ? ret : PREEMPT_ON_ITS_WAY;
 	}
 	s->point_ns = clock_now_ns() - start;
@@ -316,7 +316,7 @@ preempt_stop(struct recorder *r, struct task *t, struct err *err)
 	    signal_ignore(t, SIGTRAP, err) < 0)
 		ret = -E_GONE;
 	if (ret == POINT_EVENT) {
-		ret = task_resume(t, PTRACE_CONT, 0);
+		ret = task_go(t, PTRACE_CONT, 0);
 		return ret < 0 ? ret : PREEMPT_ON_ITS_WAY;
 	}
 	if (ret == POINT_TAKEN)

@@ -412,6 +412,19 @@ is_let_go(const struct task *t, const struct regs *entry)
 	return true;
 }
 
+/* Could it as well have come later? Not one that its own process sent, or that
+ * the call just made let through: such a call returns behind the handler. */
+static bool
+may_be_late(const struct task *t, const uint8_t info[128])
+{
+	int code = info_code(info);
+
+	if (t->event_ns == t->returned_ns || t->event_ns == t->masked_ns)
+		return false;
+	return (code != SI_USER && code != SI_TKILL && code != SI_QUEUE) ||
+	       info_detail(t->stop.signo, info) != (uint64_t)t->proc->tgid;
+}
+
 static int
 give_async(struct recorder *r, struct task *t, const uint8_t info[128],
 	   bool sent, struct err *err)
@@ -424,7 +437,9 @@ give_async(struct recorder *r, struct task *t, const uint8_t info[128],
 	if (!task_is_at(t, &regs)) {
 		t->met = 0;
 	} else if (sent || t->stash.rewound || !is_starving(t, info)) {
-		ret = sent ? 0 : chaos_delays(r, t, t->stop.signo, err);
+		ret = sent || !may_be_late(t, info)
+			      ? 0
+			      : chaos_delays(r, t, t->stop.signo, err);
 		if (ret == 0)
 			return deliver(r, t, info,
 				       t->stash.rewound ? EVF_RUNS | EVF_REWOUND

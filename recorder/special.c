@@ -281,6 +281,7 @@ leave_sigaction(struct recorder *r, struct task *t, struct err *err)
 static int
 leave_mask(struct recorder *r, struct task *t, struct err *err)
 {
+	t->masked_ns = r->now_ns;
 	nondet_sigmask(t);
 	return 0;
 }

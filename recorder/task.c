@@ -58,20 +58,26 @@ task_rename(struct recorder *r, struct task *t, pid_t tid)
 }
 
 int
-task_resume(struct task *t, int request, int signo)
+task_go(struct task *t, int request, int signo)
 {
 	int ret;
 
 	if (t->proc != NULL && task_space(t)->agent != NULL)
 		agent_resume(t);
+	t->stop.kind = STOP_NONE;
+	ret = ptrace_resume(t->tid, request, signo);
+	return ret == -E_GONE ? 0 : ret;
+}
+
+int
+task_resume(struct task *t, int request, int signo)
+{
 	/* Resumed in the midst of job control's stop, it must get back there;
 	 * if it is over by now, that is how we hear of it. */
 	if (t->proc != NULL && t->proc->stopped && request != PTRACE_LISTEN &&
 	    !t->interrupted && !t->taking_now)
 		t->interrupted = ptrace_interrupt(t->tid) == 0;
-	t->stop.kind = STOP_NONE;
-	ret = ptrace_resume(t->tid, request, signo);
-	return ret == -E_GONE ? 0 : ret;
+	return task_go(t, request, signo);
 }
 
 struct space *

@@ -17,6 +17,8 @@ void task_rename(struct recorder *r, struct task *t, pid_t tid);
  * request is PTRACE_CONT, PTRACE_SYSCALL or PTRACE_LISTEN.
  */
 int task_resume(struct task *t, int request, int signo);
+/* ... up to its event, even if job control stops its process meanwhile. */
+int task_go(struct task *t, int request, int signo);
 struct group *task_group(const struct task *t);
 struct space *task_space(const struct task *t);
 /* True when t has not run since its last event: its registers are the same.
