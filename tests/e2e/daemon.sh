@@ -75,6 +75,10 @@ rm "$T/pid"
 front=$!
 wait_for '[ -s "$T/pid" ]' || fail "it never starts"
 wait_for '[ "$(state orphan)" = running ]' || fail "not shown as running"
+# What is kept ends with the last whole chunk: there must be one.
+# shellcheck disable=SC2016 # wait_for expands it
+wait_for '"$PASTIME" ls --json | grep -q "\"orphan\".*\"events\": [1-9]"' ||
+	fail "nothing of it is stored while it waits"
 kill -KILL "$(recorder_of "$(cat "$T/pid")")"
 wait $front
 is "status without its recorder" 125 $?

@@ -103,6 +103,8 @@ is_restored "quit"
 for signal in TERM HUP INT; do
 	enter "$demo small; echo left \$?"
 	shows "$signal: a screen" '^>e1 '
+	# shellcheck disable=SC2016 # wait_for expands it
+	wait_for '[ -n "$(demo_pid small)" ]' || fail "$signal: no process"
 	kill -"$signal" "$(demo_pid small)"
 	shows "$signal: says so" "ended by SIG$signal"
 	shows "$signal: status" '^left 125$'
