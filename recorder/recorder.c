@@ -80,7 +80,10 @@ event_put(struct recorder *r, struct event *ev, struct err *err)
 		ev->time_ns = clock_now_ns() - r->start_ns;
 	r->put_ns = ev->time_ns;
 	ev->payload = buf_span(&r->items);
-	note_time(r, ev->task);
+	/* These may come while it computes. */
+	if (ev->kind != EV_stop && ev->kind != EV_chaos &&
+	    ev->kind != EV_warning)
+		note_time(r, ev->task);
 	if (r->failed)
 		return 0;
 	if (r->flush_ns == 0)
