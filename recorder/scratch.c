@@ -10,10 +10,15 @@
  *   args[1] -> msghdr' -> iovec'[] -> piece, piece, ...
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "agent/abi.h"
+#include "base/fd.h"
 #include "recorder/engine.h"
 #include "recorder/task.h"
 #include "tracee/remote.h"
@@ -118,13 +123,37 @@ add_msghdr_iov(struct task *t, struct scratch *sc, uint64_t hdr)
 						 .carrier = true });
 }
 
-static void
-add_carriers(struct task *t, struct scratch *sc)
+/*
+ * vmsplice on the read end of a pipe is a readv. On the write end it lends the
+ * pipe the program's own pages: nothing can stand in for them.
+ */
+static struct sys_call
+as_output(const struct task *t)
 {
-	const uint64_t *a = t->call.sc.args;
+	struct sys_call c = t->call.sc;
+	struct buf text = { 0 };
+	const char *flags;
+	char path[64];
+
+	if (c.nr != SYS_vmsplice)
+		return c;
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", t->tid,
+		 (int)c.args[0]);
+	if (fd_read_file(path, &text) == 0 &&
+	    (flags = strstr(buf_cstr(&text), "flags:")) != NULL &&
+	    (strtoul(flags + 6, NULL, 8) & O_ACCMODE) == O_RDONLY)
+		c.nr = SYS_readv;
+	buf_free(&text);
+	return c;
+}
+
+static void
+add_carriers(struct task *t, const struct sys_call *c, struct scratch *sc)
+{
+	const uint64_t *a = c->args;
 	struct piece p = { .addr = a[1], .arg = 1, .carrier = true };
 
-	switch (t->call.sc.nr) {
+	switch (c->nr) {
 	case SYS_readv:
 	case SYS_preadv:
 	case SYS_preadv2:
@@ -163,14 +192,15 @@ static uint64_t
 add_pieces(struct recorder *r, struct task *t, struct scratch *sc)
 {
 	const struct mem *m = &task_space(t)->mem;
+	const struct sys_call c = as_output(t);
 	uint64_t need = 0;
-	int n = sys_call_outbufs(&t->call.sc, r->ranges, SYS_RANGES_MAX);
+	int n = sys_call_outbufs(&c, r->ranges, SYS_RANGES_MAX);
 
 	if (n <= 0)
 		return 0;
 	if (n > SYS_RANGES_MAX)
 		n = SYS_RANGES_MAX;
-	add_carriers(t, sc);
+	add_carriers(t, &c, sc);
 	for (int i = 0; i < n; i++) {
 		const struct sys_range *o = &r->ranges[i];
 
