@@ -8,7 +8,8 @@ need gdb "${CC%% *}"
 dir=${TOP_SRCDIR:-.}/tests/e2e/gdb
 export HOME=$T LC_ALL=C DEBUGINFOD_URLS=
 
-# What differs from run to run and from host to host.
+# What differs from run to run and from host to host; when gdb asks for the threads
+# is its own affair.
 normalise()
 {
 	local name='([A-Za-z_0-9]+|\?\?)'
@@ -17,6 +18,7 @@ normalise()
 	sed -E -e '/^Reading .* from remote target/d' \
 		-e '/^Reading symbols from/d' \
 		-e '/^warning: File transfers from remote/d' \
+		-e '/^\[New Thread [0-9.]+\]$/d' \
 		-e '/debuginfod/d' -e '/No debugging symbols found/d' \
 		-e "s:$T/::g" -e 's:target\:/[^ ]*/:target\:/:' \
 		-e 's/\b(Thread|process|LWP) [0-9]+(\.[0-9]+)?/\1 N/g' \

@@ -2,7 +2,7 @@
 break in_parent
 continue
 monitor processes
-pipe info os processes | grep -c forks
+python print(gdb.execute('info os processes', to_string=True).count('forks'))
 next
 next
 next

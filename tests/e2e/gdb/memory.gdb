@@ -4,9 +4,9 @@ x/x 0
 x/16xb 0x10
 print *(int *) 0x10
 print &counter > 0
-pipe info auxv | grep -c AT_ENTRY
-pipe info proc mappings | grep -c r-xp.*crash
-pipe info proc mappings | grep -o .stack.
+python print(gdb.execute('info auxv', to_string=True).count('AT_ENTRY'))
+python import re; print(len(re.findall('r-xp.*crash', gdb.execute('info proc mappings', to_string=True))))
+python print('[stack]' in gdb.execute('info proc mappings', to_string=True))
 info sharedlibrary
 info proc exe
 find &counter, +8, 5
