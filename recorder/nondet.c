@@ -408,11 +408,13 @@ patch_mapping(const struct recorder *r, struct task *t, const struct vma *vma,
 	      struct buf *items)
 {
 	const struct mem m = mem_of_task(&t->proc->space->mem, t->tid);
-	const struct patch_site *s, *last = l->v + l->len;
+	const struct patch_site *s, *last;
 	const uint64_t base = vma->start - vma->offset;
 	bool ok = !l->unsure;
 
 	s = patch_from(l, start - base);
+	last = s != NULL ? l->v + l->len
+			 : NULL; /* v is NULL in an empty list */
 	while (s != NULL && s < last && base + s->offset < end) {
 		uint64_t addr = base + s->offset, to = (addr | (PAGE - 1)) + 1;
 		size_t n = 1;

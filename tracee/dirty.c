@@ -51,6 +51,10 @@ struct pm_scan_arg {
 #define SCAN_SWAPPED (1ull << 4)
 #define SCAN_WP_MATCHING (1ull << 0)
 #define SCAN_REGIONS 512u
+/* To watch a mapping costs page tables for all of it, 2 MB a GB, used or not:
+ * those that reserve terabytes (address sanitizer, runtimes) are not watched.
+ */
+#define WATCH_MAX (16ull << 30)
 
 #define PAGEMAP_THERE (3ull << 62) /* present, or swapped out */
 
@@ -138,13 +142,57 @@ is_there(uint64_t entry)
 	return (entry & PAGEMAP_THERE) != 0;
 }
 
-/* The pages of [start, end) that have memory of their own. */
+/* The pages of the regions that arg asks for, up to end. */
 static int
-add_existing(const struct dirty *d, uint64_t start, uint64_t end,
-	     struct dirty_set *out)
+scan(const struct dirty *d, struct pm_scan_arg arg, uint64_t end,
+     struct dirty_set *out)
 {
-	uint64_t entry[512];
+	struct page_region r[SCAN_REGIONS];
 
+	arg.size = sizeof(arg);
+	arg.end = end;
+	arg.vec = (uint64_t)(uintptr_t)r;
+	arg.vec_len = SCAN_REGIONS;
+	while (arg.start < end) {
+		int n = ioctl(d->pagemap, PAGEMAP_SCAN_OP, &arg);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		for (int i = 0; i < n; i++)
+			add(out, r[i].start, (r[i].end - r[i].start) / PAGE);
+		arg.start = arg.walk_end;
+	}
+	return 0;
+}
+
+/* What exists of a mapping, but for pages of the categories in but. */
+static int
+scan_existing(const struct dirty *d, const struct vma *v, uint64_t but,
+	      struct dirty_set *out)
+{
+	const struct pm_scan_arg arg = {
+		.start = v->start,
+		.category_inverted = but,
+		.category_mask = but,
+		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+		.return_mask = SCAN_PRESENT,
+	};
+
+	return scan(d, arg, v->end, out);
+}
+
+/* The pages of a mapping that have memory of their own. Reading the entries of
+ * terabytes takes minutes; a scan, where there is one, passes over the holes.
+ */
+static int
+add_existing(const struct dirty *d, const struct vma *v, struct dirty_set *out)
+{
+	uint64_t entry[512], start = v->start, end = v->end;
+
+	if (end - start > WATCH_MAX && scan_existing(d, v, 0, out) == 0)
+		return 0;
 	while (start < end) {
 		size_t n = (size_t)((end - start) / PAGE), i;
 		ssize_t got;
@@ -172,8 +220,7 @@ dirty_all(const struct dirty *d, const struct maps *maps, struct dirty_set *out,
 
 	for (size_t i = 0; i < maps->len && ret == 0; i++)
 		if (!dirty_ignores(&maps->v[i]))
-			ret = add_existing(d, maps->v[i].start, maps->v[i].end,
-					   &s);
+			ret = add_existing(d, &maps->v[i], &s);
 	if (ret < 0) {
 		dirty_set_free(&s);
 		return err_set(err, -ret, "cannot read the page map of task %d",
@@ -241,31 +288,6 @@ look_by_hash(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 
 /* ---- by the kernel */
 
-/* The pages of the regions that arg asks for, up to end. */
-static int
-scan(const struct dirty *d, struct pm_scan_arg arg, uint64_t end,
-     struct dirty_set *out)
-{
-	struct page_region r[SCAN_REGIONS];
-
-	arg.size = sizeof(arg);
-	arg.end = end;
-	arg.vec = (uint64_t)(uintptr_t)r;
-	arg.vec_len = SCAN_REGIONS;
-	while (arg.start < end) {
-		int n = ioctl(d->pagemap, PAGEMAP_SCAN_OP, &arg);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		for (int i = 0; i < n; i++)
-			add(out, r[i].start, (r[i].end - r[i].start) / PAGE);
-		arg.start = arg.walk_end;
-	}
-	return 0;
-}
-
 /* What was written of what is watched; then it is watched anew. */
 static int
 scan_written(const struct dirty *d, struct dirty_set *out)
@@ -279,23 +301,8 @@ scan_written(const struct dirty *d, struct dirty_set *out)
 	return scan(d, arg, SPACE_END, out);
 }
 
-/* What exists of a mapping that is not watched. */
-static int
-scan_unwatched(const struct dirty *d, const struct vma *v,
-	       struct dirty_set *out)
-{
-	const struct pm_scan_arg arg = {
-		.start = v->start,
-		.category_inverted = SCAN_WPALLOWED,
-		.category_mask = SCAN_WPALLOWED,
-		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-		.return_mask = SCAN_PRESENT,
-	};
-
-	return scan(d, arg, v->end, out);
-}
-
-/* Some mappings cannot be watched (devices): they stay unwatched. */
+/* Some mappings cannot be watched (devices): they stay unwatched, and all that
+ * exists of them counts as written. */
 static void
 watch(const struct dirty *d, const struct vma *v)
 {
@@ -304,7 +311,8 @@ watch(const struct dirty *d, const struct vma *v)
 		.mode = UFFDIO_REGISTER_MODE_WP,
 	};
 
-	ioctl(d->uffd, UFFDIO_REGISTER, &reg);
+	if (v->end - v->start <= WATCH_MAX)
+		ioctl(d->uffd, UFFDIO_REGISTER, &reg);
 }
 
 static int
@@ -319,7 +327,7 @@ look_by_kernel(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 
 		if (dirty_ignores(v))
 			continue;
-		ret = scan_unwatched(d, v, &other);
+		ret = scan_existing(d, v, SCAN_WPALLOWED, &other);
 		watch(d, v);
 	}
 	/* Protects what was just registered. */

@@ -191,7 +191,8 @@ get_point(struct reader *r, struct point *p)
 	    (p->way != POINT_JUMP && p->way != POINT_TRAP))
 		return false;
 	code = reader_bytes(r, p->code_len);
-	memcpy(p->code, code.p, code.len);
+	if (code.len > 0)
+		memcpy(p->code, code.p, code.len);
 	p->cpu_ns = reader_varint(r);
 	p->visits = reader_varint(r);
 	if (r->bad || !get_regs(r, p) ||

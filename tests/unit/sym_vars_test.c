@@ -74,7 +74,8 @@ note(struct seen *seen, const struct regs *r)
 			 : "memory")
 #define KEEP(v) __asm__ volatile("" : : "r"(&(v)) : "memory")
 
-__attribute__((noinline)) int with_variables(struct seen *seen, int argument);
+__attribute__((noinline, no_sanitize_address)) int
+with_variables(struct seen *seen, int argument);
 
 int
 with_variables(struct seen *seen, int argument)
@@ -104,6 +105,12 @@ with_variables(struct seen *seen, int argument)
 	vars_global++;
 	HERE(&r);
 	note(seen, &r);
+	KEEP(last);
+	KEEP(first);
+	KEEP(list);
+	KEEP(ratio);
+	KEEP(text);
+	KEEP(parameter);
 	return first.value + last.value + list->value + parameter;
 }
 
