@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,6 +143,46 @@ make_dir(const char *path, mode_t mode)
 	if (stat(path, &st) < 0)
 		return -errno;
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+bool
+fd_read_number(const char *path, const char *key, int base, uint64_t *out)
+{
+	struct buf text = { 0 };
+	const char *p = NULL;
+
+	if (fd_read_file(path, &text) == 0)
+		p = strstr(buf_cstr(&text), key);
+	if (p != NULL)
+		*out = strtoull(p + strlen(key), NULL, base);
+	buf_free(&text);
+	return p != NULL;
+}
+
+int
+fd_map(int fd, struct span *out)
+{
+	struct stat st;
+	void *p;
+
+	*out = (struct span){ 0 };
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return 0;
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*out = span_of(p, (size_t)st.st_size);
+	return 0;
+}
+
+void
+fd_unmap(struct span *s)
+{
+	if (s->len > 0)
+		munmap((void *)(uintptr_t)s->p, s->len);
+	*s = (struct span){ 0 };
 }
 
 int

@@ -4,6 +4,7 @@
 /* Descriptors: whole reads and writes, paths. All opened fds are O_CLOEXEC. */
 #include "base/buf.h"
 #include "base/err.h"
+#include <stdbool.h>
 #include <sys/types.h>
 
 void fd_close(int *fd); /* closes if >= 0, sets -1 */
@@ -16,6 +17,13 @@ ssize_t fd_pread_full(int fd, void *p, size_t n, off_t at);
 /* The whole file (also of /proc) appended to out. 0 or -errno. */
 int fd_read_file(const char *path, struct buf *out);
 int fd_read_all(int fd, struct buf *out);
+/* The number behind the first key of such a file, as those of /proc have them:
+ * "Tgid:" 4711. False: no file, or no key in it. */
+bool fd_read_number(const char *path, const char *key, int base, uint64_t *out);
+/* The bytes of a regular file, mapped for reading until fd_unmap; empty when
+ * it is none or has none. 0 or -errno. */
+int fd_map(int fd, struct span *out);
+void fd_unmap(struct span *s);
 /* mkdir -p with mode for what is made. 0 or -errno. */
 int fd_mkdirs(const char *path, mode_t mode);
 /* Move fd to a number >= min and close the original; keeps low numbers for

@@ -134,19 +134,12 @@ reap(struct front *f)
 static bool
 is_recorded(const struct front *f, pid_t pid)
 {
-	char path[64], line[128];
-	int tracer = 0;
-	FILE *file;
+	char path[64];
+	uint64_t tracer = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "TracerPid: %d", &tracer) == 1)
-			break;
-	}
-	if (file)
-		fclose(file);
-	return tracer == f->recorder;
+	fd_read_number(path, "\nTracerPid:", 10, &tracer);
+	return (pid_t)tracer == f->recorder;
 }
 
 /* A signal for us. What the terminal sends (SI_KERNEL) the command gets itself;

@@ -69,19 +69,12 @@ tell(struct tracer *t, enum link_kind kind)
 static pid_t
 tracer_of(const char *pid)
 {
-	char path[64], line[128];
-	int tracer = 0;
-	FILE *f;
+	char path[64];
+	uint64_t tracer = 0;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/status", pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "TracerPid: %d", &tracer) == 1)
-			break;
-	}
-	if (f)
-		fclose(f);
-	return tracer;
+	fd_read_number(path, "\nTracerPid:", 10, &tracer);
+	return (pid_t)tracer;
 }
 
 /* Everything that we record; from /proc, as this is not the tracer's thread. */

@@ -202,19 +202,11 @@ nondet_sigmask(struct task *t)
 static uint64_t
 status_mask(pid_t tid, const char *name)
 {
-	struct buf text = { 0 };
 	char path[64];
-	const char *p;
-	unsigned long long v = 0;
+	uint64_t v;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	if (fd_read_file(path, &text) == 0) {
-		p = strstr(buf_cstr(&text), name);
-		if (p != NULL)
-			v = strtoull(p + strlen(name), NULL, 16);
-	}
-	buf_free(&text);
-	return v;
+	return fd_read_number(path, name, 16, &v) ? v : 0;
 }
 
 /* Handlers are gone after an execve, what was ignored stays so. */

@@ -131,19 +131,16 @@ static struct sys_call
 as_output(const struct task *t)
 {
 	struct sys_call c = t->call.sc;
-	struct buf text = { 0 };
-	const char *flags;
 	char path[64];
+	uint64_t flags;
 
 	if (c.nr != SYS_vmsplice)
 		return c;
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", t->tid,
 		 (int)c.args[0]);
-	if (fd_read_file(path, &text) == 0 &&
-	    (flags = strstr(buf_cstr(&text), "flags:")) != NULL &&
-	    (strtoul(flags + 6, NULL, 8) & O_ACCMODE) == O_RDONLY)
+	if (fd_read_number(path, "flags:", 8, &flags) &&
+	    (flags & O_ACCMODE) == O_RDONLY)
 		c.nr = SYS_readv;
-	buf_free(&text);
 	return c;
 }
 

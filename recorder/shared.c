@@ -60,17 +60,14 @@ fd_inode(const struct task *t, int fd, struct ident *out)
 static bool
 fd_ident(const struct task *t, int fd, struct ident *out)
 {
-	struct buf text = { 0 };
 	char path[64];
-	const char *p;
+	uint64_t flags;
 
 	if (!fd_inode(t, fd, out))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", t->tid, fd);
-	if (fd_read_file(path, &text) == 0 &&
-	    (p = strstr(buf_cstr(&text), "flags:")) != NULL)
-		out->may_write = (strtoul(p + 6, NULL, 8) & O_ACCMODE) == O_RDWR;
-	buf_free(&text);
+	if (fd_read_number(path, "flags:", 8, &flags))
+		out->may_write = (flags & O_ACCMODE) == O_RDWR;
 	return true;
 }
 
@@ -458,9 +455,7 @@ static void
 written_range(const struct task *t, int fd, uint64_t *from, uint64_t *to)
 {
 	const struct sys_call *c = &t->call.sc;
-	struct buf text = { 0 };
 	char path[64];
-	const char *p;
 
 	*from = 0;
 	*to = ~0ull;
@@ -471,12 +466,8 @@ written_range(const struct task *t, int fd, uint64_t *from, uint64_t *to)
 	if (c->nr != SYS_write && c->nr != SYS_writev)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", t->tid, fd);
-	if (fd_read_file(path, &text) == 0 &&
-	    (p = strstr(buf_cstr(&text), "pos:")) != NULL) {
-		*to = strtoull(p + 4, NULL, 10);
+	if (fd_read_number(path, "pos:", 10, to))
 		*from = *to - (uint64_t)c->ret;
-	}
-	buf_free(&text);
 }
 
 /* Some task whose number stands for the space. */

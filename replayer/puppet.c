@@ -87,16 +87,7 @@ is_fault(const struct stop *st, const uint8_t si[128], struct halt *h)
 	h->signo = st->signo;
 	h->code = code;
 	memcpy(&h->addr, si + 16, sizeof(h->addr));
-	switch (st->signo) {
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGFPE:
-	case SIGILL:
-	case SIGTRAP:
-	case SIGSYS:
-		return code > 0;
-	}
-	return false;
+	return stop_is_fault(st->signo, code);
 }
 
 /* Decide about one stop: 1 = *out is filled, 0 = let it go on. */

@@ -383,19 +383,11 @@ dirty_put_back(struct dirty *d, const struct dirty_set *s)
 static pid_t
 process_of(pid_t tid)
 {
-	struct buf text = { 0 };
 	char path[64];
-	const char *p;
-	pid_t pid = tid;
+	uint64_t pid;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	if (fd_read_file(path, &text) == 0) {
-		p = strstr(buf_cstr(&text), "\nTgid:");
-		if (p != NULL)
-			pid = atoi(p + 6);
-	}
-	buf_free(&text);
-	return pid;
+	return fd_read_number(path, "\nTgid:", 10, &pid) ? (pid_t)pid : tid;
 }
 
 static bool

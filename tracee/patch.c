@@ -1,9 +1,9 @@
 #include "tracee/patch.h"
 
 #include <elf.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include <string.h>
 
+#include "base/fd.h"
 #include "base/vec.h"
 #include "sym/decode.h"
 
@@ -347,22 +347,20 @@ int
 patch_scan(int fd, struct patch_list *out, struct err *err)
 {
 	struct scan s = { 0 };
-	struct stat st;
-	void *file;
+	struct span file;
+	int ret = fd_map(fd, &file);
 
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, "cannot look at an executable");
+	if (ret < 0)
+		return err_set(err, -ret, "cannot map an executable: %s",
+			       strerror(-ret));
 	*out = (struct patch_list){ .unsure = true };
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+	if (file.len == 0)
 		return 0;
-	file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (file == MAP_FAILED)
-		return err_errno(err, "cannot map an executable");
-	if (elf_init(&s.elf, span_of(file, (size_t)st.st_size)))
+	if (elf_init(&s.elf, file))
 		scan_file(&s);
 	else
 		s.unsure = true;
-	munmap(file, (size_t)st.st_size);
+	fd_unmap(&file);
 	out->v = s.sites.v;
 	out->len = s.sites.len;
 	out->unsure = s.unsure;

@@ -118,6 +118,20 @@ is_written(const struct point_taking *c, uint64_t pc, struct span code)
 	       memcmp(c->code + at, code.p, WINDOW_JUMP) != 0;
 }
 
+/* What it knows of the interval's time stays. Returns as event_is_due. */
+static int
+begin_taking(struct point_taking *c, pid_t tid, const struct mem *m,
+	     struct dirty *dirty, struct err *err)
+{
+	*c = (struct point_taking){ .tid = tid,
+				    .mem = m,
+				    .dirty = dirty,
+				    .mark_ns = c->mark_ns,
+				    .mark_cpu_ns = c->mark_cpu_ns,
+				    .asked_ns = c->asked_ns };
+	return event_is_due(tid, err);
+}
+
 int
 point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
 	  struct dirty *dirty, struct err *err)
@@ -126,13 +140,7 @@ point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
 	struct maps maps;
 	int ret;
 
-	*c = (struct point_taking){ .tid = tid,
-				    .mem = m,
-				    .dirty = dirty,
-				    .mark_ns = c->mark_ns,
-				    .mark_cpu_ns = c->mark_cpu_ns,
-				    .asked_ns = c->asked_ns };
-	ret = event_is_due(tid, err);
+	ret = begin_taking(c, tid, m, dirty, err);
 	if (ret != 0)
 		return ret < 0 ? ret : POINT_EVENT;
 	keep_code(c);
@@ -593,13 +601,7 @@ point_here(struct point_taking *c, pid_t tid, const struct mem *m,
 	struct point p = { .cpu_ns = interval_ns };
 	int ret;
 
-	*c = (struct point_taking){ .tid = tid,
-				    .mem = m,
-				    .dirty = dirty,
-				    .mark_ns = c->mark_ns,
-				    .mark_cpu_ns = c->mark_cpu_ns,
-				    .asked_ns = c->asked_ns };
-	ret = event_is_due(tid, err);
+	ret = begin_taking(c, tid, m, dirty, err);
 	if (ret == 0 && ptrace_get_regs(tid, &w.regs) < 0)
 		ret = gone(tid, err);
 	if (ret < 0)

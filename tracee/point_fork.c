@@ -10,17 +10,6 @@
 #include "tracee/remote.h"
 #include "tracee/stop.h"
 
-static int
-wait_stop(pid_t tid, struct stop *st)
-{
-	int ret;
-
-	do
-		ret = stop_wait(tid, true, st);
-	while (ret == -EINTR);
-	return ret;
-}
-
 /* The copy stands in the injected call: put it where the original stands. */
 static int
 settle(const struct point_run *from, struct point_run *out, struct err *err)
@@ -59,7 +48,7 @@ point_fork(const struct point_run *from, struct point_run *out, struct err *err)
 		return err_errno(err, "cannot copy task %d", from->tid);
 	}
 	copy.tid = (pid_t)res;
-	if (wait_stop(copy.tid, &st) < 0 || st.kind != STOP_EVENT_STOP)
+	if (stop_wait_for(copy.tid, &st) < 0 || st.kind != STOP_EVENT_STOP)
 		ret = err_set(err, E_GONE, "a copy of task %d did not start",
 			      from->tid);
 	if (ret == 0)
@@ -81,7 +70,7 @@ point_kill(struct point_run *run)
 	if (run->tid <= 0)
 		return;
 	kill(run->tid, SIGKILL);
-	while (wait_stop(run->tid, &st) == 0 && st.kind != STOP_EXITED &&
+	while (stop_wait_for(run->tid, &st) == 0 && st.kind != STOP_EXITED &&
 	       st.kind != STOP_KILLED)
 		ptrace_cont(run->tid); /* its exit stop */
 	run->tid = 0;

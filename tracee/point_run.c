@@ -52,19 +52,10 @@ is_fault(const struct point_run *run, const struct stop *st)
 	uint8_t si[128];
 	int32_t code;
 
-	switch (st->signo) {
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGFPE:
-	case SIGILL:
-	case SIGTRAP:
-	case SIGSYS:
-		if (ptrace_get_siginfo(run->tid, si) < 0)
-			return false;
-		memcpy(&code, si + 8, sizeof(code));
-		return code > 0;
-	}
-	return false;
+	if (ptrace_get_siginfo(run->tid, si) < 0)
+		return false;
+	memcpy(&code, si + 8, sizeof(code));
+	return stop_is_fault(st->signo, code);
 }
 
 /* What a stop means for whoever runs a task without following its events. */
@@ -118,9 +109,7 @@ go_on(struct seek *k, struct point_run *run, int request, enum halt *out,
 	do {
 		if (ptrace_resume(run->tid, request, 0) < 0)
 			return seek_gone(run, err);
-		do
-			ret = stop_wait(run->tid, true, &st);
-		while (ret == -EINTR);
+		ret = stop_wait_for(run->tid, &st);
 		if (ret < 0)
 			return seek_gone(run, err);
 		k->out->stops++;

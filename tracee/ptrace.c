@@ -7,6 +7,8 @@
 #include <sys/user.h>
 #include <unistd.h>
 
+#include "tracee/stop.h"
+
 _Static_assert(sizeof(struct regs) == sizeof(struct user_regs_struct),
 	       "struct regs is the kernel's register file");
 _Static_assert(offsetof(struct regs, orig_rax) ==
@@ -149,21 +151,6 @@ ptrace_set_sigmask(pid_t tid, uint64_t mask)
 	return request_ptr(PTRACE_SETSIGMASK, tid, sizeof(mask), &mask);
 }
 
-static bool
-is_fault(const siginfo_t *si)
-{
-	switch (si->si_signo) {
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGILL:
-	case SIGFPE:
-	case SIGTRAP:
-	case SIGSYS:
-		return si->si_code > 0;
-	}
-	return false;
-}
-
 int
 ptrace_fault_pending(pid_t tid)
 {
@@ -176,7 +163,7 @@ ptrace_fault_pending(pid_t tid)
 		if (n < 0)
 			return errno == ESRCH ? -E_GONE : -errno;
 		for (long i = 0; i < n; i++)
-			if (is_fault(&si[i]))
+			if (stop_is_fault(si[i].si_signo, si[i].si_code))
 				return 1;
 		if (n < args.nr)
 			return 0;

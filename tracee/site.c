@@ -14,10 +14,10 @@
 
 #include <elf.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include <string.h>
 
 #include "agent/abi.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "sym/move.h"
@@ -133,19 +133,17 @@ int
 site_scan(int fd, struct site_targets *out, struct err *err)
 {
 	struct found f = { 0 };
-	struct stat st;
-	void *file;
+	struct span file;
+	int ret = fd_map(fd, &file);
 
 	*out = (struct site_targets){ 0 };
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, "cannot look at an executable");
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+	if (ret < 0)
+		return err_set(err, -ret, "cannot map an executable: %s",
+			       strerror(-ret));
+	if (file.len == 0)
 		return 0;
-	file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (file == MAP_FAILED)
-		return err_errno(err, "cannot map an executable");
-	scan_elf(&f, span_of(file, (size_t)st.st_size));
-	munmap(file, (size_t)st.st_size);
+	scan_elf(&f, file);
+	fd_unmap(&file);
 	if (f.v.len > 0)
 		qsort(f.v.v, f.v.len, sizeof(*f.v.v), by_offset);
 	out->v = f.v.v;

@@ -140,3 +140,18 @@ stop_name(enum stop_kind k)
 
 	return (unsigned)k < sizeof(names) / sizeof(names[0]) ? names[k] : "?";
 }
+
+bool
+stop_is_fault(int signo, int code)
+{
+	switch (signo) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGILL:
+	case SIGFPE:
+	case SIGTRAP:
+	case SIGSYS:
+		return code > 0;
+	}
+	return false;
+}

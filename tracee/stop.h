@@ -39,6 +39,9 @@ void stop_decode(pid_t tid, int status, struct stop *out);
 int stop_wait(pid_t tid, bool block, struct stop *out);
 /* The next stop of one task, whatever interrupts the wait for it. */
 int stop_wait_for(pid_t tid, struct stop *out);
+/* A signal that an instruction of the task's own brought about, unlike one
+ * that was sent; code: si_code. */
+bool stop_is_fault(int signo, int code);
 /* As stop_wait, but what it reports stays to be waited for. One tid only. */
 int stop_peek(pid_t tid, bool block, struct stop *out);
 const char *stop_name(enum stop_kind k);

@@ -101,6 +101,47 @@ Test(base_fd, files_of_proc_are_read_whole)
 	buf_free(&b);
 }
 
+Test(base_fd, numbers_of_proc_stand_behind_their_keys)
+{
+	char path[64];
+	uint64_t n = 7;
+	int fd;
+
+	cr_assert(fd_read_number("/proc/self/status", "\nPid:", 10, &n));
+	cr_assert_eq(n, (uint64_t)getpid());
+	n = 7;
+	cr_assert_not(fd_read_number("/proc/self/status", "\nNope:", 10, &n));
+	cr_assert_not(fd_read_number("nope", "\nPid:", 10, &n));
+	cr_assert_eq(n, 7);
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	cr_assert(fd_read_number(path, "flags:", 8, &n));
+	cr_assert_eq(n & O_ACCMODE, O_RDWR);
+	close(fd);
+}
+
+Test(base_fd, a_file_is_mapped)
+{
+	int fd = open("f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct span s;
+
+	cr_assert_eq(fd_map(fd, &s), 0);
+	cr_assert_eq(s.len, 0);
+	fd_unmap(&s);
+	cr_assert_eq(fd_write_all(fd, "hello", 5), 0);
+	cr_assert_eq(fd_map(fd, &s), 0);
+	cr_assert_eq(s.len, 5);
+	cr_assert_eq(memcmp(s.p, "hello", 5), 0);
+	fd_unmap(&s);
+	cr_assert_eq(s.len, 0);
+	close(fd);
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(fd_map(fd, &s), 0);
+	cr_assert_eq(s.len, 0);
+	close(fd);
+	cr_assert_eq(fd_map(-1, &s), -EBADF);
+}
+
 Test(base_fd, folders_are_made_with_their_parents)
 {
 	struct stat st;
