@@ -259,7 +259,9 @@ drain(struct recorder *r, struct task *t, struct err *err)
 		return 0;
 	empty_ring(t, pos);
 	if (len > 0) {
-		ret = put_records(r, t, len, err);
+		ret = syscall_senders(r, t, err);
+		if (ret >= 0)
+			ret = put_records(r, t, len, err);
 		t->last.rip = 0; /* where it was then is not known */
 	}
 	return ret < 0 && ret != -E_GONE ? ret : 0;

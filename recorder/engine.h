@@ -28,6 +28,10 @@ int syscall_emit(struct recorder *r, struct task *t, struct event *ev,
 		 struct err *err);
 /* Put the enter event of the active call, unless it is out. */
 int syscall_log_enter(struct recorder *r, struct task *t, struct err *err);
+/* Before an event of t's: the enter events of other groups' calls that are in
+ * the kernel and whose effect t may have seen, so that nobody reads what was
+ * not yet written. */
+int syscall_senders(struct recorder *r, const struct task *t, struct err *err);
 /* The program's argument registers back in regs, in place of scratch ones. */
 void syscall_own_args(const struct task *t, struct regs *regs);
 void syscall_set_arg(struct regs *regs, int i, uint64_t value);

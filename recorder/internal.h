@@ -8,8 +8,7 @@
  *
  *   group    spaces that share writable memory; one runner at a time
  *   space    an address space; threads and vfork children share one
- *   process  a thread group
- *   task     a kernel thread
+ *   process  a thread group; its tasks are kernel threads
  */
 #include "base/arena.h"
 #include "base/buf.h"
@@ -161,6 +160,7 @@ struct recorder {
 	struct sink *sink;
 	struct map tasks;    /* tid -> struct task */
 	VEC(struct task *) unborn; /* stopped, not announced */
+	VEC(pid_t) senders;	   /* syscall_senders */
 	VEC(struct group *) groups;
 	VEC(struct space *) spaces;
 	uint64_t seq;	     /* of the last event put */

@@ -605,6 +605,9 @@ life_exit_stop(struct recorder *r, struct task *t, struct err *err)
 			return ret;
 	}
 	t->status = t->call.killed ? SIGSYS : (int)status;
+	ret = syscall_senders(r, t, err);
+	if (ret < 0)
+		return ret;
 	/* Killed inside a call that nobody heard of yet. */
 	if (t->call.active && !t->call.logged && !t->call.skipped) {
 		ret = syscall_log_enter(r, t, err);

@@ -196,6 +196,7 @@ recorder_free(struct recorder *r)
 	outputs_release(r);
 	map_free(&r->tasks);
 	vec_free(&r->unborn);
+	vec_free(&r->senders);
 	vec_free(&r->groups);
 	vec_free(&r->spaces);
 	buf_free(&r->items);

@@ -114,7 +114,7 @@ info_code(const uint8_t info[128])
 static bool
 is_fault(int signo, const uint8_t info[128])
 {
-	return (SYNC_SET & BIT(signo)) && info_code(info) > 0;
+	return stop_is_fault(signo, info_code(info));
 }
 
 /* si_addr of a fault, si_pid of what a process sent. */
@@ -272,6 +272,8 @@ deliver(struct recorder *r, struct task *t, const uint8_t info[128],
 			return ret;
 		before.rip = rip;
 	}
+	if ((ret = syscall_senders(r, t, err)) < 0)
+		return ret;
 	signal_event(r, t, signo, info, OUT_HANDLER, flags, &before, &ev);
 	ev.args[4] = after.rip;
 	if ((ret = put_frame(r, t, &before, &after, head)) < 0 ||
@@ -294,7 +296,8 @@ die_of(struct recorder *r, struct task *t, const uint8_t info[128],
 
 	if ((ret = ptrace_get_regs(t->tid, &regs)) < 0)
 		return ret;
-	if (t->call.active && (ret = syscall_log_enter(r, t, err)) < 0)
+	if ((ret = syscall_senders(r, t, err)) < 0 ||
+	    (t->call.active && (ret = syscall_log_enter(r, t, err)) < 0))
 		return ret;
 	/* An execve that fails when the old image is gone kills where the task
 	 * stands: no code of its own ran. */

@@ -244,12 +244,29 @@ syscall_log_enter(struct recorder *r, struct task *t, struct err *err)
 }
 
 int
+syscall_senders(struct recorder *r, const struct task *t, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < r->senders.len && ret >= 0; i++) {
+		struct task *s = map_get(&r->tasks, (uint64_t)r->senders.v[i]);
+
+		if (s != NULL && s != t && s->call.active && !s->call.logged)
+			ret = syscall_log_enter(r, s, err);
+	}
+	r->senders.len = 0;
+	return ret;
+}
+
+int
 syscall_collect(struct recorder *r, struct task *t, struct event *ev,
 		struct err *err)
 {
 	const struct special_ops *special = special_find(t->call.sc.nr);
-	int ret;
+	int ret = syscall_senders(r, t, err);
 
+	if (ret < 0)
+		return ret;
 	event_begin(r, t, t->call.logged ? EV_exit : EV_syscall, ev);
 	if (special->leave != NULL) {
 		ret = special->leave(r, t, err);
@@ -527,8 +544,11 @@ run_call(struct recorder *r, struct task *t, struct err *err)
 	if (!outputs_enter(r, t))
 		return wait_at_entry(r, t, err);
 	if (c->logged || c->desc->blocking == SYS_NEVER || alone ||
-	    sys_call_never_blocks(&c->sc))
+	    sys_call_never_blocks(&c->sc)) {
+		if ((c->desc->flags & SYSF_SEND) != 0 && r->groups.len > 1)
+			vec_push(&r->senders, t->tid);
 		return syscall_resume(t);
+	}
 	ret = scratch_begin(r, t, err);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;

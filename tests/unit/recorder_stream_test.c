@@ -123,7 +123,7 @@ Test(recorder_stream, trees_obey_the_rules)
 	guest_obeys("jobctl");
 }
 
-Test(recorder_stream, one_task_has_no_enter_but_for_its_end)
+Test(recorder_stream, a_lone_task_has_no_enter_but_for_its_end)
 {
 	struct tape t;
 	const struct event *ev;
@@ -150,6 +150,29 @@ Test(recorder_stream, a_call_that_blocks_among_threads_has_an_enter)
 	cr_assert_not_null(ev);
 	cr_assert_eq(ev->ret, 12);
 	cr_assert_eq(ev->flags & EVF_RUNS, 0);
+	tape_free(&t);
+}
+
+/* A write counts from when it began: the reader may be out first. */
+Test(recorder_stream, nobody_reads_what_is_not_yet_written)
+{
+	int written = 0, read = 0, turns = 0;
+	struct tape t;
+
+	tape_guest(&t, "ping_pipes");
+	for (size_t i = 0; i < t.events.len; i++) {
+		const struct event *ev = &t.events.v[i];
+
+		if (ev->call == SYS_write && ev->kind != EV_exit)
+			written++;
+		if (ev->call != SYS_read || ev->kind == EV_enter ||
+		    ev->ret != 1)
+			continue;
+		read++;
+		cr_assert_geq(written, read, "event %zu", i + 1);
+		turns++;
+	}
+	cr_assert_eq(turns, 400);
 	tape_free(&t);
 }
 
