@@ -24,12 +24,13 @@ normalise()
 		-e 's/\b(Thread|process|LWP) [0-9]+(\.[0-9]+)?/\1 N/g' \
 		-e 's/\b(pid=|attach )[0-9]+/\1N/g' \
 		-e 's/^([* ]) +[0-9]{2,}  /\1 PID  /' \
-		-e 's/0x[0-9a-f]{5,}/ADDR/g' \
+		-e 's/0x[0-9a-f]{4,}/ADDR/g' \
 		-e 's/\be[0-9]+\b/eN/g; s/eN of [0-9]+/eN of N/' \
 		-e 's:/[^ ]*/pastime-gdb\.[A-Za-z0-9]*/::' -e 's/ +/ /g' \
 		-e '/^(ADDR\t)?[0-9]+\t(in )?\.\.?\//d' \
 		-e "s/(ADDR in )?$name \\([^()]*\\) $libc/(libc)/" \
 		-e 's/^#[1-9][0-9]*/#N/' \
+		-e 's/ \((stopped|in [a-z_0-9]+)\) \(libc\)/ (libc)/' \
 		-e '/^\+\+/d' -e 's/^\+/> /' -e 's/ $//'
 }
 
@@ -50,7 +51,7 @@ session()
 		cp "$T/$name.out" "$dir/$name.out"
 	elif ! cmp -s "$dir/$name.out" "$T/$name.out"; then
 		fail "session $name (status $status)"
-		diff -a "$dir/$name.out" "$T/$name.out" | head -30
+		diff -a "$dir/$name.out" "$T/$name.out"
 	else
 		pass
 	fi

@@ -1,9 +1,15 @@
-/* A child is forked, waits until it may count, and ends with 3. */
+/*
+ * A child is forked, waits until it may count, and ends with 3. The child lives
+ * when in_parent begins, and comes to in_child after count is 1: what a call
+ * wakes may be recorded before the call's own end, so another event, that of
+ * sched_yield, keeps the two apart.
+ */
+#include <sched.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int count, status, fds[2];
+static int count, status, fds[2], alive[2];
 
 static void
 in_child(void)
@@ -20,9 +26,25 @@ static void
 in_parent(pid_t pid)
 {
 	count = 1;
-	write(fds[1], "x", 1);
+	sched_yield();
+	write(fds[1], "xx", 2);
 	waitpid(pid, &status, 0);
 	count = 2;
+}
+
+/* Each waits for the other one. */
+static void
+meet(pid_t pid)
+{
+	char c = 0;
+
+	if (pid == 0) {
+		sched_yield();
+		write(alive[1], &c, 1);
+		read(fds[0], &c, 1);
+	} else {
+		read(alive[0], &c, 1);
+	}
 }
 
 int
@@ -31,7 +53,9 @@ main(void)
 	pid_t pid;
 
 	pipe(fds);
+	pipe(alive);
 	pid = fork();
+	meet(pid);
 	if (pid == 0)
 		in_child();
 	in_parent(pid);

@@ -5,7 +5,7 @@ catch fork
 continue
 delete
 break in_child
-break 23
+break 29
 continue
 thread
 print count

@@ -4,6 +4,7 @@ continue
 print count
 next
 next
+next
 print count
 print status
 continue

@@ -6,5 +6,6 @@ python print(gdb.execute('info os processes', to_string=True).count('forks'))
 next
 next
 next
+next
 monitor processes
 print status

@@ -4,7 +4,7 @@ continue
 eval "process %d", pid
 bt -1
 print count
-break 15
+break 21
 continue
 print count
 next

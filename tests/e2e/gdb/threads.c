@@ -1,4 +1,7 @@
-/* Two workers wait, each with its own state; a third one falls. */
+/*
+ * Two workers wait, each with its own state; a third one falls. Each begins when
+ * those before it wait: they give the lock away where they do.
+ */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,29 +15,30 @@ static __thread int mine;
 static void
 wait_here(int number)
 {
-	char text[16];
+	char text[16] = "";
 
 	snprintf(text, sizeof(text), "worker-%d", number);
 	pthread_setname_np(pthread_self(), text);
 	mine = 100 + number;
-	pthread_mutex_lock(&lock);
 	waiting++;
 	pthread_cond_broadcast(&cond);
 	while (!never)
 		pthread_cond_wait(&cond, &lock);
-	pthread_mutex_unlock(&lock);
 }
 
 static void *
 worker(void *arg)
 {
+	pthread_mutex_lock(&lock);
 	wait_here(*(int *)arg);
+	pthread_mutex_unlock(&lock);
 	return NULL;
 }
 
 static void *
 falls(void *arg)
 {
+	pthread_mutex_lock(&lock);
 	mine = 7;
 	pthread_setname_np(pthread_self(), "falls");
 	abort();
@@ -48,13 +52,14 @@ main(void)
 	pthread_t t;
 
 	mine = 1;
-	for (int i = 0; i < 2; i++)
-		pthread_create(&t, NULL, worker, (void *)&numbers[i]);
 	pthread_mutex_lock(&lock);
-	while (waiting < 2)
-		pthread_cond_wait(&cond, &lock);
-	pthread_mutex_unlock(&lock);
+	for (int i = 0; i < 2; i++) {
+		pthread_create(&t, NULL, worker, (void *)&numbers[i]);
+		while (waiting <= i)
+			pthread_cond_wait(&cond, &lock);
+	}
 	pthread_create(&t, NULL, falls, NULL);
+	pthread_mutex_unlock(&lock);
 	pthread_join(t, NULL);
 	return 0;
 }

@@ -8,6 +8,6 @@ reverse-continue
 print number
 thread
 delete
-break 24 thread 2
+break 26 thread 2
 continue
 print number
