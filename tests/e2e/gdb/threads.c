@@ -1,6 +1,6 @@
 /*
- * Two workers wait, each with its own state; a third one falls. Each begins when
- * those before it wait: they give the lock away where they do.
+ * Two workers wait, each with its own state; a third one falls. Each begins
+ * when those before it wait: they give the lock away where they do.
  */
 #include <pthread.h>
 #include <stdio.h>
