@@ -34,11 +34,13 @@ is "without any fault" "3 first last" "$status $(xargs <"$T/out")"
 run env PASTIME_FAULT=spool_write "$p" record -n full sh "$T/work"
 is "disk full at the start: status" 125 "$status"
 like "disk full at the start: said" "E_SPOOL" "$(cat "$T/err")"
-for nth in 3 10; do
+# How many writes there are depends on the machine: the last one that tells.
+for nth in 3 4 5 6 8 10; do
 	run env PASTIME_FAULT=spool_write:$nth+ "$p" record -n full$nth \
 		sh "$T/work"
 	is "disk full at write $nth: status" 3 "$status"
 	same "disk full at write $nth: output" "$T/whole" "$T/out"
+	[ $nth -eq 3 ] || ! grep -q '^pastime: recorded' "$T/err" || break
 	like "disk full at write $nth: said" "No space left.*E_SPOOL" \
 		"$(cat "$T/err")"
 done
