@@ -320,3 +320,22 @@ recorder_finish(struct recorder *r, struct record_result *out, struct err *err)
 	recorder_free(r);
 	return ret;
 }
+
+int
+recorder_record(const struct record_opts *o, struct sink *sink,
+		struct record_result *out, struct err *err)
+{
+	struct recorder *r;
+	int ret = recorder_start(&r, o, sink, err);
+
+	if (ret < 0)
+		return ret;
+	while ((ret = recorder_step(r, err)) > 0)
+		continue;
+	if (ret < 0) {
+		recorder_kill(r);
+		return ret;
+	}
+	ret = recorder_finish(r, out, err);
+	return ret < 0 ? ret : sink->ops->close(sink, err);
+}

@@ -56,23 +56,11 @@ record(char **argv, bool agent, struct memlog *m)
 					.agent = agent,
 					.agent_from = 1,
 					.keep_privs = geteuid() == 0 };
-	struct sink *sink = memlog_sink(m);
 	struct record_result res;
 	struct err err = { 0 };
-	struct recorder *r;
-	int ret = recorder_start(&r, &ro, sink, &err);
 
-	if (ret < 0)
-		return fail(&err, "starting");
-	while ((ret = recorder_step(r, &err)) > 0)
-		continue;
-	if (ret < 0) {
-		recorder_kill(r);
+	if (recorder_record(&ro, memlog_sink(m), &res, &err) < 0)
 		return fail(&err, "recording");
-	}
-	if (recorder_finish(r, &res, &err) < 0 ||
-	    sink->ops->close(sink, &err) < 0)
-		return fail(&err, "finishing");
 	return 0;
 }
 

@@ -123,22 +123,10 @@ record(const struct smoke *o, char **argv, struct memlog *m,
 		.keep_privs = geteuid() == 0,
 		.chaos = &o->chaos,
 	};
-	struct sink *sink = memlog_sink(m);
 	struct err err = { 0 };
-	struct recorder *r;
-	int ret = recorder_start(&r, &ro, sink, &err);
 
-	if (ret < 0)
-		return fail(&err, "starting");
-	while ((ret = recorder_step(r, &err)) > 0)
-		continue;
-	if (ret < 0) {
-		recorder_kill(r);
+	if (recorder_record(&ro, memlog_sink(m), res, &err) < 0)
 		return fail(&err, "recording");
-	}
-	if (recorder_finish(r, res, &err) < 0 ||
-	    sink->ops->close(sink, &err) < 0)
-		return fail(&err, "finishing");
 	return 0;
 }
 
