@@ -72,7 +72,8 @@ size_t recorder_live(const struct recorder *r);
 /* Kill everything that still runs (second Ctrl-C on a detached recording). */
 void recorder_kill(struct recorder *r);
 int recorder_finish(struct recorder *r, struct record_result *out, struct err *err);
-/* All of it, to the end, for those who have nothing else to do. Closes the sink. */
+/* All of it, to the end, for those who have nothing else to do. Closes the
+ * sink. */
 int recorder_record(const struct record_opts *o, struct sink *sink,
 		    struct record_result *out, struct err *err);
 
