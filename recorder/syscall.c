@@ -258,12 +258,27 @@ syscall_senders(struct recorder *r, const struct task *t, struct err *err)
 	return ret;
 }
 
+/* Its own call is no longer in the kernel; one that has just written has seen
+ * nothing of what others are about. */
+static int
+senders_before_exit(struct recorder *r, const struct task *t, struct err *err)
+{
+	const unsigned writes = SYSF_SEND | SYSF_WRITES_FILE;
+
+	for (size_t i = 0; i < r->senders.len; i++)
+		if (r->senders.v[i] == t->tid)
+			r->senders.v[i--] = r->senders.v[--r->senders.len];
+	if ((t->call.desc->flags & writes) == writes && t->call.sc.ret >= 0)
+		return 0;
+	return syscall_senders(r, t, err);
+}
+
 int
 syscall_collect(struct recorder *r, struct task *t, struct event *ev,
 		struct err *err)
 {
 	const struct special_ops *special = special_find(t->call.sc.nr);
-	int ret = syscall_senders(r, t, err);
+	int ret = senders_before_exit(r, t, err);
 
 	if (ret < 0)
 		return ret;
