@@ -357,16 +357,22 @@ redraw(struct recorder *r)
 		r->now_ns + chaos_between(c, REDRAW_MIN_NS, REDRAW_MAX_NS);
 }
 
-/* Does a come before b? */
+/* Does ta come before tb? */
 static bool
-precedes(struct chaos *c, const struct recorder *r, const struct chaos_task *a,
-	 const struct chaos_task *b)
+precedes(const struct recorder *r, const struct task *ta, const struct task *tb)
 {
+	const struct chaos_task *a = chaos_task(r, ta), *b = chaos_task(r, tb);
+	struct chaos *c = r->chaos;
 	bool a_old = r->now_ns - a->ready_ns >= PATIENCE_NS;
 	bool b_old = r->now_ns - b->ready_ns >= PATIENCE_NS;
 
 	if (a_old || b_old)
 		return a->ready_ns < b->ready_ns;
+	/* Whoever it is that those wait for who spin gets its turn within one
+	 * round. */
+	if (ta->spun || tb->spun)
+		return ta->spun && tb->spun ? ta->turn_ns < tb->turn_ns
+					    : tb->spun;
 	if (a->out != b->out)
 		return b->out;
 	if (!chaos_has(r, KNOB_priorities))
@@ -378,7 +384,7 @@ precedes(struct chaos *c, const struct recorder *r, const struct chaos_task *a,
 static ssize_t
 best(struct recorder *r, const struct group *g)
 {
-	struct chaos_task *first = NULL;
+	const struct task *first = NULL;
 	ssize_t found = -1;
 
 	for (size_t i = 0; i < g->ready.len; i++) {
@@ -389,8 +395,8 @@ best(struct recorder *r, const struct group *g)
 		let_go(r, ct);
 		if (ct->ready_ns == 0)
 			ct->ready_ns = r->now_ns;
-		if (first == NULL || precedes(r->chaos, r, ct, first)) {
-			first = ct;
+		if (first == NULL || precedes(r, g->ready.v[i], first)) {
+			first = g->ready.v[i];
 			found = (ssize_t)i;
 		}
 	}

@@ -99,7 +99,7 @@ struct task {
 	uint64_t turn_ns, event_ns; /* when it got the baton; its last event */
 	struct regs samples[2];	    /* spin detection, sched.c */
 	uint64_t look_ns;	    /* when to see what it computes */
-	bool yielded;	     /* its turn ends at the next event */
+	bool yielded, spun;  /* its turn ends at an event; ended in a spin */
 	bool taking_now;     /* preempt.c: until its next stop */
 	struct point_taking taking;
 	unsigned met, slot;  /* signal.c; scratch slot + 1, 0 = none */

@@ -170,6 +170,7 @@ give_baton(struct recorder *r, struct group *g, struct err *err)
 	t->state = TASK_RUNNING;
 	t->turn_ns = r->now_ns;
 	t->look_ns = 0;
+	t->spun = false;
 	return dispatch_turn(r, t, err);
 }
 
@@ -481,8 +482,9 @@ turn_is_over(struct recorder *r, struct task *t, const struct regs *regs)
 
 	if (preempt_is_impossible(t))
 		return over;
+	t->spun = spins(t, regs);
 	/* In two places at the least, or what it did before is compared. */
-	over |= spins(t, regs) && t->look_ns != 0 &&
+	over |= t->spun && t->look_ns != 0 &&
 		for_ns >= preempt_cost(t) * SPIN_SHARE;
 	t->look_ns = t->look_ns == 0 ? for_ns + AGAIN_NS : for_ns * 2;
 	if (t->look_ns > slice && for_ns < slice)

@@ -1,0 +1,113 @@
+/* Four threads that share one lock which spins: by cmpxchg, by tickets, or with
+ * sched_yield; or that spin without a lock until all have computed. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THREADS 4
+#define TURNS 2000
+#define WORK 20000000ul
+
+static atomic_int word, next, now, done;
+static unsigned long sum[THREADS];
+static int count, turns = TURNS;
+static void (*take)(void), (*give)(void);
+
+static void
+take_cmpxchg(void)
+{
+	int zero = 0;
+
+	while (!atomic_compare_exchange_weak(&word, &zero, 1))
+		zero = 0;
+}
+
+static void
+take_yielding(void)
+{
+	while (atomic_exchange(&word, 1))
+		sched_yield();
+}
+
+static void
+give_word(void)
+{
+	atomic_store(&word, 0);
+}
+
+static void
+take_ticket(void)
+{
+	int mine = atomic_fetch_add(&next, 1);
+
+	while (atomic_load(&now) != mine)
+		;
+}
+
+static void
+give_ticket(void)
+{
+	atomic_fetch_add(&now, 1);
+}
+
+static void *
+add(void *arg)
+{
+	for (int i = 0; i < turns; i++) {
+		take();
+		count++;
+		/* Held for long now and then, so that others find it taken. */
+		for (volatile int k = 0; i % 64 == 0 && k < 30000; k++)
+			;
+		give();
+	}
+	return arg;
+}
+
+static void *
+compute(void *arg)
+{
+	unsigned long h = 1, n = *(unsigned long *)arg;
+
+	for (unsigned long i = 0; i < WORK; i++)
+		h = (h ^ i) * 0x100000001b3ul + n;
+	*(unsigned long *)arg = h;
+	atomic_fetch_add(&done, 1);
+	while (atomic_load(&done) < THREADS)
+		;
+	return NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *kind = argc > 1 ? argv[1] : "";
+	void *(*work)(void *) = add;
+	pthread_t t[THREADS];
+
+	if (argc > 2)
+		turns = atoi(argv[2]);
+
+	take = take_cmpxchg;
+	give = give_word;
+	if (strcmp(kind, "ticket") == 0) {
+		take = take_ticket;
+		give = give_ticket;
+	} else if (strcmp(kind, "yield") == 0) {
+		take = take_yielding;
+	} else if (strcmp(kind, "compute") == 0) {
+		work = compute;
+	}
+	for (int i = 0; i < THREADS; i++) {
+		sum[i] = (unsigned long)i;
+		if (pthread_create(&t[i], NULL, work, &sum[i]) != 0)
+			return 1;
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	printf("%s: %d %lx\n", kind, count, sum[0] ^ sum[1] ^ sum[2] ^ sum[3]);
+	return 0;
+}
