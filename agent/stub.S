@@ -17,8 +17,6 @@
 stub_base:
 	/* struct stub_head */
 	.long	entry - stub_base
-	.long	near_word - stub_base
-	.long	near_stop - stub_base
 	.long	word_dead - stub_base
 	.long	word - stub_base
 	.long	word_end - stub_base
@@ -29,11 +27,7 @@ stub_base:
 	.long	stop - stub_base
 	.long	hit - stub_base
 
-	.balign	64
-near_word:
-	jmp	word
-near_stop:
-	jmp	stop
+	.skip	STUB_LEAD, 0xcc
 	.balign	64
 entry:	.skip	STUB_HOT, 0xcc
 

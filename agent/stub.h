@@ -38,7 +38,9 @@
 #define STUB_XSAVE 488
 #define STUB_XSAVE_MASK 496
 
-#define STUB_HOT 192 /* room for code that the tracer writes */
+/* Room for code that the tracer writes, at the entry and before it. */
+#define STUB_HOT 640
+#define STUB_LEAD 256
 #define STUB_WORD_KILLS 16
 #define STUB_VECTOR_KILLS 17
 
@@ -54,10 +56,8 @@
  * fails runs the moved instructions. Otherwise it jumps to one of the others.
  */
 struct stub_head {
-	uint32_t entry;	    /* STUB_HOT bytes; the program's jump leads here */
-	uint32_t near_word; /* jump to word, in reach of a short branch at entry
-			     */
-	uint32_t near_stop; /* jump to stop, likewise */
+	uint32_t entry; /* the program's jump leads here: STUB_HOT bytes, and
+			 * STUB_LEAD before it */
 	uint32_t word_dead; /* compare on: rcx is the program's, flags do not
 			       matter */
 	uint32_t word;	   /* compare on: rcx is saved; a fault from here ... */

@@ -106,4 +106,36 @@ struct moved {
 bool window_move(const struct window *w, uint64_t to, uint64_t entry,
 		 uint64_t slot, struct moved *out);
 
+#define LOOP_INSNS 40u
+#define LOOP_MAX 512u /* bytes, moved */
+
+/* The innermost loop around an instruction: code without calls and events that
+ * lies together and comes round by a branch at its end. */
+struct loop {
+	uint64_t pc;	      /* of that instruction */
+	uint64_t start, end;  /* at least WINDOW_JUMP bytes from pc on */
+	uint8_t count, first; /* insn[first] is it; 0 = there is no loop */
+	uint64_t where[LOOP_INSNS]; /* loop_move has put each there */
+	struct code insn[LOOP_INSNS];
+};
+
+/* code: what is near pc, at code_pc. */
+bool loop_at(struct span code, uint64_t code_pc, uint64_t pc, struct loop *out);
+/* Bytes at an address. */
+struct moved_code {
+	uint64_t to;
+	size_t len;
+	uint8_t bytes[LOOP_MAX];
+};
+
+/*
+ * Move it: what is before the instruction at pc ends at entry, where the caller
+ * has something to execute before that instruction; from there on it is at
+ * rest->to. Who leaves goes on behind the loop as it was. With split the first
+ * part is behind the second instead, and jumps to entry. False: something is
+ * out of reach.
+ */
+bool loop_move(struct loop *l, uint64_t entry, bool split,
+	       struct moved_code *first, struct moved_code *rest);
+
 #endif

@@ -11,8 +11,13 @@ Prints a row for each program: its points, how many were wrong or not found, and
 what the replay of an interval took of its native CPU time, the searching
 process's included (intervals of 5 ms and more). Status: 0 when nothing was
 wrong, 1 when something was, 77 when a program that was asked for is not here.
+
+Limits are of CPU time, so that a busy machine is no failure; one that gets no
+further at all is (STILL_S). With --state each run is written down when it is
+done, and --resume goes on from there.
 """
 import argparse
+import json
 import os
 import re
 import shutil
@@ -22,6 +27,8 @@ import tempfile
 import time
 
 RATIO_FROM_MS = 5.0
+STILL_S = 120  # no CPU time was used for so long: it waits for what never comes
+POLL_S = 0.2
 POINT = re.compile(
     r"^point e(\d+) t(\d+) (\S+) (found|LOST) ([\d.]+) ms cpu ([\d.]+) "
     r"wall ([\d.]+) visits (\d+) mismatches (\d+) stops (\d+) "
@@ -190,18 +197,13 @@ class Programs:
         return [shutil.which("java"), "-cp", self.tmp, "Points"] if ok else None
 
 
-class Row:
-    def __init__(self, name):
-        self.name = name
-        self.points = self.wrong = self.lost = self.runs = 0
-        self.traps = self.ahead = self.fell = self.untimed = 0
+class Run:
+    """What one recording and its replay said."""
+
+    def __init__(self, text="", status=0, trouble=None):
+        self.points = self.wrong = self.lost = 0
+        self.traps = self.ahead = self.fell = 0
         self.ratios, self.notes = [], []
-        self.record_ms = self.replay_ms = 0
-
-    def failed(self):
-        return self.wrong + self.lost > 0 or bool(self.notes)
-
-    def add(self, text, status):
         for m in POINT.finditer(text):
             self.points += 1
             self.lost += m[4] == "LOST"
@@ -210,16 +212,33 @@ class Row:
             self.fell += int(m[12]) > 0
             if float(m[5]) >= RATIO_FROM_MS and m[4] == "found":
                 self.ratios.append(float(m[6]))
-        end = END.search(text)
-        if end:
-            self.record_ms += int(end[1])
-            self.replay_ms += int(end[2])
-        lost = "LOST" in text
-        if not end or status != 0:
+        if trouble:
+            self.notes.append(f"{trouble}; {self.points} points until then")
+        elif not END.search(text) or status != 0:
             # Not found is counted; anything else that parts is a wrong point.
-            self.wrong += not lost
+            self.wrong += "LOST" not in text
             said = [l for l in text.splitlines() if not l.startswith("point ")]
             self.notes.append("\n".join(said[-8:]))
+
+
+class Row:
+    COUNTS = "points", "wrong", "lost", "traps", "ahead", "fell"
+
+    def __init__(self, name):
+        self.name = name
+        self.points = self.wrong = self.lost = self.runs = 0
+        self.traps = self.ahead = self.fell = 0
+        self.ratios, self.notes = [], []
+
+    def failed(self):
+        return self.wrong + self.lost > 0 or bool(self.notes)
+
+    def add(self, other, runs=1):
+        for k in self.COUNTS:
+            setattr(self, k, getattr(self, k) + getattr(other, k))
+        self.ratios += other.ratios
+        self.notes += other.notes
+        self.runs += runs
 
     def ratio(self, part):
         v = sorted(self.ratios)
@@ -237,27 +256,102 @@ TITLES = (f"{'program':<13}{'points':>7}{'wrong':>6}{'lost':>6} |{'n>5ms':>6}"
           f"{'runs':>5}")
 
 
-def measure(opts, name, argv):
+class State:
+    """Runs that are done, a line for each: a later call goes on behind them."""
+
+    def __init__(self, path, resume):
+        self.path, self.done = path, {}
+        if resume and os.path.exists(path):
+            with open(path) as f:
+                for name, seed, run in map(json.loads, f):
+                    self.done[name, seed] = run
+        elif path:
+            open(path, "w").close()
+
+    def get(self, name, seed):
+        run = Run()
+        if (name, seed) not in self.done:
+            return None
+        run.__dict__.update(self.done[name, seed])
+        return run
+
+    def put(self, name, seed, run):
+        if self.path:
+            with open(self.path, "a") as f:
+                f.write(json.dumps([name, seed, run.__dict__]) + "\n")
+
+
+def cpu_seconds(root):
+    """CPU time of a process, what it waited for, and all below it."""
+    ticks, parents = {}, {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                fields = f.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(pid)] = int(fields[1])
+        ticks[int(pid)] = sum(map(int, fields[11:15]))
+    total = 0
+    for pid in ticks:
+        at = pid
+        while at not in (0, root):
+            at = parents.get(at, 0)
+        total += ticks[pid] if at == root else 0
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def wait(child, seconds):
+    """Until it ends: None; else what kept it from that, and it is killed."""
+    used, moved = 0.0, time.monotonic()
+    while True:
+        try:
+            child.wait(POLL_S)
+            return None
+        except subprocess.TimeoutExpired:
+            now = cpu_seconds(child.pid)
+        if now > used + 0.05:
+            used, moved = now, time.monotonic()
+        trouble = (f"not done after {seconds} s of CPU time" if used > seconds else
+                   f"it stands still after {used:.1f} s of CPU time"
+                   if time.monotonic() - moved > STILL_S else None)
+        if trouble:
+            child.kill()
+            child.wait()
+            return trouble
+
+
+def run_once(opts, name, argv, seed):
+    ms = opts.slice * SLICES.get(name, 1)
+    env = {**os.environ, "PASTIME_PREEMPT": f"{ms:g},seed={seed},sums"}
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen([f"{opts.build}/tools/rr-smoke", "-o", "-p", *argv],
+                                 env=env, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=said)
+        try:
+            trouble = wait(child, opts.seconds)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+        said.seek(0)
+        text = said.read().decode(errors="replace")
+    if opts.verbose:
+        print("\n".join(m[0] for m in POINT.finditer(text)
+                        if float(m[6]) >= opts.verbose), flush=True)
+    return Run(text, child.returncode, trouble)
+
+
+def measure(opts, state, name, argv):
     """Runs of one program until there are enough points of it."""
     row = Row(name)
-    until = time.monotonic() + opts.seconds
-    while row.points < opts.points and row.runs < opts.runs:
-        ms = opts.slice * SLICES.get(name, 1)
-        env = {**os.environ, "PASTIME_PREEMPT":
-               f"{ms:g},seed={opts.seed + row.runs},sums"}
-        row.runs += 1
-        try:
-            got = subprocess.run([f"{opts.build}/tools/rr-smoke", "-o", "-p", *argv],
-                                 env=env, stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                 timeout=opts.seconds)
-            row.add(got.stderr.decode(errors="replace"), got.returncode)
-        except subprocess.TimeoutExpired as e:
-            row.notes.append(f"not done after {opts.seconds} s; "
-                             f"{len(POINT.findall((e.stderr or b'').decode(errors='replace')))}"
-                             " points until then")
-        if row.failed() or time.monotonic() > until:
-            break
+    while row.points < opts.points and row.runs < opts.runs and not row.failed():
+        seed = opts.seed + row.runs
+        run = state.get(name, seed)
+        if run is None:
+            run = run_once(opts, name, argv, seed)
+            state.put(name, seed, run)
+        row.add(run)
     if row.points == 0 and not row.failed():
         row.notes.append("no points were taken")
     return row
@@ -269,10 +363,14 @@ def arguments():
     p.add_argument("--build", default=os.environ.get("TOP_BUILDDIR", "."))
     p.add_argument("--points", type=int, default=4, help="of each program, at least")
     p.add_argument("--runs", type=int, default=100, help="of each program, at most")
-    p.add_argument("--seconds", type=int, default=60, help="for one run, and for one program")
+    p.add_argument("--seconds", type=int, default=120, help="of CPU time, for one run")
     p.add_argument("--slice", type=float, default=15, help="milliseconds of CPU time")
     p.add_argument("--size", type=float, default=1, help="of the programs")
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--state", default="", help="file with the runs that are done")
+    p.add_argument("--resume", action="store_true", help="go on from that")
+    p.add_argument("--verbose", type=float, default=0, metavar="RATIO",
+                   help="print each point that took so many times the interval")
     p.add_argument("--sample", action="store_true", help="only some programs")
     p.add_argument("--list", action="store_true")
     p.add_argument("programs", nargs="*")
@@ -282,7 +380,7 @@ def arguments():
 def main():
     opts = arguments()
     opts.build = os.path.abspath(opts.build)
-    rows, absent = [], []
+    rows, absent, state = [], [], State(opts.state, opts.resume)
     with tempfile.TemporaryDirectory(prefix="pastime-exact.") as tmp:
         programs = Programs(opts.build, tmp, opts.size)
         names = opts.programs or (SAMPLE if opts.sample else list(programs.rows))
@@ -296,16 +394,14 @@ def main():
                     argv[:-1] + ["1"], stdout=subprocess.DEVNULL).returncode == 77):
                 absent.append(name)
                 continue
-            row = measure(opts, name, argv)
+            row = measure(opts, state, name, argv)
             rows.append(row)
             print(row.text(), flush=True)
             for note in row.notes:
                 print("    " + note.replace("\n", "\n    "), flush=True)
     total = Row("all")
     for r in rows:
-        total.ratios += r.ratios
-        for k in "points", "wrong", "lost", "traps", "ahead", "fell", "runs":
-            setattr(total, k, getattr(total, k) + getattr(r, k))
+        total.add(r, r.runs)
     print(total.text())
     for name in absent:
         print(f"{name}: not here, left out")

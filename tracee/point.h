@@ -157,7 +157,8 @@ enum point_miss {
 
 struct point_found {
 	enum point_miss miss;
-	uint64_t visits; /* up to the point, itself included; 0 = not counted */
+	uint64_t visits; /* up to the point, itself included; 0 = not counted,
+			  * which only search.count rules out */
 	uint64_t armed_visits; /* of them, counted by the stub that found it */
 	unsigned mismatches;   /* stops at which not everything agreed */
 	unsigned runs;	       /* armed stretches */

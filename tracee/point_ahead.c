@@ -29,11 +29,13 @@
  * how close natively to come. */
 #define CLOCK_FIRST 0.3
 #define CLOCK_NEAR 0.02
-#define CLOCK_NEAR_NS 150000.0
+#define CLOCK_NEAR_NS 200000.0
 #define CLOCK_NEAR_TRAP_NS 100000.0 /* when each visit is a stop */
-#define TURN_FROM_NS 500000u	    /* runs that tell what a turn takes */
+#define TURN_FROM_NS 700000u	    /* runs that tell what a turn takes */
+#define TURN_CHANGE 1.6
+#define STEPS_MAX 10u
 #define TURN_SAFE 0.25		    /* ns; less than a cycle */
-#define CLOCK_STEP 0.6
+#define CLOCK_STEP 0.45		    /* it may become twice as fast */
 #define CLOCK_TRIES 3u
 #define PERFECT 1e-4
 
@@ -191,12 +193,18 @@ clock_left(const struct clock *c, const struct point_run *run)
 	return (double)(int64_t)(c->want - now[c->which]) / c->rate;
 }
 
+static bool
+is_perfect(const struct clock *c)
+{
+	return c->valid && c->off < PERFECT;
+}
+
 /* A clock that goes perfectly is right even when the CPU is not as fast as it
  * was: by how much may the time differ from the recorded one? */
 static bool
 is_plausible(const struct clock *c, double ns, double recorded_ns)
 {
-	double most = c->off < PERFECT ? 8 : 2.5;
+	double most = is_perfect(c) ? 8 : 2.5;
 
 	return ns > recorded_ns / most && ns < recorded_ns * most;
 }
@@ -209,19 +217,24 @@ static int
 approach(struct seek *k, struct point_run *run, double near_ns, double *turn,
 	 struct err *err)
 {
-	double now = clock_left(&k->clock, run), before;
+	double now = clock_left(&k->clock, run), before, is = *turn;
 	int ret = 0;
 
-	while (ret == 0 && now * *turn > near_ns) {
+	for (unsigned i = 0; i < STEPS_MAX && ret == 0 && now * *turn > near_ns;
+	     i++) {
 		ret = seek_native(k, run, (uint64_t)(now * *turn * CLOCK_STEP),
 				  err);
 		before = now;
 		now = clock_left(&k->clock, run);
-		if (ret == 0 && (now <= 0 || now >= before))
+		if (ret == 0 && (now <= 0 || now > before))
 			ret = END_LIMIT;
-		/* Of shorter runs too much is the stop's. */
+		log_debug("clock: %.0f visits to go, of %.2f ns", now, *turn);
+		/* Of shorter runs too much is the stop's; and what takes far
+		 * longer or less was not the loop. */
 		if (before > now && k->ran_ns >= TURN_FROM_NS)
-			*turn = (double)k->ran_ns / (before - now);
+			is = (double)k->ran_ns / (before - now);
+		if (is < *turn * TURN_CHANGE && is > *turn / TURN_CHANGE)
+			*turn = is;
 	}
 	return ret;
 }
@@ -234,9 +247,9 @@ static int
 run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 	     struct err *err)
 {
-	double all = clock_left(&k->clock, run), now, turn;
+	double all = clock_left(&k->clock, run), now, turn, first_turn;
 	double near = *left_ns * CLOCK_NEAR, first = *left_ns * CLOCK_FIRST;
-	bool perfect = k->clock.off < PERFECT;
+	bool perfect = is_perfect(&k->clock);
 	struct point_run behind = { 0 };
 	int ret;
 
@@ -245,7 +258,7 @@ run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 		first = all * TURN_SAFE;
 	ret = seek_native(k, run, (uint64_t)first, err);
 	now = clock_left(&k->clock, run);
-	turn = (double)k->ran_ns / (all - now);
+	turn = first_turn = (double)k->ran_ns / (all - now);
 	log_debug("clock: %.0f visits of %.2f ns to go, then %.0f", all, turn,
 		  now);
 	if (ret != 0 || now <= 0 || turn <= 0 ||
@@ -265,6 +278,7 @@ run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 			break;
 		/* It became faster on the way. */
 		fall_back(k, run, &behind);
+		turn = first_turn / (tries + 2);
 	}
 	if (ret == 0)
 		ret = seek_armed(k, run, (uint64_t)(k->slow * 3 * near) + MS,
@@ -312,6 +326,11 @@ seek_ahead(struct seek *k, struct point_run *run, struct err *err)
 	if (left < LEFT_MIN_NS)
 		return seek_armed(k, run, k->limit_ns, false, err);
 	seek_disarm(k, run);
+	if (k->jump && !k->late && stub_is_cheap(&k->stub) &&
+	    !is_perfect(&k->clock)) {
+		seek_choose_counting(k);
+		return seek_armed(k, run, k->limit_ns, false, err);
+	}
 	ret = copy(k, run, &begin, err);
 	if (ret < 0)
 		return ret;

@@ -21,10 +21,16 @@
 
 #define RCX 1u
 #define RSP 4u
+/* Before the entry when no part of a loop is there: jumps that a short branch
+ * at the entry reaches. */
+#define NEAR_STOP 8u
+#define NEAR_WORD 16u
+#define NEAR_MEND 32u
 
 struct emitter {
 	const struct stub *s;
 	uint8_t *p;
+	uint64_t at; /* the address of p */
 	size_t len;
 	bool far;
 };
@@ -54,7 +60,7 @@ put_u32(struct emitter *e, uint32_t v)
 static uint64_t
 here(const struct emitter *e)
 {
-	return stub_code(e->s, stub_head()->entry) + e->len;
+	return e->at + e->len;
 }
 
 /* 4 bytes that lead to target from the end of the instruction, tail bytes on.
@@ -90,6 +96,18 @@ needs_rcx(const struct stub_first *f)
 	return f->how == FIRST_FAR || f->how == FIRST_XMM;
 }
 
+/* pextrd $part, REG, ... */
+static void
+put_pextrd(struct emitter *e)
+{
+	put_byte(e, 0x66);
+	if (e->s->first.reg >= 8)
+		put_byte(e, 0x44);
+	put_byte(e, 0x0f);
+	put_byte(e, 0x3a);
+	put_byte(e, 0x16);
+}
+
 /* What a comparison needs in rcx: the address of a far word, or the part of a
  * vector register itself. */
 static void
@@ -103,12 +121,7 @@ put_into_rcx(struct emitter *e)
 		put(e, &f->word, 8);
 		return;
 	}
-	put_byte(e, 0x66); /* pextrd $part, REG, %ecx */
-	if (f->reg >= 8)
-		put_byte(e, 0x44);
-	put_byte(e, 0x0f);
-	put_byte(e, 0x3a);
-	put_byte(e, 0x16);
+	put_pextrd(e);
 	put_byte(e, 0xc0u | (f->reg & 7u) << 3 | RCX);
 	put_byte(e, f->part);
 }
@@ -152,14 +165,29 @@ put_count_dead(struct emitter *e)
 	put_rel(e, stub_field(e->s, offsetof(struct stub_data, visits)), 0);
 }
 
+/* pextrd $part, REG, rax; cmp $want, rax: where the program's rax is saved
+ * later on. */
 static void
-put_dead(struct emitter *e)
+put_compare_xmm(struct emitter *e)
+{
+	uint64_t rax = stub_field(e->s, offsetof(struct stub_data, rax));
+
+	put_pextrd(e);
+	put_byte(e, (e->s->first.reg & 7u) << 3 | 5);
+	put_rel(e, rax, 1);
+	put_byte(e, e->s->first.part);
+	put_byte(e, 0x81);
+	put_byte(e, 7 << 3 | 5);
+	put_rel(e, rax, 4);
+	put_u32(e, e->s->first.want);
+}
+
+static void
+put_compare(struct emitter *e)
 {
 	const struct stub_first *f = &e->s->first;
 
-	if (e->s->count)
-		put_count_dead(e);
-	if (needs_rcx(f)) {
+	if (f->how == FIRST_FAR) {
 		STORE_RCX(e, rcx);
 		put_into_rcx(e);
 	}
@@ -168,20 +196,31 @@ put_dead(struct emitter *e)
 	put_byte(e, 0x81); /* cmp $want, ... */
 	put_operand(e, 7, 4);
 	put_u32(e, f->want);
-	if (needs_rcx(f))
+	if (f->how == FIRST_FAR)
 		LOAD_RCX(e, rcx);
+}
+
+static void
+put_dead(struct emitter *e)
+{
+	if (e->s->count)
+		put_count_dead(e);
+	if (e->s->first.how == FIRST_XMM)
+		put_compare_xmm(e);
+	else
+		put_compare(e);
 	put_byte(e, 0x0f); /* je */
 	put_byte(e, 0x84);
 	put_rel(e, stub_code(e->s, stub_head()->word_dead), 0);
 }
 
 static void
-put_jrcxz(struct emitter *e, uint32_t to)
+put_jrcxz(struct emitter *e, unsigned before)
 {
 	int64_t d;
 
 	put_byte(e, 0xe3);
-	d = (int64_t)(stub_code(e->s, to) - (here(e) + 1));
+	d = -(int64_t)(before + e->len + 1);
 	ASSERT(d >= -128);
 	put_byte(e, (unsigned)d & 0xff);
 }
@@ -199,11 +238,35 @@ put_difference(struct emitter *e, unsigned reg)
 	put_u32(e, 0 - e->s->first.want);
 }
 
+/* lea by(%rcx), %rcx */
+static void
+put_add_rcx(struct emitter *e, uint32_t by)
+{
+	put_byte(e, 0x48);
+	put_byte(e, 0x8d);
+	put_byte(e, 0x80 | RCX << 3 | RCX);
+	put_u32(e, by);
+}
+
+/* rcx itself is compared, all of it: it need not be saved. */
+static bool
+is_rcx_alone(const struct stub *s)
+{
+	return !s->count && s->first.how == FIRST_REGISTER &&
+	       s->first.reg == RCX && s->first.small;
+}
+
 static void
 put_live(struct emitter *e)
 {
 	const struct stub_first *f = &e->s->first;
 
+	if (is_rcx_alone(e->s)) {
+		put_add_rcx(e, 0 - f->want);
+		put_jrcxz(e, NEAR_MEND);
+		put_add_rcx(e, f->want);
+		return;
+	}
 	STORE_RCX(e, rcx);
 	if (e->s->count) {
 		LOAD_RCX(e, visits);
@@ -226,7 +289,7 @@ put_live(struct emitter *e)
 		}
 		put_difference(e, RCX);
 	}
-	put_jrcxz(e, stub_head()->near_word);
+	put_jrcxz(e, NEAR_WORD);
 	LOAD_RCX(e, rcx);
 }
 
@@ -241,7 +304,7 @@ put_countdown(struct emitter *e)
 	put_byte(e, 0x49);
 	put_byte(e, 0xff);
 	STORE_RCX(e, left);
-	put_jrcxz(e, stub_head()->near_stop);
+	put_jrcxz(e, NEAR_STOP);
 	LOAD_RCX(e, rcx);
 }
 
@@ -273,13 +336,68 @@ put_tick(struct emitter *e)
 	put_mov_rax_far(e, 0xa1, rax);
 }
 
-bool
-stub_emit(struct stub *s, uint8_t out[STUB_HOT])
+/* A jump before the entry. */
+static void
+put_before(struct emitter *e, uint8_t *entry, unsigned before, uint32_t to)
 {
-	struct emitter e = { .s = s, .p = out };
-	uint64_t entry = stub_code(s, stub_head()->entry);
+	struct emitter at = *e;
 
-	memset(out, 0xcc, STUB_HOT);
+	at.p = entry - before;
+	at.at = stub_code(e->s, stub_head()->entry) - before;
+	at.len = 0;
+	if (before == NEAR_MEND)
+		put_add_rcx(&at, e->s->first.want);
+	put_byte(&at, 0xe9);
+	put_rel(&at, stub_code(e->s, to), 0);
+	e->far |= at.far;
+}
+
+/* Flags that matter take branches that are short: there is no room before the
+ * entry then. */
+static bool
+put_moved_loop(struct emitter *e, struct stub *s, uint8_t *entry)
+{
+	struct moved_code first, rest = { .to = here(e) };
+
+	if (!loop_move(&s->loop, stub_code(s, stub_head()->entry),
+		       !s->flags_dead, &first, &rest) ||
+	    e->len + rest.len + first.len > STUB_HOT ||
+	    (s->flags_dead && first.len > STUB_LEAD))
+		return false;
+	put(e, rest.bytes, rest.len);
+	if (s->flags_dead)
+		memcpy(entry - first.len, first.bytes, first.len);
+	else
+		put(e, first.bytes, first.len);
+	return true;
+}
+
+static bool
+put_moved(struct emitter *e, struct stub *s, uint8_t *entry)
+{
+	if (s->loop.count > 0)
+		return put_moved_loop(e, s, entry);
+	if (!window_move(&s->window, here(e), stub_code(s, stub_head()->entry),
+			 stub_field(s, offsetof(struct stub_data, slot)),
+			 &s->moved))
+		return false;
+	put(e, s->moved.bytes, s->moved.len);
+	return true;
+}
+
+bool
+stub_emit(struct stub *s, uint8_t out[STUB_LEAD + STUB_HOT])
+{
+	const struct stub_head *h = stub_head();
+	uint8_t *entry = out + STUB_LEAD;
+	struct emitter e = { .s = s, .p = entry, .at = stub_code(s, h->entry) };
+
+	memset(out, 0xcc, STUB_LEAD + STUB_HOT);
+	if (s->countdown != 0 || !s->flags_dead) {
+		put_before(&e, entry, NEAR_STOP, h->stop);
+		put_before(&e, entry, NEAR_WORD, h->word);
+		put_before(&e, entry, NEAR_MEND, h->word_dead);
+	}
 	if (s->countdown != 0) {
 		put_countdown(&e);
 		if (s->tick != 0)
@@ -288,12 +406,12 @@ stub_emit(struct stub *s, uint8_t out[STUB_HOT])
 		put_dead(&e);
 	else
 		put_live(&e);
-	s->moved_at = (uint32_t)(stub_head()->entry + e.len);
-	if (!window_move(&s->window, stub_code(s, s->moved_at), entry,
-			 stub_field(s, offsetof(struct stub_data, slot)),
-			 &s->moved) ||
-	    e.len + s->moved.len > STUB_HOT)
-		return false;
-	put(&e, s->moved.bytes, s->moved.len);
-	return !e.far;
+	s->moved_at = (uint32_t)(h->entry + e.len);
+	return put_moved(&e, s, entry) && !e.far;
+}
+
+bool
+stub_is_cheap(const struct stub *s)
+{
+	return s->loop.count > 0 && s->flags_dead && s->first.how != FIRST_FAR;
 }

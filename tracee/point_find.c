@@ -47,7 +47,8 @@
 #define TRAPS_MORE 16u
 #define LATE_NS 500000u	 /* shorter intervals are not worth arming late */
 #define LATE_SLOW 4.0	 /* as if armed it were so slow: little is armed */
-#define LOST_MIN 4096u	 /* visits that are worth another run up to there */
+#define LOST_MIN 64u	 /* visits that are worth another run up to there */
+#define TRAPS_PAST 2u	 /* then it has written its code, and comes to it */
 #define TRAPS_AHEAD 256u /* before it runs ahead with the breakpoint */
 
 /* Armed, and ahead when that is better. */
@@ -60,6 +61,9 @@ attempt(struct seek *k, struct point_run *run, struct err *err)
 
 	if (k->late)
 		return seek_ahead(k, run, err);
+	/* Too short to find out how tight it is. */
+	if (k->jump && !ahead)
+		seek_choose_counting(k);
 	ret = seek_armed(k, run, k->limit_ns, ahead, err);
 	return ret == END_TIGHT ? seek_ahead(k, run, err) : ret;
 }
@@ -87,7 +91,7 @@ go_back(struct seek *k, struct point_run *run, struct point_run *behind)
 	*run = *behind;
 	behind->tid = 0;
 	k->out->fell_back++;
-	k->out->ran_ahead = k->jump = false;
+	k->out->ran_ahead = k->jump = k->bare = false;
 	k->stub.map = 0;
 }
 
@@ -104,7 +108,8 @@ attempt_risky(struct seek *k, struct point_run *run, uint64_t *lost,
 		ret = attempt(k, run, err);
 	if ((ret == END_EVENT || ret == END_LIMIT) &&
 	    !stub_is_armed(&k->stub, run))
-		*lost = k->out->ran_ahead ? UINT64_MAX : seek_visits(k, run);
+		*lost = k->out->ran_ahead || k->bare ? UINT64_MAX
+						     : seek_visits(k, run);
 	return ret;
 }
 
@@ -131,7 +136,7 @@ pass_visits(struct seek *k, struct point_run *run, uint64_t visits,
 	if (ret != END_FOUND)
 		return ret < 0 ? ret : END_LIMIT;
 	k->traps += visits - 1; /* it stands at the last one */
-	k->jump_at = k->traps + TRAPS_FIRST;
+	k->jump_at = k->traps + TRAPS_PAST;
 	return stub_unmap(&to.stub, run, err);
 }
 
@@ -267,7 +272,7 @@ search(struct seek *k, struct point_run *run, struct err *err)
 
 	k->limit_ns = k->s->limit_ns;
 	if (k->limit_ns != 0)
-		k->give_up_ns = clock_now_ns() + k->limit_ns;
+		k->give_up_ns = seek_own_ns() + k->limit_ns;
 	if (ret == 0)
 		ret = search_run(k, run, err);
 	deadline_close(&k->timer);
@@ -275,7 +280,7 @@ search(struct seek *k, struct point_run *run, struct err *err)
 	if (ret == END_FOUND) {
 		k->out->armed_visits = seek_visits(k, run);
 		/* The visit at which a jump was put in was counted before. */
-		if (!k->out->ran_ahead)
+		if (!k->out->ran_ahead && !k->bare)
 			k->out->visits =
 				k->out->armed_visits +
 				(k->jump && k->traps > 0 ? k->traps - 1 : 0);

@@ -62,6 +62,8 @@ struct stub_first {
 	uint64_t rsp;  /* its value at the point */
 	uint64_t word; /* address of the bytes */
 	uint32_t want;
+	bool small; /* all 8 bytes are want, sign-extended, and can be negated
+		     */
 };
 
 /* A stub in a space: the same place in all copies that are made after
@@ -84,6 +86,7 @@ struct stub {
 	uint8_t orig[WINDOW_JUMP];
 	struct window window;
 	struct moved moved;
+	struct loop loop; /* if there is one it is moved, not the window */
 };
 
 /*
@@ -108,9 +111,10 @@ uint64_t stub_field(const struct stub *s, size_t offset);
 const struct stub_head *stub_head(void);
 bool stub_holds(const struct stub *s, uint64_t pc); /* pc is in the stub */
 /* Choose what told most visits of run apart so far to be compared first. True:
- * it is another than before, stub_install has to follow. */
+ * it is another than before, stub_install has to follow. visits: there were
+ * about so many since the last time, for stubs that do not count. */
 bool stub_tune(struct stub *s, const struct point_run *run,
-	       const struct point *p);
+	       const struct point *p, uint64_t visits);
 /* Write the hot code for s as it is now. The task must not be in the stub. */
 int stub_install(struct stub *s, const struct point_run *run);
 /* Make the task trap (int3) at entry; stub_install takes it back. */
@@ -126,6 +130,8 @@ uint64_t stub_redirect(const struct stub *s, const struct point_run *run,
 
 /* The code at entry for s as it is now; sets s->moved and moved_at. False:
  * something is out of reach from there. */
-bool stub_emit(struct stub *s, uint8_t out[STUB_HOT]);
+bool stub_emit(struct stub *s, uint8_t out[STUB_LEAD + STUB_HOT]);
+/* Does a visit cost next to nothing, unless it is counted? */
+bool stub_is_cheap(const struct stub *s);
 
 #endif

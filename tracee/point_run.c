@@ -35,7 +35,11 @@
 #define DEAD_BARE 0.9
 #define LIVE_COUNT 3.4
 #define LIVE_BARE 2.4
+#define LOOP_COUNT 0.3 /* in a loop that is moved as a whole */
+#define LOOP_BARE 0.6
 #define TURN_MIN 0.27
+#define COUNT_FROM_NS 4.0 /* shorter turns are worth not to be counted */
+#define BARE_TURN_NS 50u  /* turns that are not counted, roughly */
 #define ALARM_BIT (1ull << (SIGALRM - 1))
 #define TRAP_SLOW 1000.0 /* a stop for each visit of a loop */
 #define SLOW_MIN 1.6 /* then it is worth while to run ahead */
@@ -268,11 +272,21 @@ is_time_to_leave(struct seek *k, const struct point_run *run,
 	return true;
 }
 
+/* This thread's CPU time: a busy machine does not shorten a search. */
+uint64_t
+seek_own_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 /* With a breakpoint: too late, or beyond the point. */
 static bool
 is_in_vain(const struct seek *k, const struct point_run *run)
 {
-	if (k->give_up_ns != 0 && clock_now_ns() > k->give_up_ns)
+	if (k->give_up_ns != 0 && seek_own_ns() > k->give_up_ns)
 		return true;
 	return k->out->ran_ahead && k->clock.valid && k->traps % 64 == 0 &&
 	       clock_left(&k->clock, run) < 0;
@@ -381,15 +395,27 @@ first_look(const struct seek *k)
 static bool
 is_tight(struct seek *k, double each)
 {
-	bool dead = k->stub.flags_dead;
-	double turn = each - (dead ? DEAD_COUNT : LIVE_COUNT);
+	bool dead = k->stub.flags_dead, loop = k->stub.loop.count > 0;
+	double count = loop ? LOOP_COUNT : dead ? DEAD_COUNT : LIVE_COUNT;
+	double bare = loop ? LOOP_BARE : dead ? DEAD_BARE : LIVE_BARE;
+	double turn = each - count;
 
 	if (turn < TURN_MIN)
 		turn = TURN_MIN;
-	k->slow = 1 + (dead ? DEAD_BARE : LIVE_BARE) / turn;
+	k->slow = 1 + bare / turn;
 	log_debug("visit %.2f ns, flags %s, worst %.1f, first %d", each,
 		  dead ? "dead" : "live", k->slow, k->stub.first.how);
-	return k->slow >= SLOW_MIN;
+	return k->slow >= SLOW_MIN ||
+	       (stub_is_cheap(&k->stub) && each < COUNT_FROM_NS);
+}
+
+void
+seek_choose_counting(struct seek *k)
+{
+	if (k->p == NULL || k->s->count || k->no_ahead || k->out->ran_ahead)
+		return;
+	k->stub.count = !stub_is_cheap(&k->stub);
+	k->bare |= !k->stub.count;
 }
 
 /* Have it out of the stub, which cannot be changed under it. */
@@ -423,71 +449,20 @@ look(struct seek *k, const struct point_run *run, uint64_t used_ns, bool ahead,
 	k->cpu_ns = used_ns;
 	if (k->p == NULL || k->pause != PAUSE_NOT)
 		return 0;
-	if (!k->tight && stub_tune(&k->stub, run, k->p))
+	if (!k->tight && stub_tune(&k->stub, run, k->p,
+				   (used_ns - k->tuned_ns) / BARE_TURN_NS)) {
+		k->tuned_ns = used_ns;
+		if (k->bare)
+			seek_choose_counting(k);
 		return pause_for(k, run, PAUSE_TUNE, err);
-	if (!k->tight)
-		k->tight = ahead && used_ns < k->p->cpu_ns / 2 &&
-			   is_tight(k, each);
-	return k->tight ? pause_for(k, run, PAUSE_TIGHT, err) : 0;
-}
-
-static int
-run_armed(struct seek *k, struct point_run *run, uint64_t budget_ns, bool ahead,
-	  struct err *err)
-{
-	uint64_t begin = cputime_ns(run->tid), used = 0, next = first_look(k);
-	enum halt h;
-	int ret = 0;
-
-	k->out->runs++;
-	k->visits = k->cpu_ns = 0;
-	k->pause = PAUSE_NOT;
-	k->tight = false;
-	while (ret == 0) {
-		uint64_t stop = k->jump ? next : budget_ns;
-
-		if (budget_ns != 0 && budget_ns < stop)
-			stop = budget_ns;
-		if (stop != 0)
-			deadline_arm(&k->timer, run->tid,
-				     stop > used ? stop - used : 1);
-		ret = go_on(k, run, PTRACE_CONT, &h, err);
-		if (ret < 0)
-			break;
-		if (h == HALT_EVENT)
-			ret = END_EVENT;
-		else if (h == HALT_FAULT)
-			ret = on_fault(k, run, err);
-		if (h != HALT_LOOK || stop == 0)
-			continue;
-		used = cputime_ns(run->tid) - begin;
-		if (budget_ns != 0 && used >= budget_ns) {
-			ret = END_LIMIT;
-		} else if (k->jump && used >= next) {
-			ret = look(k, run, used, ahead, err);
-			next = k->tight ? used + SAMPLE_NS : 2 * next;
-		}
 	}
-	deadline_disarm(&k->timer);
-	used = cputime_ns(run->tid) - begin;
-	k->out->cpu_ns += used;
-	log_debug("armed: end %d after %.2f of %.2f ms, %lu visits", ret,
-		  (double)used / 1e6, (double)budget_ns / 1e6,
-		  seek_visits(k, run));
-	return ret;
-}
-
-int
-seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
-	   bool ahead, struct err *err)
-{
-	uint64_t begin = clock_now_ns();
-	int ret = k->jump ? install(k, run, err) : 0;
-
-	if (ret == 0)
-		ret = arm(k, run, err);
-	k->out->arm_ns += clock_now_ns() - begin;
-	return ret < 0 ? ret : run_armed(k, run, budget_ns, ahead, err);
+	if (k->tight || !k->stub.count || !is_tight(k, each))
+		return k->tight ? pause_for(k, run, PAUSE_TIGHT, err) : 0;
+	k->tight = ahead && used_ns < k->p->cpu_ns / 2;
+	if (k->tight)
+		return pause_for(k, run, PAUSE_TIGHT, err);
+	seek_choose_counting(k);
+	return k->stub.count ? 0 : pause_for(k, run, PAUSE_TUNE, err);
 }
 
 /*
@@ -511,13 +486,144 @@ set_alarm(const struct point_run *run, uint64_t ns, struct err *err)
 	return ret;
 }
 
+/* Stop it after ns for a look: by its own timer where it matters that this is
+ * not late. */
+static int
+look_after(struct seek *k, const struct point_run *run, uint64_t ns,
+	   bool precise, struct err *err)
+{
+	uint64_t mask;
+
+	if (!precise) {
+		deadline_arm(&k->timer, run->tid, ns);
+		return 0;
+	}
+	if (ptrace_get_sigmask(run->tid, &mask) < 0 ||
+	    ptrace_set_sigmask(run->tid, mask & ~ALARM_BIT) < 0)
+		return seek_gone(run, err);
+	if (!k->alarm_used)
+		k->mask = mask;
+	k->alarm = k->alarm_used = true;
+	return set_alarm(run, ns, err);
+}
+
+/* It goes on with the search, or with the replay: without that timer. */
+static int
+end_looks(struct seek *k, const struct point_run *run, enum end end,
+	  struct err *err)
+{
+	bool on = k->alarm;
+
+	deadline_disarm(&k->timer);
+	if (!k->alarm_used)
+		return (int)end;
+	k->alarm = k->alarm_used = false;
+	if (end == END_EVENT || end == END_LIMIT) /* it is dropped */
+		return (int)end;
+	if (on && set_alarm(run, 0, err) < 0)
+		return -E_GONE;
+	return ptrace_set_sigmask(run->tid, k->mask) < 0 ? seek_gone(run, err)
+							 : (int)end;
+}
+
+/* When to stop it next, in CPU time since it was armed; 0 = never. */
+static uint64_t
+next_stop(const struct seek *k, uint64_t next, uint64_t budget_ns)
+{
+	if (!k->jump || k->pause != PAUSE_NOT) /* the stub stops it */
+		return budget_ns;
+	return budget_ns != 0 && budget_ns < next ? budget_ns : next;
+}
+
+static int
+run_looking(struct seek *k, struct point_run *run, uint64_t budget_ns,
+	    bool ahead, struct err *err)
+{
+	uint64_t begin = cputime_ns(run->tid), used = 0, next = first_look(k);
+	unsigned precise =
+		k->jump && k->p != NULL && k->p->cpu_ns >= MS ? 2 : 0;
+	enum halt h;
+	int ret = 0;
+
+	while (ret == 0) {
+		uint64_t stop = next_stop(k, next, budget_ns);
+
+		/* What is left of a look is not worth another stop. */
+		if (stop != 0)
+			ret = look_after(k, run,
+					 stop > used + LOOK_MIN_NS / 2
+						 ? stop - used
+						 : LOOK_MIN_NS / 2,
+					 precise > 0 || k->tight, err);
+		if (ret == 0)
+			ret = go_on(k, run, PTRACE_CONT, &h, err);
+		if (ret < 0)
+			break;
+		if (h == HALT_EVENT)
+			ret = END_EVENT;
+		else if (h == HALT_FAULT)
+			ret = on_fault(k, run, err);
+		if (h == HALT_FAULT && k->tight)
+			next = cputime_ns(run->tid) - begin + SAMPLE_NS;
+		k->alarm &= h != HALT_ALARM;
+		if ((h != HALT_LOOK && h != HALT_ALARM) || stop == 0)
+			continue;
+		used = cputime_ns(run->tid) - begin;
+		if (budget_ns != 0 && used >= budget_ns) {
+			ret = END_LIMIT;
+		} else if (k->jump && used >= next - next / 4) {
+			ret = look(k, run, used, ahead, err);
+			next *= 2;
+			precise -= precise > 0;
+		}
+	}
+	return ret < 0 ? ret : end_looks(k, run, ret, err);
+}
+
+static int
+run_armed(struct seek *k, struct point_run *run, uint64_t budget_ns, bool ahead,
+	  struct err *err)
+{
+	uint64_t begin = cputime_ns(run->tid), used;
+	int ret;
+
+	k->out->runs++;
+	k->visits = k->cpu_ns = k->tuned_ns = 0;
+	k->pause = PAUSE_NOT;
+	k->tight = false;
+	ret = run_looking(k, run, budget_ns, ahead, err);
+	deadline_disarm(&k->timer);
+	used = cputime_ns(run->tid) - begin;
+	k->out->cpu_ns += used;
+	log_debug("armed: end %d after %.2f of %.2f ms, %lu visits", ret,
+		  (double)used / 1e6, (double)budget_ns / 1e6,
+		  seek_visits(k, run));
+	return ret;
+}
+
+int
+seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
+	   bool ahead, struct err *err)
+{
+	uint64_t begin = clock_now_ns();
+	int ret = k->jump ? install(k, run, err) : 0;
+
+	if (ret == 0)
+		ret = arm(k, run, err);
+	k->out->arm_ns += clock_now_ns() - begin;
+	return ret < 0 ? ret : run_armed(k, run, budget_ns, ahead, err);
+}
+
 static int
 run_to_alarm(struct seek *k, struct point_run *run, uint64_t ns,
 	     struct err *err)
 {
 	enum halt h;
+	uint64_t begin;
 	int ret = set_alarm(run, ns, err);
 
+	/* The alarm's own time does not count. */
+	begin = cputime_ns(run->tid);
 	k->alarm = true;
 	while (ret == 0) {
 		ret = go_on(k, run, PTRACE_CONT, &h, err);
@@ -528,27 +634,26 @@ run_to_alarm(struct seek *k, struct point_run *run, uint64_t ns,
 			ret = END_EVENT;
 	}
 	k->alarm = false;
+	k->ran_ns += cputime_ns(run->tid) - begin;
 	return ret;
 }
 
 int
 seek_native(struct seek *k, struct point_run *run, uint64_t ns, struct err *err)
 {
-	uint64_t begin = cputime_ns(run->tid), used = 0, mask;
+	uint64_t begin = cputime_ns(run->tid), mask;
 	int ret = 0;
 
 	if (ptrace_get_sigmask(run->tid, &mask) < 0 ||
 	    ptrace_set_sigmask(run->tid, mask & ~ALARM_BIT) < 0)
 		return seek_gone(run, err);
-	while (ret == 0 && used + NEAR_NS < ns) {
-		ret = run_to_alarm(k, run, ns - used, err);
-		used = cputime_ns(run->tid) - begin;
-	}
+	k->ran_ns = 0;
+	while (ret == 0 && k->ran_ns + NEAR_NS < ns)
+		ret = run_to_alarm(k, run, ns - k->ran_ns, err);
 	if (ret >= 0 && ptrace_set_sigmask(run->tid, mask) < 0)
 		ret = seek_gone(run, err);
-	k->out->cpu_ns += used;
-	k->ran_ns = used;
+	k->out->cpu_ns += cputime_ns(run->tid) - begin;
 	log_debug("native: end %d after %.2f of %.2f ms", ret,
-		  (double)used / 1e6, (double)ns / 1e6);
+		  (double)k->ran_ns / 1e6, (double)ns / 1e6);
 	return ret;
 }

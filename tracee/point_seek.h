@@ -56,11 +56,15 @@ struct seek {
 	bool no_ahead;	     /* visits have to be counted */
 	uint64_t ahead_at;   /* then run ahead, still with the breakpoint */
 	uint64_t limit_ns;   /* CPU time of an armed stretch; 0 = none */
-	uint64_t give_up_ns; /* clock_now_ns() then; 0 = never */
+	uint64_t give_up_ns; /* seek_own_ns() then; 0 = never */
 	uint8_t orig; /* what int3 replaced */
 	enum pause pause;
 	bool alarm;  /* SIGALRM is ours */
+	bool alarm_used; /* for looks, and mask was the signal mask before */
+	uint64_t mask;
 	bool tight;  /* found so; samples for the clock are being taken */
+	bool bare;   /* visits were not counted for a while, as it is cheap */
+	uint64_t tuned_ns; /* CPU time when the stub was tuned */
 	size_t sum;  /* that told the last mismatch */
 	double slow; /* armed over native, at worst */
 	uint64_t visits, cpu_ns; /* at the last look */
@@ -68,6 +72,7 @@ struct seek {
 	struct clock clock;
 };
 
+uint64_t seek_own_ns(void);
 int seek_gone(const struct point_run *run, struct err *err);
 
 /* ---- point_run.c: each returns an enum end, or an error */
@@ -84,6 +89,8 @@ int seek_native(struct seek *k, struct point_run *run, uint64_t ns,
 		struct err *err);
 /* Visits counted since it was armed. */
 uint64_t seek_visits(const struct seek *k, const struct point_run *run);
+/* Visits need not be counted when a visit costs nothing without. */
+void seek_choose_counting(struct seek *k);
 
 /* ---- point_ahead.c */
 

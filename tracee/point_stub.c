@@ -105,7 +105,7 @@ static bool
 try_place(struct place *p)
 {
 	struct stub *s = p->stub;
-	uint8_t hot[STUB_HOT];
+	uint8_t hot[STUB_LEAD + STUB_HOT];
 	uint64_t entry, base, map, end;
 	int32_t rel;
 
@@ -194,9 +194,12 @@ likely_register(struct span code, uint64_t code_pc, uint64_t pc)
 static void
 want_register(struct stub *s, const struct point *p, unsigned n)
 {
+	int64_t v = (int64_t)point_gpr(&p->regs, n);
+
 	s->first = (struct stub_first){
 		.reg = (uint8_t)n,
-		.want = (uint32_t)point_gpr(&p->regs, n),
+		.want = (uint32_t)v,
+		.small = v == (int32_t)v && v != INT32_MIN,
 	};
 }
 
@@ -263,7 +266,7 @@ stub_install(struct stub *s, const struct point_run *run)
 {
 	const struct stub_head *h = stub_head();
 	size_t word = offsetof(struct stub_data, word);
-	uint8_t hot[STUB_HOT], jump[WINDOW_JUMP] = { 0xe9 };
+	uint8_t hot[STUB_LEAD + STUB_HOT], jump[WINDOW_JUMP] = { 0xe9 };
 	uint64_t learned[2] = { s->word, 0 - s->word_want };
 	const uint64_t kills[ARRAY_LEN(((struct stub_data *)0)->kills)] = { 0 };
 	int32_t rel;
@@ -272,8 +275,8 @@ stub_install(struct stub *s, const struct point_run *run)
 		return -ERANGE;
 	rel = (int32_t)(s->moved_at - (h->out_jump + WINDOW_JUMP));
 	memcpy(jump + 1, &rel, sizeof(rel));
-	if (mem_write_all(&run->mem, stub_code(s, h->entry), hot, sizeof(hot)) <
-		    0 ||
+	if (mem_write_all(&run->mem, stub_code(s, h->entry - STUB_LEAD), hot,
+			  sizeof(hot)) < 0 ||
 	    mem_write_all(&run->mem, stub_code(s, h->out_jump), jump,
 			  sizeof(jump)) < 0 ||
 	    mem_write_all(&run->mem,
@@ -344,6 +347,14 @@ fill(struct stub *s, const struct point_run *run, const struct point *p,
 	return 0;
 }
 
+/* May the program have changed the code there since? The moved one is as it is
+ * now. */
+static bool
+is_written(const struct point *p, uint64_t start, uint64_t end)
+{
+	return !p->complete || point_wrote(p, start) || point_wrote(p, end - 1);
+}
+
 /* Is there code at pc that a jump can replace, seen by nobody else? */
 static int
 look_at_code(struct stub *s, const struct point_run *run,
@@ -368,10 +379,13 @@ look_at_code(struct stub *s, const struct point_run *run,
 		return 0;
 	memcpy(s->orig, here.p, WINDOW_JUMP);
 	s->flags_dead = code_flags_dead(span_of(code, (size_t)n), from, s->pc);
-	if (p != NULL)
-		want_register(
-			s, p,
-			likely_register(span_of(code, (size_t)n), from, s->pc));
+	if (p == NULL)
+		return 1;
+	want_register(s, p,
+		      likely_register(span_of(code, (size_t)n), from, s->pc));
+	if (!loop_at(span_of(code, (size_t)n), from, s->pc, &s->loop) ||
+	    is_written(p, s->loop.start, s->loop.end))
+		s->loop.count = 0;
 	return 1;
 }
 
@@ -476,7 +490,8 @@ want_xmm(struct stub *s, const struct stub_data *d, const struct point *p)
 }
 
 bool
-stub_tune(struct stub *s, const struct point_run *run, const struct point *p)
+stub_tune(struct stub *s, const struct point_run *run, const struct point *p,
+	  uint64_t visits)
 {
 	struct stub_data d;
 	uint64_t passed = 0;
@@ -493,7 +508,9 @@ stub_tune(struct stub *s, const struct point_run *run, const struct point *p)
 	s->word = d.word;
 	s->word_want = 0 - d.word_neg;
 	/* What is compared first already tells most visits apart. */
-	if (passed < TUNE_MIN || passed < (d.visits - s->tuned) / 4)
+	if (s->count)
+		visits = d.visits - s->tuned;
+	if (passed < TUNE_MIN || passed < visits / 4)
 		return false;
 	s->tuned = d.visits;
 	if (best == STUB_VECTOR_KILLS)
@@ -506,6 +523,14 @@ stub_tune(struct stub *s, const struct point_run *run, const struct point *p)
 
 /* ---- using it */
 
+/* Where the window's i-th instruction is. */
+static uint64_t
+moved_insn(const struct stub *s, unsigned i)
+{
+	return s->loop.count > 0 ? s->loop.where[s->loop.first + i]
+				 : stub_code(s, s->moved_at) + s->moved.at[i];
+}
+
 uint64_t
 stub_redirect(const struct stub *s, const struct point_run *run, uint64_t pc)
 {
@@ -515,7 +540,7 @@ stub_redirect(const struct stub *s, const struct point_run *run, uint64_t pc)
 
 	for (unsigned i = 1; i < s->window.count; i++)
 		if (s->window.insn[i].pc == pc && pc < s->pc + WINDOW_JUMP)
-			return stub_code(s, s->moved_at) + s->moved.at[i];
+			return moved_insn(s, i);
 	/* What the hot code compares cannot be read. */
 	if (at >= h->entry && at < s->moved_at)
 		return stub_code(s, s->flags_dead && s->first.how != FIRST_FAR

@@ -186,6 +186,60 @@ try_all(const uint8_t *from, const uint8_t *to)
 	return n;
 }
 
+/* A loop that is moved as a whole, each of its instructions in turn the one
+ * that the jump leads to. Returns how many. */
+static unsigned
+try_loops(const uint8_t *from, const uint8_t *to, bool split)
+{
+	struct area a = areas();
+	size_t len = (size_t)(to - from), at = 0;
+	uint64_t base = (uint64_t)(uintptr_t)a.code;
+	uint8_t *entry = a.stub + 1024;
+	struct span code = span_of(a.code, len);
+	unsigned n = 0;
+	uint64_t want;
+
+	memcpy(a.code, from, len);
+	want = call(a.code, 27, 3);
+	for (struct code c; at < len; at += c.len) {
+		static struct moved_code first, rest;
+		struct window w;
+		struct loop l;
+		int32_t rel;
+
+		if (!code_decode(span_of(a.code + at, len - at), base + at,
+				 &c) ||
+		    c.bytes[0] == 0xf4)
+			break;
+		if (!loop_at(code, base, base + at, &l) ||
+		    !window_at(span_of(a.code + at, len - at), base + at, &w) ||
+		    window_has_target(&w, code, base))
+			continue;
+		rest.to = (uint64_t)(uintptr_t)entry + 1;
+		entry[0] = 0x90;
+		cr_assert(loop_move(&l, (uint64_t)(uintptr_t)entry, split,
+				    &first, &rest));
+		memcpy((void *)(uintptr_t)first.to, first.bytes, first.len);
+		memcpy((void *)(uintptr_t)rest.to, rest.bytes, rest.len);
+		rel = (int32_t)(entry - (a.code + at + 5));
+		a.code[at] = 0xe9;
+		memcpy(a.code + at + 1, &rel, 4);
+		cr_assert_eq(call(a.code, 27, 3), want, "loop at %zu", at);
+		memcpy(a.code, from, len);
+		n++;
+	}
+	munmap(a.code, 64 * AREA);
+	return n;
+}
+
+Test(sym_move, whole_loops_run_alike_elsewhere)
+{
+	cr_assert_geq(try_loops(move_loops, move_branches, false), 4);
+	cr_assert_geq(try_loops(move_loops, move_branches, true), 4);
+	cr_assert_geq(try_loops(move_branches, move_calls, false), 5);
+	cr_assert_geq(try_loops(move_branches, move_calls, true), 5);
+}
+
 Test(sym_move, moved_loops_run_alike)
 {
 	cr_assert_geq(try_all(move_loops, move_branches), 6);

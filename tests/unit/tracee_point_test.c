@@ -446,7 +446,10 @@ Test(tracee_point, a_visit_is_reached_by_its_number)
 	cr_assert_eq(point_fork(&run, &begin, NULL), 0);
 	cr_assert_eq(point_fork(&run, &again, NULL), 0);
 	take(&run, MS, false, &p);
-	cr_assert_eq(find_other(&p, &begin, 60000ull * MS, &f), 1);
+	cr_assert_eq(point_find(&begin, &p,
+				&(struct point_search){ .count = true }, &f,
+				NULL),
+		     1);
 	cr_assert_gt(f.visits, 0);
 	cr_assert_eq(point_goto(&again, p.regs.rip, f.visits, 60000ull * MS, &g,
 				NULL),
