@@ -143,7 +143,7 @@ struct point_ops {
 struct point_search {
 	const struct point_ops *ops; /* NULL: do not run ahead */
 	void *arg;
-	bool count;	   /* visits are wanted: do not run ahead */
+	bool count;	   /* visits are wanted, even if that is slow */
 	bool trap;	   /* a jump there went wrong: use a breakpoint */
 	uint64_t limit_ns; /* give up after so much time; 0 = never */
 };
@@ -157,8 +157,7 @@ enum point_miss {
 
 struct point_found {
 	enum point_miss miss;
-	uint64_t visits; /* up to the point, itself included; 0 = not counted,
-			  * which only search.count rules out */
+	uint64_t visits; /* up to the point, itself included; 0 = not counted */
 	uint64_t armed_visits; /* of them, counted by the stub that found it */
 	unsigned mismatches;   /* stops at which not everything agreed */
 	unsigned runs;	       /* armed stretches */
