@@ -413,6 +413,8 @@ put_patches(const struct image *im, struct buf *items, struct err *err)
 					    v->end - v->start, items, err);
 	}
 	nondet_image(im->t);
+	if (ret == 0 && !im->space->trap_tsc)
+		item_put_kv(items, "tsc", span_str("patched"));
 	return ret;
 }
 

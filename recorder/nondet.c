@@ -245,10 +245,12 @@ nondet_exec(struct recorder *r, struct task *t, struct err *err)
 }
 
 void
-nondet_unsearched(struct space *s)
+nondet_unsearched(struct space *s, struct buf *items)
 {
-	if (!s->translates)
-		s->trap_tsc = true;
+	if (s->translates || s->trap_tsc)
+		return;
+	s->trap_tsc = true;
+	item_put_kv(items, "tsc", span_str("traps"));
 }
 
 int
@@ -463,7 +465,7 @@ nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 		to = vma.end < end ? vma.end : end;
 		if (l == NULL || !patch_mapping(r, t, &vma, l, at, to, items) ||
 		    (vma.prot & PROT_WRITE) != 0)
-			nondet_unsearched(t->proc->space);
+			nondet_unsearched(t->proc->space, items);
 		at = to;
 	}
 	return 0;

@@ -13,8 +13,8 @@ void nondet_release(struct recorder *r);
 int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
 		  uint64_t len, struct buf *items, struct err *err);
 /* Code appeared there that cannot be searched, or what was patched may be as
- * before: from now on RDTSC traps in the whole space. */
-void nondet_unsearched(struct space *s);
+ * before: from now on RDTSC traps in the whole space, and items say so. */
+void nondet_unsearched(struct space *s, struct buf *items);
 /* After nondet_mapped of a new image: what it maps from now on. */
 void nondet_image(struct task *t);
 /* t stands where a call can be injected and goes on into its program: arm or

@@ -61,7 +61,7 @@ memory_mmap(struct recorder *r, struct task *t, struct err *err)
 	}
 	item_put_map(&r->items, &m);
 	if ((m.prot & PROT_EXEC) && (m.flags & MAP_ANONYMOUS))
-		nondet_unsearched(task_space(t));
+		nondet_unsearched(task_space(t), &r->items);
 	else if (m.prot & PROT_EXEC)
 		return nondet_mapped(r, t, m.start, m.len, &r->items, err);
 	return 0;
@@ -87,7 +87,7 @@ memory_mprotect(struct recorder *r, struct task *t, struct err *err)
 	if (!(a[2] & PROT_EXEC))
 		return 0;
 	/* It may have been written to while it was not executable. */
-	nondet_unsearched(task_space(t));
+	nondet_unsearched(task_space(t), &r->items);
 	return nondet_mapped(r, t, a[0], page_up(a[1]), &r->items, err);
 }
 
@@ -104,7 +104,7 @@ code_moved(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	while (ret == 0 && at < start + len && !task_space(t)->trap_tsc) {
 		ret = maps_query(t->tid, at, &r->arena, &v, err);
 		if (ret == 0 && (v.prot & PROT_EXEC) != 0)
-			nondet_unsearched(task_space(t));
+			nondet_unsearched(task_space(t), &r->items);
 		at = v.end;
 	}
 	return ret == -ENOENT ? 0 : ret;
@@ -161,7 +161,7 @@ memory_brk(struct recorder *r, struct task *t, struct err *err)
 	if (v == NULL || (was != 0 && v->prot == (PROT_READ | PROT_WRITE)))
 		return 0;
 	if (v->prot & PROT_EXEC)
-		nondet_unsearched(s);
+		nondet_unsearched(s, &r->items);
 	item_put_map(&r->items,
 		     &(struct map_rec){ .start = v->start,
 					.len = v->end - v->start,
@@ -191,7 +191,7 @@ memory_shmat(struct recorder *r, struct task *t, struct err *err)
 	m.len = v->end - v->start;
 	m.prot = v->prot;
 	if (m.prot & PROT_EXEC)
-		nondet_unsearched(task_space(t));
+		nondet_unsearched(task_space(t), &r->items);
 	ret = shared_mapped(r, t, &m, err);
 	if (ret < 0)
 		return ret;

@@ -1,8 +1,7 @@
 /*
  * Address spaces. Every new image is a fork of the mold: a stopped process
  * that has nothing mapped but the agent page (and one page of its own that
- * forks do not get), is filtered, traps RDTSC, and is out of reach of our
- * terminal.
+ * forks do not get), is filtered, and is out of reach of our terminal.
  */
 #include "replayer/internal.h"
 
@@ -180,7 +179,6 @@ mold_furnish(struct replayer *r, struct err *err)
 			     UINT64_MAX,
 			     0 };
 	uint64_t own[6] = { IMAGE_MOLD_PAGE, PAGE, MADV_DONTFORK };
-	uint64_t tsc[6] = { PR_SET_TSC, PR_TSC_SIGSEGV };
 	uint64_t cpuid[6] = { ARCH_SET_CPUID, 0 };
 	struct puppet *m = &r->mold;
 	int64_t res; /* without CPUID faulting: the log's int3s do it */
@@ -201,8 +199,6 @@ mold_furnish(struct replayer *r, struct err *err)
 		ret = puppet_must(m, "mmap", SYS_mmap, page, err);
 	if (ret == 0)
 		ret = puppet_must(m, "madvise", SYS_madvise, own, err);
-	if (ret == 0)
-		ret = puppet_must(m, "prctl(PR_SET_TSC)", SYS_prctl, tsc, err);
 	if (ret == 0)
 		ret = puppet_call(m, SYS_arch_prctl, cpuid, &res, err);
 	return ret;
@@ -295,6 +291,26 @@ image_new(struct replayer *r, struct puppet *p, struct err *err)
 	p->dirty = false;
 	set_stack_limit(p, p->group->stack_limit);
 	return 0;
+}
+
+/* From now on RDTSC traps in s; copies of its processes inherit it. */
+int
+image_trap_tsc(struct world *w, struct space *s, struct err *err)
+{
+	uint64_t args[6] = { PR_SET_TSC, PR_TSC_SIGSEGV };
+	size_t it = 0;
+	uint64_t key;
+	void *val;
+	int ret = 0;
+
+	while (ret == 0 && map_next(&w->puppets, &it, &key, &val)) {
+		struct puppet *p = val;
+
+		if (p->space == s && p->pid)
+			ret = puppet_must(p, "prctl(PR_SET_TSC)", SYS_prctl,
+					  args, err);
+	}
+	return ret;
 }
 
 /* The descriptor and kind of a mapping; fd -1 = anonymous. */

@@ -105,6 +105,7 @@ int syscall_redo(struct replayer *r, struct puppet *p, const struct event *ev,
 int image_mold(struct replayer *r, struct err *err);
 /* An empty process, ready to be filled. */
 int image_new(struct replayer *r, struct puppet *p, struct err *err);
+int image_trap_tsc(struct world *w, struct space *s, struct err *err);
 int image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
 	      struct err *err);
 /* Tell the processes of a group where stacks stop growing. */

@@ -105,6 +105,20 @@ write_item(struct replayer *r, struct space *s, const struct item *it,
 	return image_write(r, s, it->addr, bytes, err);
 }
 
+/* Facts are for people but for this one. */
+static int
+apply_kv(struct replayer *r, struct puppet *p, const struct item *it,
+	 struct err *err)
+{
+	struct span value;
+	const char *key;
+
+	if (item_get_kv(it, &key, &value) < 0 || strcmp(key, "tsc") != 0 ||
+	    value.len != 5 || memcmp(value.p, "traps", 5) != 0)
+		return 0;
+	return image_trap_tsc(r->now, p->space, err);
+}
+
 static int
 apply_item(struct replayer *r, struct puppet *p, const struct item *it,
 	   struct err *err)
@@ -121,6 +135,8 @@ apply_item(struct replayer *r, struct puppet *p, const struct item *it,
 	case ITEM_MEM_TASK:
 		other = world_puppet(r->now, (uint32_t)it->num);
 		return write_item(r, other ? other->space : NULL, it, err);
+	case ITEM_KV:
+		return apply_kv(r, p, it, err);
 	case ITEM_REGS:
 		if (it->bytes.len != sizeof(regs))
 			return err_set(err, E_FORMAT,
@@ -350,7 +366,7 @@ int
 replay_exec(struct replayer *r, const struct event *ev, struct err *err)
 {
 	struct puppet *p = step_puppet(r, ev, err);
-	struct span cpu = { 0 };
+	struct span cpu = { 0 }, tsc;
 	int ret;
 
 	if (!p)
@@ -361,6 +377,11 @@ replay_exec(struct replayer *r, const struct event *ev, struct err *err)
 	if (ret < 0)
 		return ret;
 	world_enter_space(p, world_add_space(r->now, (uint32_t)ev->args[0]));
+	/* Recordings from before it was told had it always. */
+	if (!find_kv(ev, "tsc", &tsc))
+		ret = image_trap_tsc(r->now, p->space, err);
+	if (ret < 0)
+		return ret;
 	find_kv(ev, "pinned", &cpu);
 	p->space->cpu = place_choose(r, cpu);
 	place_puppet(p);
