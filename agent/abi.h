@@ -10,7 +10,7 @@
 #define AGENT_ABI_VERSION 2
 
 #define AGENT_BASE 0x70000000ul
-#define AGENT_SIZE 0x1000ul
+#define AGENT_SIZE 0x8000ul
 
 /* Offsets in the page: "syscall; int3". A filter sees the address after the insn. */
 #define AGENT_GADGET 0x0ul
@@ -23,6 +23,14 @@
  * writes it, the program cannot. Zero between calls. */
 #define AGENT_ARG (AGENT_BASE + 0x800ul)
 #define AGENT_ARG_SIZE 0x800ul
+
+/* CPUID without a stop (tracee/cpuid_stub.h): what it answers, and a stub of
+ * code for each patched instruction. */
+#define AGENT_CPUID_TABLE (AGENT_BASE + 0x1000ul)
+#define AGENT_CPUID_TABLE_MAX 0x2000ul
+#define AGENT_CPUID_STUBS (AGENT_BASE + 0x3000ul)
+#define AGENT_CPUID_STUB_SIZE 128ul
+#define AGENT_CPUID_STUBS_MAX 160ul
 
 /* Per-task scratch memory for output buffers of blocking calls, mapped on
  * demand in spaces with several tasks: AGENT_SCRATCH + slot * AGENT_SCRATCH_STRIDE. */

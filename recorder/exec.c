@@ -410,7 +410,8 @@ put_patches(const struct image *im, struct buf *items, struct err *err)
 
 		if ((v->prot & PROT_EXEC) != 0 && is_recorded(v))
 			ret = nondet_mapped(im->r, im->t, v->start,
-					    v->end - v->start, items, err);
+					    v->end - v->start, true, items,
+					    err);
 	}
 	nondet_image(im->t);
 	if (ret == 0 && !im->space->trap_tsc)

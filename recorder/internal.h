@@ -143,6 +143,7 @@ struct space {
 	struct agent_space *agent; /* NULL: nothing of it there */
 	struct dirty *dirty; /* preempt.c; NULL: not needed so far */
 	bool pointless, trap_tsc, translates; /* no points; see nondet.c */
+	unsigned cpuid_stubs;		      /* in use */
 	uint64_t point_ns;   /* what the last one cost */
 };
 

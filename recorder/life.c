@@ -89,6 +89,7 @@ place(struct recorder *r, struct task *c, const struct task *parent,
 		s->brk = from->space->brk;
 		s->trap_tsc = from->space->trap_tsc;
 		s->translates = from->space->translates;
+		s->cpuid_stubs = from->space->cpuid_stubs;
 		shared_fork(s, from->space);
 		/* It may be dead already: then nobody reads its memory. */
 		if (mem_open(&s->mem, c->tid, NULL) < 0)

@@ -29,7 +29,7 @@
 #include "base/fd.h"
 #include "recorder/files.h"
 #include "recorder/known.h"
-#include "tracee/cpuid.h"
+#include "recorder/nondet_code.h"
 #include "tracee/maps.h"
 #include "tracee/patch.h"
 #include "tracee/probe.h"
@@ -47,7 +47,7 @@
 
 struct nondet {
 	struct cpuid_table cpuid;
-	bool faulting;
+	struct code_patcher code;
 	uint64_t last_tsc;
 	struct map files; /* file number -> struct patch_list */
 	struct arena arena;
@@ -79,7 +79,9 @@ nondet_init(struct recorder *r, struct err *err)
 
 	r->nondet = n;
 	cpuid_capture(&n->cpuid);
-	n->faulting = probe_ok(PROBE_CPUID);
+	n->code.faulting = probe_ok(PROBE_CPUID);
+	n->code.has_stubs = !probe_denied_name("cpuid_stubs") &&
+			    cpuid_stubs_init(&n->code.stubs, &n->cpuid);
 	return 0;
 }
 
@@ -99,6 +101,7 @@ nondet_release(struct recorder *r)
 	}
 	map_free(&n->files);
 	cpuid_free(&n->cpuid);
+	cpuid_stubs_free(&n->code.stubs);
 	arena_free(&n->arena);
 	mem_free(n);
 	r->nondet = NULL;
@@ -239,7 +242,7 @@ nondet_exec(struct recorder *r, struct task *t, struct err *err)
 	int ret = 0;
 
 	reset_signals(t);
-	if (r->nondet->faulting)
+	if (r->nondet->code.faulting)
 		ret = remote_syscall(t->tid, SYS_arch_prctl, args, &done, err);
 	return ret;
 }
@@ -350,78 +353,6 @@ lookup(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
 	return sites_of(r, t, addr, file, out, err);
 }
 
-static bool
-must_patch(const struct nondet *n, const struct patch_site *s)
-{
-	return s->cls != PATCH_CPUID || !n->faulting;
-}
-
-/*
- * Replace n sites, all in one page: one read and one write. false: something
- * else stands there than in the file, or it cannot be written.
- */
-static bool
-patch_page(const struct recorder *r, const struct mem *m,
-	   const struct patch_site *s, size_t n, uint64_t addr,
-	   struct buf *items)
-{
-	static const uint8_t int3 = PATCH_INT3;
-	const size_t len = (size_t)(s[n - 1].offset - s->offset) + 1;
-	const size_t items_len = items->len;
-	bool changed = false, as_expected = true;
-	uint8_t code[PAGE];
-
-	ASSERT(len <= sizeof(code));
-	if (mem_read_all(m, addr, code, len) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		uint8_t *at = &code[s[i].offset - s->offset];
-
-		if (!must_patch(r->nondet, &s[i]) || *at == PATCH_INT3)
-			continue; /* or in place already */
-		if (*at != s[i].first) {
-			as_expected = false;
-			continue;
-		}
-		*at = PATCH_INT3;
-		changed = true;
-		item_put_bytes(items, ITEM_PATCH,
-			       addr + (s[i].offset - s->offset),
-			       span_of(&int3, 1));
-	}
-	if (!changed || mem_write_all(m, addr, code, len) == 0)
-		return as_expected;
-	items->len = items_len;
-	return false;
-}
-
-/* Replace the sites of one mapping within [start, end). */
-static bool
-patch_mapping(const struct recorder *r, struct task *t, const struct vma *vma,
-	      const struct patch_list *l, uint64_t start, uint64_t end,
-	      struct buf *items)
-{
-	const struct mem m = mem_of_task(&t->proc->space->mem, t->tid);
-	const struct patch_site *s, *last;
-	const uint64_t base = vma->start - vma->offset;
-	bool ok = !l->unsure;
-
-	s = patch_from(l, start - base);
-	last = s != NULL ? l->v + l->len
-			 : NULL; /* v is NULL in an empty list */
-	while (s != NULL && s < last && base + s->offset < end) {
-		uint64_t addr = base + s->offset, to = (addr | (PAGE - 1)) + 1;
-		size_t n = 1;
-
-		to = to < end ? to : end;
-		while (s + n < last && base + s[n].offset < to)
-			n++;
-		ok &= patch_page(r, &m, s, n, addr, items);
-		s += n;
-	}
-	return ok;
-}
-
 /*
  * Valgrind's tools run no code of what they map: they decode it, and would find
  * our int3 in place of a CPUID, which they emulate. Their own image is patched.
@@ -446,7 +377,7 @@ nondet_image(struct task *t)
 
 int
 nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
-	      struct buf *items, struct err *err)
+	      bool fresh, struct buf *items, struct err *err)
 {
 	uint64_t end = start + len, at = start;
 
@@ -463,7 +394,9 @@ nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 		if (vma.end == 0)
 			break; /* unmapped again */
 		to = vma.end < end ? vma.end : end;
-		if (l == NULL || !patch_mapping(r, t, &vma, l, at, to, items) ||
+		if (l == NULL ||
+		    !code_patch(&r->nondet->code, t, &vma, l, at, to, fresh,
+				items) ||
 		    (vma.prot & PROT_WRITE) != 0)
 			nondet_unsearched(t->proc->space, items);
 		at = to;
@@ -492,7 +425,8 @@ find_site(struct recorder *r, struct task *t, uint64_t addr,
 	o->seq = r->seq;
 	offset = o->vma.offset + (addr - o->vma.start);
 	s = patch_from(o->sites, offset);
-	if (s == NULL || s->offset != offset || !must_patch(r->nondet, s))
+	if (s == NULL || s->offset != offset ||
+	    !code_traps(&r->nondet->code, s))
 		return 0;
 	*out = *s;
 	return 1;
@@ -510,7 +444,7 @@ faulted(const struct recorder *r, const struct task *t, const struct regs *regs,
 	if (n <= 0 || !patch_decode(span_of(code, (size_t)n), out))
 		return false;
 	if (out->cls == PATCH_CPUID)
-		return r->nondet->faulting;
+		return r->nondet->code.faulting;
 	return out->cls == PATCH_RDTSC || out->cls == PATCH_RDTSCP;
 }
 

@@ -8,10 +8,11 @@ int nondet_init(struct recorder *r, struct err *err);
 void nondet_release(struct recorder *r);
 /*
  * Code appeared at [start, start + len) (mmap or mprotect to executable):
- * patch what must trap; appends PATCH items. exec_capture does it for the image.
+ * patch what must trap; appends PATCH items. exec_capture does it for the
+ * image. fresh: it was just mapped, so that no task stands in it.
  */
 int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
-		  uint64_t len, struct buf *items, struct err *err);
+		  uint64_t len, bool fresh, struct buf *items, struct err *err);
 /* Code appeared there that cannot be searched, or what was patched may be as
  * before: from now on RDTSC traps in the whole space, and items say so. */
 void nondet_unsearched(struct space *s, struct buf *items);

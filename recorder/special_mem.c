@@ -63,7 +63,8 @@ memory_mmap(struct recorder *r, struct task *t, struct err *err)
 	if ((m.prot & PROT_EXEC) && (m.flags & MAP_ANONYMOUS))
 		nondet_unsearched(task_space(t), &r->items);
 	else if (m.prot & PROT_EXEC)
-		return nondet_mapped(r, t, m.start, m.len, &r->items, err);
+		return nondet_mapped(r, t, m.start, m.len, true, &r->items,
+				     err);
 	return 0;
 }
 
@@ -88,7 +89,7 @@ memory_mprotect(struct recorder *r, struct task *t, struct err *err)
 		return 0;
 	/* It may have been written to while it was not executable. */
 	nondet_unsearched(task_space(t), &r->items);
-	return nondet_mapped(r, t, a[0], page_up(a[1]), &r->items, err);
+	return nondet_mapped(r, t, a[0], page_up(a[1]), false, &r->items, err);
 }
 
 /* Where code was moved to, grown, or reset to what the file says, what was

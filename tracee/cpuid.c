@@ -79,10 +79,16 @@ is_in(const uint32_t *list, size_t n, uint32_t leaf)
 }
 
 /* x2APIC id in edx, level in ecx: also for levels that are not there. */
-static bool
-is_topology(uint32_t leaf)
+bool
+cpuid_is_topology(uint32_t leaf)
 {
 	return leaf == 0xb || leaf == 0x1f || leaf == EXT + 0x26;
+}
+
+bool
+cpuid_is_indexed(uint32_t leaf)
+{
+	return is_in(indexed, ARRAY_LEN(indexed), leaf);
 }
 
 static void
@@ -95,7 +101,7 @@ hide(uint32_t leaf, uint32_t subleaf, uint32_t v[4])
 			v[masks[i].reg] &= ~masks[i].clear;
 	if (is_in(empty, ARRAY_LEN(empty), leaf))
 		memset(v, 0, 4 * sizeof(v[0]));
-	if (is_topology(leaf))
+	if (cpuid_is_topology(leaf))
 		v[EDX] = 0;
 }
 
@@ -108,7 +114,7 @@ is_last(uint32_t leaf, uint32_t subleaf, uint32_t max7, const uint32_t v[4])
 		return subleaf + 1 >= MAX_SUBLEAVES;
 	if (leaf == 0x4 || leaf == EXT + 0x1d)
 		return (v[EAX] & 0x1f) == 0; /* no more caches */
-	if (is_topology(leaf))
+	if (cpuid_is_topology(leaf))
 		return (v[ECX] >> 8 & 0xff) == 0;
 	return subleaf >= 3;
 }
@@ -120,7 +126,7 @@ struct rows {
 static void
 read_leaf(struct rows *rows, uint32_t leaf)
 {
-	bool many = is_in(indexed, ARRAY_LEN(indexed), leaf);
+	bool many = cpuid_is_indexed(leaf);
 	uint32_t subleaf, max7 = 0;
 
 	for (subleaf = 0; subleaf < MAX_SUBLEAVES; subleaf++) {
@@ -231,17 +237,21 @@ find(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf)
 }
 
 /* Beyond the last leaf Intel gives the last basic one, AMD zeros. */
+uint32_t
+cpuid_out_of_range(const struct cpuid_table *t)
+{
+	const struct cpuid_row *zero = find(t, 0, 0);
+
+	return zero != NULL && zero->ebx == signature_INTEL_ebx ? zero->eax
+								: UINT32_MAX;
+}
+
 static uint32_t
 in_range(const struct cpuid_table *t, uint32_t leaf)
 {
-	const struct cpuid_row *zero = find(t, 0, 0);
 	const struct cpuid_row *top = find(t, leaf & 0xffff0000u, 0);
 
-	if (top != NULL && leaf <= top->eax)
-		return leaf;
-	if (zero != NULL && zero->ebx == signature_INTEL_ebx)
-		return zero->eax;
-	return UINT32_MAX;
+	return top != NULL && leaf <= top->eax ? leaf : cpuid_out_of_range(t);
 }
 
 void
@@ -252,14 +262,13 @@ cpuid_answer(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf,
 
 	memset(out, 0, 4 * sizeof(out[0]));
 	leaf = in_range(t, leaf);
-	row = find(t, leaf,
-		   is_in(indexed, ARRAY_LEN(indexed), leaf) ? subleaf : 0);
+	row = find(t, leaf, cpuid_is_indexed(leaf) ? subleaf : 0);
 	if (row != NULL) {
 		out[EAX] = row->eax;
 		out[EBX] = row->ebx;
 		out[ECX] = row->ecx;
 		out[EDX] = row->edx;
-	} else if (is_topology(leaf)) {
+	} else if (cpuid_is_topology(leaf)) {
 		out[ECX] = subleaf & 0xff;
 	}
 }

@@ -12,6 +12,7 @@
  */
 #include "base/buf.h"
 #include "base/err.h"
+#include <stdbool.h>
 
 struct cpuid_row {
 	uint32_t leaf, subleaf, eax, ebx, ecx, edx;
@@ -31,6 +32,12 @@ void cpuid_free(struct cpuid_table *t);
 /* What CPUID answers: eax, ebx, ecx, edx. */
 void cpuid_answer(const struct cpuid_table *t, uint32_t leaf, uint32_t subleaf,
 		  uint32_t out[4]);
+/* The leaf looks at the subleaf; for others it does not matter. */
+bool cpuid_is_indexed(uint32_t leaf);
+/* Subleaves that are not there show their number in ecx. */
+bool cpuid_is_topology(uint32_t leaf);
+/* The leaf that answers for one that is out of range. */
+uint32_t cpuid_out_of_range(const struct cpuid_table *t);
 /* This machine's XCR0, which cannot be trapped. 0 without XSAVE. */
 uint64_t cpuid_xcr0(void);
 /* "AuthenticAMD AMD EPYC ... 25/17/1": vendor, brand, family/model/stepping. */

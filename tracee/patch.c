@@ -6,6 +6,8 @@
 #include "base/fd.h"
 #include "base/vec.h"
 #include "sym/decode.h"
+#include "tracee/cpuid_stub.h"
+#include "tracee/patch_room.h"
 
 /* .eh_frame_hdr with the encodings that every linker writes: pc-relative
  * pointer, count, table of 32-bit offsets relative to the header. */
@@ -100,9 +102,9 @@ elf_init(struct elf *e, struct span file)
 	return true;
 }
 
-/* The function of .eh_frame that covers vaddr: its start, or 0. */
+/* The function of .eh_frame that covers vaddr: its start and length, or 0. */
 static uint64_t
-function_at(const struct elf *e, uint64_t vaddr)
+function_at(const struct elf *e, uint64_t vaddr, uint32_t *len)
 {
 	size_t lo = 0, hi = e->len;
 	uint64_t start, fde;
@@ -131,6 +133,7 @@ function_at(const struct elf *e, uint64_t vaddr)
 	if (fde + 8 + (uint64_t)(int64_t)begin != start ||
 	    vaddr - start >= range)
 		return 0;
+	*len = range;
 	return start;
 }
 
@@ -263,11 +266,79 @@ doubt(struct scan *s, struct span code, size_t at)
 		s->unsure = makes_sense(code, at, 2) && may_begin(code, at);
 }
 
+/* ---- room for a jump */
+
+static const uint8_t *
+room_at(const void *ctx, uint64_t vaddr, size_t n)
+{
+	return at_vaddr(ctx, vaddr, n);
+}
+
+/* Windows that a branch from another function leads into are none. */
+static void
+check_rooms(struct scan *s, size_t first, const Elf64_Phdr *p, struct span code)
+{
+	uint8_t *marks = mem_zalloc(code.len / 8 + 1);
+	size_t i;
+
+	for (i = first; i < s->sites.len; i++) {
+		struct patch_site *site = &s->sites.v[i];
+		size_t at = (size_t)(site->offset - p->p_offset);
+
+		room_mark(marks, at - site->pre, at);
+	}
+	room_unmark(code, marks);
+	for (i = first; i < s->sites.len; i++) {
+		struct patch_site *site = &s->sites.v[i];
+		size_t at = (size_t)(site->offset - p->p_offset);
+
+		if (!room_is_marked(marks, at - site->pre, at))
+			site->pre = 0;
+	}
+	mem_free(marks);
+}
+
+/* Find room for the CPUIDs among the sites from first on. */
+static void
+find_rooms(struct scan *s, size_t first, const Elf64_Phdr *p, struct span code)
+{
+	struct room r = { .code = code,
+			  .vaddr = p->p_vaddr,
+			  .bytes = room_at,
+			  .ctx = &s->elf };
+	uint64_t func, last = 0;
+	bool any = false;
+
+	for (size_t i = first; i < s->sites.len; i++) {
+		struct patch_site *site = &s->sites.v[i];
+		size_t at = (size_t)(site->offset - p->p_offset);
+		uint32_t len = 0;
+
+		func = function_at(&s->elf, p->p_vaddr + at, &len);
+		if (site->cls != PATCH_CPUID || func < p->p_vaddr)
+			continue;
+		if (func != last)
+			room_function(&r, (size_t)(func - p->p_vaddr),
+				      (size_t)(func - p->p_vaddr) + len);
+		last = func;
+		site->pre = (uint8_t)room_before(
+			&r, at, site->len, CPUID_STUB_JUMP, PATCH_PRE_MAX);
+		memcpy(site->room, code.p + at - site->pre,
+		       site->pre + (size_t)site->len);
+		any |= site->pre != 0;
+	}
+	room_free(&r);
+	if (any)
+		check_rooms(s, first, p, code);
+}
+
 static void
 by_functions(struct scan *s, const Elf64_Phdr *p, struct span code)
 {
 	const uint8_t *end = code.p + code.len, *c = code.p;
+	const size_t first = s->sites.len;
 	uint64_t func, last = 0;
+	uint32_t len;
 	size_t start = 0;
 
 	for (; c < end && (c = memchr(c, 0x0f, (size_t)(end - c))) != NULL;
@@ -278,7 +349,7 @@ by_functions(struct scan *s, const Elf64_Phdr *p, struct span code)
 
 		if (!is_candidate(c, end))
 			continue;
-		func = function_at(&s->elf, p->p_vaddr + at);
+		func = function_at(&s->elf, p->p_vaddr + at, &len);
 		if (func >= p->p_vaddr && func != 0) {
 			/* Further candidates go on where the last was. */
 			if (func != last)
@@ -291,6 +362,7 @@ by_functions(struct scan *s, const Elf64_Phdr *p, struct span code)
 		else if (found == FOUND_NOTHING)
 			doubt(s, code, at);
 	}
+	find_rooms(s, first, p, code);
 }
 
 static void
@@ -374,7 +446,8 @@ patch_free(struct patch_list *l)
 	*l = (struct patch_list){ 0 };
 }
 
-#define SAVED_SITE (sizeof(uint64_t) + 5)
+/* With its room behind it. */
+#define SAVED_SITE (sizeof(uint64_t) + 6)
 
 void
 patch_save(const struct patch_list *l, struct buf *out)
@@ -389,30 +462,56 @@ patch_save(const struct patch_list *l, struct buf *out)
 		buf_u8(out, s->reg);
 		buf_u8(out, s->bits);
 		buf_u8(out, s->first);
+		buf_u8(out, s->pre);
+		if (s->pre != 0)
+			buf_put(out, s->room, s->pre + (size_t)s->len);
 	}
+}
+
+/* One site from the front of bytes. */
+static bool
+load_site(struct span *bytes, struct patch_site *s)
+{
+	const uint8_t *p = bytes->p;
+	size_t room;
+
+	if (bytes->len < SAVED_SITE)
+		return false;
+	memcpy(&s->offset, p, sizeof(s->offset));
+	s->len = p[8];
+	s->cls = p[9];
+	s->reg = p[10];
+	s->bits = p[11];
+	s->first = p[12];
+	s->pre = p[13];
+	room = s->pre != 0 ? s->pre + (size_t)s->len : 0;
+	if (room > sizeof(s->room) || bytes->len - SAVED_SITE < room)
+		return false;
+	memcpy(s->room, p + SAVED_SITE, room);
+	*bytes = span_of(p + SAVED_SITE + room, bytes->len - SAVED_SITE - room);
+	return true;
 }
 
 bool
 patch_load(struct patch_list *out, struct span bytes)
 {
-	const uint8_t *p = bytes.p;
-	size_t n;
+	VEC(struct patch_site) v = { 0 };
+	struct patch_site s = { 0 };
+	struct span left;
 
-	if (bytes.len == 0 || (bytes.len - 1) % SAVED_SITE != 0)
+	if (bytes.len == 0)
 		return false;
-	n = (bytes.len - 1) / SAVED_SITE;
-	*out = (struct patch_list){ .len = n, .unsure = *p++ != 0 };
-	out->v = mem_calloc(n + 1, sizeof(*out->v));
-	for (size_t i = 0; i < n; i++, p += SAVED_SITE) {
-		struct patch_site *s = &out->v[i];
-
-		memcpy(&s->offset, p, sizeof(s->offset));
-		s->len = p[8];
-		s->cls = p[9];
-		s->reg = p[10];
-		s->bits = p[11];
-		s->first = p[12];
+	left = span_of(bytes.p + 1, bytes.len - 1);
+	while (left.len > 0) {
+		if (!load_site(&left, &s)) {
+			vec_free(&v);
+			return false;
+		}
+		vec_push(&v, s);
 	}
+	*out = (struct patch_list){ .v = v.v,
+				    .len = v.len,
+				    .unsure = bytes.p[0] != 0 };
 	return true;
 }
 

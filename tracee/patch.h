@@ -30,6 +30,8 @@ enum patch_class {
 	PATCH_RDPID = 6,
 };
 
+#define PATCH_PRE_MAX 24u
+
 struct patch_site {
 	uint64_t offset; /* in the file */
 	uint8_t len;	 /* of the instruction */
@@ -37,6 +39,10 @@ struct patch_site {
 	uint8_t reg;	 /* RDRAND, RDSEED, RDPID: destination, 0 rax ... 15 r15 */
 	uint8_t bits;	 /* its width: 16, 32, 64 */
 	uint8_t first;	 /* the byte that int3 replaces */
+	/* CPUID: so many bytes before it make room for a jump, 0 = none; they
+	 * and the instruction. */
+	uint8_t pre;
+	uint8_t room[PATCH_PRE_MAX + 2];
 };
 
 struct patch_list {

@@ -122,14 +122,46 @@ check_cpuid(bool patched)
 
 Test(recorder_nondet, cpuid_answers_from_the_table)
 {
-	unsetenv("PASTIME_PROBE");
+	setenv("PASTIME_PROBE", "-cpuid_stubs", 1);
 	check_cpuid(!probe_ok(PROBE_CPUID));
 }
 
 Test(recorder_nondet, cpuid_is_patched_where_it_does_not_fault)
 {
-	setenv("PASTIME_PROBE", "-cpuid", 1);
+	setenv("PASTIME_PROBE", "-cpuid -cpuid_stubs", 1);
 	check_cpuid(true);
+}
+
+static unsigned
+cpuid_events(const char *probe, const char *guest)
+{
+	const struct event *ev;
+	uint64_t seq = 0;
+	unsigned n = 0;
+	struct tape t;
+
+	setenv("PASTIME_PROBE", probe, 1);
+	if (guest)
+		tape_guest(&t, guest);
+	else
+		tape_record(&t, (const char *const[]){ "true", NULL });
+	cr_assert_eq(t.result.status, 0);
+	while ((ev = tape_next(&t, seq, EV_insn)) != NULL) {
+		seq = ev->seq;
+		n += ev->args[0] == CPUID;
+	}
+	tape_free(&t);
+	return n;
+}
+
+/* The guest compares all leaves with those of its forks and of its next image.
+ */
+Test(recorder_nondet, cpuid_is_answered_in_the_program_where_there_is_room)
+{
+	cr_assert_lt(cpuid_events("-cpuid", "cpuid_all"),
+		     cpuid_events("-cpuid -cpuid_stubs", "cpuid_all") / 2);
+	cr_assert_lt(cpuid_events("-cpuid", NULL),
+		     cpuid_events("-cpuid -cpuid_stubs", NULL) / 2);
 }
 
 /* The guest makes traps and faults of its own besides. */
@@ -165,6 +197,7 @@ Test(recorder_nondet, the_size_of_the_xsave_area_is_hidden)
 	unsigned asked = 0;
 	struct tape t;
 
+	setenv("PASTIME_PROBE", "-cpuid_stubs", 1);
 	tape_record(&t, (const char *const[]){ "true", NULL });
 	while ((ev = tape_next(&t, seq, EV_insn)) != NULL) {
 		seq = ev->seq;

@@ -14,6 +14,8 @@
 #include "tracee/patch.h"
 
 void patch_guest(void);
+extern const char room_plain[], room_store[], room_branch[], room_switch[],
+	room_cold[], room_far[];
 extern const char patch_guest_cpuid[], patch_guest_rdrand[],
 	patch_guest_table[], patch_guest_rdtsc[];
 
@@ -44,6 +46,74 @@ __asm__(".text\n"
 	"patch_guest_table:\n"
 	"	.byte 0x90, 0x0f, 0xa2, 0x90, 0x90\n"
 	"	.byte 0x0f, 0xc7, 0xf0, 0x90, 0x90\n");
+
+/* CPUIDs with and without room for a jump before them. */
+__asm__(".text\n"
+	".type room_guest, @function\n"
+	"room_guest:\n"
+	".cfi_startproc\n"
+	"	movl $1, %eax\n"
+	"	xorl %ecx, %ecx\n"
+	".globl room_plain\n"
+	"room_plain:\n"
+	"	cpuid\n"
+	"	movl $0, -0x10(%rsp)\n"
+	".globl room_store\n"
+	"room_store:\n"
+	"	cpuid\n"
+	"	movl $2, %eax\n"
+	"1:	movl %edx, %ecx\n" /* the jump would stand here, too */
+	"	xorl %edi, %edi\n"
+	".globl room_branch\n"
+	"room_branch:\n"
+	"	cpuid\n"
+	"	jz 1b\n"
+	"	movl %eax, room_word(%rip)\n"
+	".globl room_far\n"
+	"room_far:\n"
+	"	cpuid\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size room_guest, . - room_guest\n"
+	".local room_word\n"
+	".comm room_word, 4, 4\n"
+	".type room_switched, @function\n"
+	"room_switched:\n"
+	".cfi_startproc\n"
+	"	leaq 3f(%rip), %rdx\n"
+	"	movslq (%rdx,%rdi,4), %rax\n"
+	"	addq %rdx, %rax\n"
+	"	jmp *%rax\n"
+	"1:	movl $7, %eax\n"
+	"2:	xorl %ecx, %ecx\n"
+	".globl room_switch\n"
+	"room_switch:\n"
+	"	cpuid\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size room_switched, . - room_switched\n"
+	".section .rodata\n"
+	".balign 4\n"
+	"3:	.long 1b - 3b, 2b - 3b, 1b - 3b\n"
+	".text\n"
+	".type room_split, @function\n"
+	"room_split:\n"
+	".cfi_startproc\n"
+	"	movl $7, %eax\n"
+	"4:	xorl %ecx, %ecx\n"
+	".globl room_cold\n"
+	"room_cold:\n"
+	"	cpuid\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size room_split, . - room_split\n"
+	"	.skip 300, 0xcc\n"
+	".type room_split_cold, @function\n"
+	"room_split_cold:\n"
+	".cfi_startproc\n"
+	"	jmp 4b\n"
+	".cfi_endproc\n"
+	".size room_split_cold, . - room_split_cold\n");
 
 static uint64_t
 offset_of(const char *p)
@@ -103,6 +173,42 @@ Test(tracee_patch, sites_in_functions_are_found)
 	cr_assert_eq(s->len, 3);
 	cr_assert(s[1].offset > offset_of(patch_guest_rdtsc) + 11 ||
 		  s + 1 == l.v + l.len);
+	patch_free(&l);
+}
+
+static unsigned
+room_of(const struct patch_list *l, const char *p)
+{
+	const struct patch_site *s = at(l, offset_of(p));
+
+	cr_assert_not_null(s);
+	cr_assert_eq(s->cls, PATCH_CPUID);
+	if (s->pre != 0)
+		cr_assert_eq(memcmp(s->room, p - s->pre, s->pre + 2u), 0);
+	return s->pre;
+}
+
+Test(tracee_patch, a_jump_has_room_where_nothing_leads_into_it)
+{
+	struct patch_list l, again;
+	struct buf b = { 0 };
+
+	scan("/proc/self/exe", &l);
+	cr_assert_eq(room_of(&l, room_plain), 7);
+	cr_assert_eq(room_of(&l, room_store), 8);
+	cr_assert_eq(room_of(&l, room_branch), 0);
+	cr_assert_eq(room_of(&l, room_far), 0);
+	cr_assert_eq(room_of(&l, room_switch), 0);
+	cr_assert_eq(room_of(&l, room_cold), 0);
+	/* And what is kept of it. */
+	patch_save(&l, &b);
+	cr_assert(patch_load(&again, buf_span(&b)));
+	cr_assert_eq(again.len, l.len);
+	cr_assert_eq(room_of(&again, room_plain), 7);
+	cr_assert_eq(room_of(&again, room_branch), 0);
+	patch_free(&again);
+	cr_assert_not(patch_load(&again, span_of(b.p, b.len - 1)));
+	buf_free(&b);
 	patch_free(&l);
 }
 

@@ -69,7 +69,7 @@ Test(tracee_spawn, the_page_is_in_the_maps_of_the_program)
 	struct buf out = { 0 };
 
 	run(&m, &out,
-	    (const char *const[]){ "grep", "^70000000-70001000 r-xp",
+	    (const char *const[]){ "grep", "^70000000-70008000 r-xp",
 				   "/proc/self/maps", NULL });
 	cr_assert_eq(m.status, 0, "%s", buf_cstr(&out));
 	buf_free(&out);

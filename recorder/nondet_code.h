@@ -1,0 +1,29 @@
+#ifndef RECORDER_NONDET_CODE_H
+#define RECORDER_NONDET_CODE_H
+
+/* The instructions of nondet.c in a program's code: replaced by a jump to where
+ * they are answered, or by a trap. */
+#include "recorder/internal.h"
+#include "tracee/cpuid_stub.h"
+#include "tracee/maps.h"
+#include "tracee/patch.h"
+
+struct code_patcher {
+	bool faulting;	/* CPUID needs no int3 */
+	bool has_stubs; /* CPUID is answered in the program, where there is
+			   room for a jump */
+	struct cpuid_stubs stubs;
+};
+
+/* Is an int3 put in this one's place, when nothing better is? */
+bool code_traps(const struct code_patcher *c, const struct patch_site *s);
+/*
+ * Replace the sites of a mapping within [start, end); PATCH items say what was
+ * done. fresh: no task stands in it. false: something else stands there than
+ * in the file, or it cannot be written.
+ */
+bool code_patch(const struct code_patcher *c, struct task *t,
+		const struct vma *vma, const struct patch_list *l,
+		uint64_t start, uint64_t end, bool fresh, struct buf *items);
+
+#endif
