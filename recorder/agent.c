@@ -394,7 +394,7 @@ targets_of(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
 
 	*out = NULL;
 	arena_clear(&a->arena);
-	ret = maps_query(t->tid, addr, &a->arena, vma, err);
+	ret = task_mapping(t, addr, &a->arena, vma, err);
 	if (ret < 0 || vma->ino == 0 || vma->shared ||
 	    (vma->prot & PROT_EXEC) == 0)
 		return ret == -ENOENT ? 0 : ret;

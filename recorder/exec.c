@@ -43,6 +43,7 @@ struct image {
 	uint64_t *files;   /* per mapping: file number */
 	size_t argc, envc; /* counted in the stack */
 	size_t auxv, auxc; /* offset in stack, entries */
+	char exe[PATH_MAX];
 };
 
 static uint64_t
@@ -90,23 +91,18 @@ auxv_get(const struct image *im, uint64_t type)
 	return 0;
 }
 
-/* 32-bit code runs under another cs; x32 programs are 64-bit code. */
+/* 32-bit code runs under another cs; x32 programs are 64-bit code, with a
+ * vector of their own. */
 static int
 check_class(struct image *im, struct err *err)
 {
-	unsigned char ident[EI_NIDENT] = { 0 };
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", im->t->tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && fd_pread_full(fd, ident, sizeof(ident), 0) < 0)
-		ident[EI_CLASS] = 0;
-	fd_close(&fd);
-	if (im->regs.cs == CS_64 && ident[EI_CLASS] != ELFCLASS32)
-		return 0;
-	return err_set(err, E_UNSUPPORTED, "%s programs cannot be recorded",
-		       im->regs.cs == CS_64 ? "x32" : "32-bit");
+	if (im->regs.cs != CS_64)
+		return err_set(err, E_UNSUPPORTED,
+			       "32-bit programs cannot be recorded");
+	if (auxv_get(im, AT_PHENT) != sizeof(Elf64_Phdr))
+		return err_set(err, E_UNSUPPORTED,
+			       "x32 programs cannot be recorded");
+	return 0;
 }
 
 /* What execve leaves behind here must be what replay makes. */
@@ -117,18 +113,18 @@ prepare(struct image *im, struct err *err)
 
 	if (ret < 0)
 		return err_set(err, E_GONE, "the new image is gone");
-	ret = check_class(im, err);
-	if (ret < 0)
-		return ret;
-	ret = inject_agent(im->t->tid, &im->space->mem, err);
+	/* What changes below is left out of a recording (is_recorded). */
+	ret = maps_read(im->t->tid, &im->arena, &im->maps, err);
+	if (ret == 0)
+		ret = read_stack(im, err);
+	if (ret == 0)
+		ret = check_class(im, err);
+	if (ret == 0)
+		ret = inject_agent(im->t->tid, &im->space->mem, err);
 	if (ret == -EEXIST)
 		return err_set(err, E_UNSUPPORTED,
 			       "a program with mappings of its own at %#lx",
 			       AGENT_BASE);
-	if (ret == 0)
-		ret = maps_read(im->t->tid, &im->arena, &im->maps, err);
-	if (ret == 0)
-		ret = read_stack(im, err);
 	if (ret == 0)
 		ret = vdso_hide(im->t, &im->maps, im->regs.rsp, &im->stack,
 				im->auxv, im->auxc, err);
@@ -146,12 +142,10 @@ prepare(struct image *im, struct err *err)
 	return 0;
 }
 
-/* Pastime's own pages and the kernel's. */
+/* Not the kernel's; pastime's own page is not there yet. */
 static bool
 is_recorded(const struct vma *v)
 {
-	if (v->start == AGENT_BASE)
-		return false;
 	return strcmp(v->name, "[vsyscall]") != 0 &&
 	       strcmp(v->name, "[vdso]") != 0 &&
 	       strncmp(v->name, "[vvar", 5) != 0 &&
@@ -177,9 +171,8 @@ capture_files(struct image *im, struct err *err)
 			im->files[i] = im->files[i - 1];
 			continue;
 		}
-		ret = files_capture(im->r, im->t, v->start, v->end - v->start,
-				    v->offset, v->prot | PROT_EXEC, v->shared,
-				    &im->files[i], err);
+		ret = files_capture_all(im->r, im->t, v, v->prot | PROT_EXEC,
+					&im->files[i], err);
 		if (ret < 0)
 			return ret;
 	}
@@ -359,25 +352,30 @@ put_strings(const struct image *im, const char *key, size_t at, size_t n,
 	buf_free(&text);
 }
 
-/* What a /proc file or link of the task says, without the final newline. */
 static void
-put_proc(pid_t tid, const char *name, bool link, struct buf *items)
+read_exe(struct image *im)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", im->t->tid);
+	n = readlink(path, im->exe, sizeof(im->exe) - 1);
+	im->exe[n > 0 ? n : 0] = '\0';
+}
+
+/* Without the final newline. */
+static void
+put_comm(pid_t tid, struct buf *items)
 {
 	struct buf text = { 0 };
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
-	if (link) {
-		ssize_t n = readlink(path, (char *)buf_grow(&text, PATH_MAX),
-				     PATH_MAX);
-
-		text.len = n > 0 ? (size_t)n : 0;
-	} else if (fd_read_file(path, &text) < 0) {
+	snprintf(path, sizeof(path), "/proc/%d/comm", tid);
+	if (fd_read_file(path, &text) < 0)
 		buf_clear(&text);
-	}
 	if (text.len > 0 && text.p[text.len - 1] == '\n')
 		text.len--;
-	item_put_kv(items, name, buf_span(&text));
+	item_put_kv(items, "comm", buf_span(&text));
 	buf_free(&text);
 }
 
@@ -387,8 +385,8 @@ put_facts(const struct image *im, struct buf *items)
 	const struct vma *interp = maps_find(&im->maps, auxv_get(im, AT_BASE));
 	char cpu[16];
 
-	put_proc(im->t->tid, "exe", true, items);
-	put_proc(im->t->tid, "comm", false, items);
+	item_put_kv(items, "exe", span_str(im->exe));
+	put_comm(im->t->tid, items);
 	put_strings(im, "argv", 8, im->argc, items);
 	put_strings(im, "env", 8 + (im->argc + 1) * 8, im->envc, items);
 	item_put_kv(items, "auxv",
@@ -413,7 +411,7 @@ put_patches(const struct image *im, struct buf *items, struct err *err)
 					    v->end - v->start, true, items,
 					    err);
 	}
-	nondet_image(im->t);
+	nondet_image(im->t, im->exe);
 	if (ret == 0 && !im->space->trap_tsc)
 		item_put_kv(items, "tsc", span_str("patched"));
 	return ret;
@@ -432,11 +430,6 @@ exec_capture(struct recorder *r, struct task *t, struct buf *items,
 	struct image im = { .r = r, .t = t, .space = t->proc->space };
 	int ret = prepare(&im, err);
 
-	if (ret == 0) {
-		/* Without the vdso. */
-		arena_clear(&im.arena);
-		ret = maps_read(t->tid, &im.arena, &im.maps, err);
-	}
 	if (ret == 0)
 		ret = capture_files(&im, err);
 	if (ret == 0) {
@@ -446,6 +439,7 @@ exec_capture(struct recorder *r, struct task *t, struct buf *items,
 	if (ret == 0)
 		ret = put_registers(&im, items, err);
 	if (ret == 0) {
+		read_exe(&im);
 		put_facts(&im, items);
 		ret = put_patches(&im, items, err);
 	}

@@ -223,6 +223,8 @@ exec_privileges(struct recorder *r, const struct task *t, struct err *err)
 	snprintf(exe, sizeof(exe), "/proc/%d/exe", t->tid);
 	snprintf(path, sizeof(path), "/proc/%d/status", t->tid);
 	if (t->proc->no_new_privs || stat(exe, &st) < 0 ||
+	    ((st.st_mode & (S_ISUID | S_ISGID)) == 0 &&
+	     getxattr(exe, "security.capability", NULL, 0) < 0) ||
 	    statvfs(exe, &fs) < 0 || (fs.f_flag & ST_NOSUID) != 0 ||
 	    fd_read_file(path, &status) < 0)
 		goto out;

@@ -21,6 +21,7 @@
 
 #include "base/fd.h"
 #include "recorder/known.h"
+#include "recorder/task.h"
 #include "tracee/maps.h"
 #include "tracee/probe.h"
 
@@ -127,6 +128,13 @@ open_by_fd(pid_t pid, const struct vma *v, struct stat *st)
 	return fd;
 }
 
+static void
+map_files_path(pid_t pid, const struct vma *v, char path[96])
+{
+	snprintf(path, 96, "/proc/%d/map_files/%llx-%llx", pid,
+		 (unsigned long long)v->start, (unsigned long long)v->end);
+}
+
 /*
  * The file behind a mapping: map_files is exact but wants a capability; the
  * path may name another file by now or nothing in our namespace.
@@ -138,8 +146,7 @@ open_mapped(pid_t pid, const struct vma *v, struct arena *a, struct stat *st)
 	char *rooted;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
-		 (unsigned long long)v->start, (unsigned long long)v->end);
+	map_files_path(pid, v, path);
 	fd = probe_denied(PROBE_MAP_FILES)
 		     ? -1
 		     : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -348,34 +355,68 @@ capture(struct recorder *r, struct task *t, const struct vma *vma, int fd,
 	return put_file_event(r, t, v, clean_name(&f->arena, vma->name), err);
 }
 
-/* A mapping that may be written to, and its file, at [from, to). */
+/* What of the file a mapping shows, in whole pieces. */
+static void
+shown(const struct vma *vma, const struct stat *st, uint64_t *from,
+      uint64_t *to)
+{
+	uint64_t size = (uint64_t)st->st_size;
+
+	*from = vma->offset & ~(uint64_t)(BLOB_PIECE - 1);
+	*to = vma->offset + (vma->end - vma->start);
+	*to = (*to + BLOB_PIECE - 1) & ~(uint64_t)(BLOB_PIECE - 1);
+	if (*to > size)
+		*to = size;
+	if (*from > *to)
+		*from = *to & ~(uint64_t)(BLOB_PIECE - 1);
+}
+
+static bool
+writes(const struct vma *vma)
+{
+	return vma->shared && (vma->prot & PROT_WRITE) != 0;
+}
+
+/* Captured already? real: the mapping as the kernel has it. Without a look
+ * into the file. */
+static struct version *
+captured(const struct files *f, pid_t pid, const struct vma *real,
+	 const struct vma *vma)
+{
+	uint64_t from, to;
+	char path[96];
+	struct stat st;
+
+	if (probe_denied(PROBE_MAP_FILES) || writes(vma))
+		return NULL;
+	map_files_path(pid, real, path);
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return NULL;
+	shown(vma, &st, &from, &to);
+	return known(f, &st, from, to);
+}
+
+/* A mapping that may be written to, and its file. */
 static int
 capture_fd(struct recorder *r, struct task *t, const struct vma *vma, int fd,
 	   const struct stat *st, struct version **out, struct err *err)
 {
 	struct files *f = r->files;
-	uint64_t size = (uint64_t)st->st_size;
-	uint64_t from = vma->offset & ~(uint64_t)(BLOB_PIECE - 1);
-	uint64_t to = vma->offset + (vma->end - vma->start);
-	bool writes = vma->shared && (vma->prot & PROT_WRITE) != 0;
+	uint64_t from, to;
 	bool whole;
 	int ret;
 
-	to = (to + BLOB_PIECE - 1) & ~(uint64_t)(BLOB_PIECE - 1);
-	if (to > size)
-		to = size;
-	if (from > to)
-		from = to & ~(uint64_t)(BLOB_PIECE - 1);
-	*out = writes ? NULL : known(f, st, from, to);
+	shown(vma, st, &from, &to);
+	*out = writes(vma) ? NULL : known(f, st, from, to);
 	if (*out != NULL)
 		return 0;
 	whole = (vma->prot & PROT_EXEC) != 0 || is_elf(fd);
 	if (whole) {
 		from = 0;
-		to = size;
+		to = (uint64_t)st->st_size;
 	}
 	ret = capture(r, t, vma, fd, st, from, to, whole, out, err);
-	if (ret == 0 && writes)
+	if (ret == 0 && writes(vma))
 		(*out)->racy = true;
 	return ret;
 }
@@ -389,7 +430,7 @@ files_open(struct recorder *r, struct task *t, uint64_t addr, struct err *err)
 	int ret;
 
 	arena_clear(&f->arena);
-	ret = maps_query(t->tid, addr, &f->arena, &vma, err);
+	ret = task_mapping(t, addr, &f->arena, &vma, err);
 	if (ret < 0)
 		return ret;
 	ret = vma.ino == 0 ? -1 : open_mapped(t->tid, &vma, &f->arena, &st);
@@ -398,44 +439,68 @@ files_open(struct recorder *r, struct task *t, uint64_t addr, struct err *err)
 				  (unsigned long long)addr);
 }
 
+/* vma: what of real is asked for. */
+static int
+capture_part(struct recorder *r, struct task *t, const struct vma *real,
+	     const struct vma *vma, uint64_t *out_file, struct err *err)
+{
+	struct files *f = r->files;
+	struct version *v = captured(f, t->tid, real, vma);
+	struct stat st;
+	int fd, ret = 0;
+
+	if (v == NULL) {
+		fd = open_mapped(t->tid, real, &f->arena, &st);
+		if (fd < 0)
+			return err_set(err, ENOENT,
+				       "cannot open the mapped file %s to "
+				       "keep its contents",
+				       vma->name);
+		if (S_ISREG(st.st_mode))
+			ret = capture_fd(r, t, vma, fd, &st, &v, err);
+		fd_close(&fd);
+	}
+	if (ret < 0) {
+		err_wrap(err, "%s", vma->name);
+		return ret;
+	}
+	*out_file = v != NULL ? v->rec.number : 0;
+	return 0;
+}
+
+int
+files_capture_all(struct recorder *r, struct task *t, const struct vma *vma,
+		  uint32_t prot, uint64_t *out_file, struct err *err)
+{
+	struct vma v = *vma;
+
+	arena_clear(&r->files->arena);
+	v.prot = prot;
+	*out_file = 0;
+	return vma->ino == 0 ? 0 : capture_part(r, t, vma, &v, out_file, err);
+}
+
 int
 files_capture(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	      uint64_t offset, uint32_t prot, bool shared, uint64_t *out_file,
 	      struct err *err)
 {
 	struct files *f = r->files;
-	struct version *v = NULL;
-	struct vma vma;
-	struct stat st;
-	int fd, ret;
+	struct vma real, vma;
+	int ret;
 
 	arena_clear(&f->arena);
-	ret = maps_query(t->tid, start, &f->arena, &vma, err);
+	ret = task_mapping(t, start, &f->arena, &real, err);
 	if (ret < 0)
 		return ret;
-	if (vma.ino == 0) {
-		*out_file = 0;
-		return 0;
-	}
-	fd = open_mapped(t->tid, &vma, &f->arena, &st);
-	if (fd < 0)
-		return err_set(
-			err, ENOENT,
-			"cannot open the mapped file %s to keep its contents",
-			vma.name);
 	/* The kernel may have merged it with its neighbours. */
+	vma = real;
 	vma.start = start;
 	vma.end = start + len;
 	vma.offset = offset;
 	vma.prot = prot;
 	vma.shared = shared;
-	if (S_ISREG(st.st_mode))
-		ret = capture_fd(r, t, &vma, fd, &st, &v, err);
-	fd_close(&fd);
-	if (ret < 0) {
-		err_wrap(err, "%s", vma.name);
-		return ret;
-	}
-	*out_file = v != NULL ? v->rec.number : 0;
-	return 0;
+	*out_file = 0;
+	return real.ino == 0 ? 0
+			     : capture_part(r, t, &real, &vma, out_file, err);
 }

@@ -3,6 +3,7 @@
 
 /* Contents of the files that programs map, stored once per version. */
 #include "recorder/internal.h"
+#include "tracee/maps.h"
 
 int files_init(struct recorder *r, struct err *err);
 void files_release(struct recorder *r);
@@ -15,6 +16,10 @@ void files_release(struct recorder *r);
 int files_capture(struct recorder *r, struct task *t, uint64_t start,
 		  uint64_t len, uint64_t offset, uint32_t prot, bool shared,
 		  uint64_t *out_file, struct err *err);
+/* The same for a whole mapping as the kernel has it; prot in place of its own.
+ */
+int files_capture_all(struct recorder *r, struct task *t, const struct vma *vma,
+		      uint32_t prot, uint64_t *out_file, struct err *err);
 /* Open the file that is mapped at addr, to read: a descriptor, or an error. */
 int files_open(struct recorder *r, struct task *t, uint64_t addr, struct err *err);
 

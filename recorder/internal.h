@@ -137,13 +137,12 @@ struct space {
 	VEC(struct shmap) shmaps;
 	uint64_t brk;	     /* as the last brk said, 0 = nobody asked */
 	uint64_t events;     /* since the last checksum */
-	uint64_t slots[16];  /* scratch slots in use */
-	uint64_t mapped[16]; /* scratch slots that are mapped */
+	uint64_t slots[16], mapped[16]; /* scratch slots: in use, mapped */
 	void *exec;	     /* seat.c's own */
 	struct agent_space *agent; /* NULL: nothing of it there */
 	struct dirty *dirty; /* preempt.c; NULL: not needed so far */
 	bool pointless, trap_tsc, translates; /* no points; see nondet.c */
-	unsigned cpuid_stubs;		      /* in use */
+	int maps, cpuid_stubs, remapped; /* see task_mapping and nondet.c */
 	uint64_t point_ns;   /* what the last one cost */
 };
 

@@ -30,6 +30,7 @@
 #include "recorder/files.h"
 #include "recorder/known.h"
 #include "recorder/nondet_code.h"
+#include "recorder/task.h"
 #include "tracee/maps.h"
 #include "tracee/patch.h"
 #include "tracee/probe.h"
@@ -44,6 +45,7 @@
 #define FLAG_CF 1ull
 #define FLAG_RF 0x10000ull
 #define KSIGACTION_SIZE 32u
+#define IGNORED 1u /* SIG_IGN in place of a handler */
 
 struct nondet {
 	struct cpuid_table cpuid;
@@ -65,9 +67,10 @@ struct own {
 	struct hand *hand;
 	uint64_t mask; /* as far as SIGSEGV and SIGTRAP go */
 	bool trap_tsc; /* as it is now, see space.trap_tsc */
-	/* The mapping of the last patched site, good while nothing else has
-	 * happened since. */
-	uint64_t seq;
+	/* The mapping of the last patched site, good while the space has the
+	 * same ones. */
+	uint32_t space; /* its number */
+	int remapped;
 	struct vma vma;
 	const struct patch_list *sites;
 };
@@ -216,10 +219,19 @@ status_mask(pid_t tid, const char *name)
 static void
 reset_signals(struct task *t)
 {
-	uint64_t ignored = status_mask(t->tid, "\nSigIgn:");
+	const bool first = t->nondet == NULL;
 	struct own *o = own_of(t);
-	uint64_t v;
+	bool segv, trap;
 
+	if (first) {
+		uint64_t ignored = status_mask(t->tid, "\nSigIgn:");
+
+		segv = ignored >> (SIGSEGV - 1) & 1;
+		trap = ignored >> (SIGTRAP - 1) & 1;
+	} else {
+		segv = handler(o->hand->segv) == IGNORED;
+		trap = handler(o->hand->trap) == IGNORED;
+	}
 	if (o->hand->refs > 1) {
 		o->hand->refs--;
 		o->hand = mem_alloc(sizeof(*o->hand));
@@ -227,10 +239,8 @@ reset_signals(struct task *t)
 	}
 	memset(o->hand->segv, 0, KSIGACTION_SIZE);
 	memset(o->hand->trap, 0, KSIGACTION_SIZE);
-	v = ignored >> (SIGSEGV - 1) & 1;
-	memcpy(o->hand->segv, &v, sizeof(v));
-	v = ignored >> (SIGTRAP - 1) & 1;
-	memcpy(o->hand->trap, &v, sizeof(v));
+	o->hand->segv[0] = segv ? IGNORED : 0;
+	o->hand->trap[0] = trap ? IGNORED : 0;
 	nondet_sigmask(t);
 }
 
@@ -342,12 +352,11 @@ lookup(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
 
 	*out = NULL;
 	arena_clear(&r->nondet->arena);
-	ret = maps_query(t->tid, addr, &r->nondet->arena, vma, err);
+	ret = task_mapping(t, addr, &r->nondet->arena, vma, err);
 	if (ret < 0 || vma->ino == 0 || vma->shared ||
 	    (vma->prot & PROT_EXEC) == 0)
 		return ret == -ENOENT ? 0 : ret;
-	ret = files_capture(r, t, vma->start, vma->end - vma->start,
-			    vma->offset, vma->prot, vma->shared, &file, err);
+	ret = files_capture_all(r, t, vma, vma->prot, &file, err);
 	if (ret < 0 || file == 0)
 		return ret;
 	return sites_of(r, t, addr, file, out, err);
@@ -358,21 +367,15 @@ lookup(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
  * our int3 in place of a CPUID, which they emulate. Their own image is patched.
  */
 void
-nondet_image(struct task *t)
+nondet_image(struct task *t, const char *exe)
 {
 	static const char tail[] = "-linux";
-	char link[64], path[4096];
-	const char *base;
-	ssize_t n;
+	const char *base = strrchr(exe, '/');
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", t->tid);
-	n = readlink(link, path, sizeof(path) - 1);
-	path[n > 0 ? n : 0] = '\0';
-	base = strrchr(path, '/');
 	t->proc->space->translates =
-		base != NULL && strstr(path, "/valgrind/") != NULL &&
+		base != NULL && strstr(exe, "/valgrind/") != NULL &&
 		strlen(base) > sizeof(tail) &&
-		strcmp(path + strlen(path) - (sizeof(tail) - 1), tail) == 0;
+		strcmp(exe + strlen(exe) - (sizeof(tail) - 1), tail) == 0;
 }
 
 int
@@ -416,13 +419,15 @@ find_site(struct recorder *r, struct task *t, uint64_t addr,
 	uint64_t offset;
 	int ret;
 
-	if (o->sites == NULL || o->seq + 1 != r->seq || addr < o->vma.start ||
+	if (o->sites == NULL || o->space != t->proc->space->number ||
+	    o->remapped != t->proc->space->remapped || addr < o->vma.start ||
 	    addr >= o->vma.end) {
 		ret = lookup(r, t, addr, &o->vma, &o->sites, err);
 		if (ret < 0 || o->sites == NULL)
 			return ret;
 	}
-	o->seq = r->seq;
+	o->space = t->proc->space->number;
+	o->remapped = t->proc->space->remapped;
 	offset = o->vma.offset + (addr - o->vma.start);
 	s = patch_from(o->sites, offset);
 	if (s == NULL || s->offset != offset ||

@@ -17,7 +17,7 @@ int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
  * before: from now on RDTSC traps in the whole space, and items say so. */
 void nondet_unsearched(struct space *s, struct buf *items);
 /* After nondet_mapped of a new image: what it maps from now on. */
-void nondet_image(struct task *t);
+void nondet_image(struct task *t, const char *exe);
 /* t stands where a call can be injected and goes on into its program: arm or
  * disarm the trap of RDTSC. */
 int nondet_go_on(struct task *t, struct err *err);

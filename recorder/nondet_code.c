@@ -99,7 +99,7 @@ write_patch(const struct cluster *k, uint64_t addr, struct span bytes,
 static bool
 write_back(struct cluster *k, struct buf *items)
 {
-	unsigned had = k->space->cpuid_stubs;
+	unsigned had = (unsigned)k->space->cpuid_stubs;
 
 	if (!k->changed)
 		return true;
@@ -113,7 +113,7 @@ write_back(struct cluster *k, struct buf *items)
 		return false;
 	if (mem_write_all(k->mem, k->addr, k->code, k->len) < 0)
 		return false;
-	k->space->cpuid_stubs = k->stubs;
+	k->space->cpuid_stubs = (int)k->stubs;
 	return true;
 }
 
@@ -123,7 +123,7 @@ patch_cluster(struct cluster *k, struct buf *items)
 	const size_t items_len = items->len;
 	bool as_expected = true;
 
-	k->stubs = k->space->cpuid_stubs;
+	k->stubs = (unsigned)k->space->cpuid_stubs;
 	k->changed = false;
 	buf_clear(&k->stub);
 	if (mem_read_all(k->mem, k->addr, k->code, k->len) < 0)

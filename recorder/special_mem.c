@@ -42,6 +42,7 @@ memory_mmap(struct recorder *r, struct task *t, struct err *err)
 	struct map_rec m = { 0 };
 	int ret;
 
+	task_space(t)->remapped++;
 	if (failed(t))
 		return 0;
 	m.start = (uint64_t)t->call.sc.ret;
@@ -71,6 +72,7 @@ memory_mmap(struct recorder *r, struct task *t, struct err *err)
 int
 memory_munmap(struct recorder *r, struct task *t, struct err *err)
 {
+	task_space(t)->remapped++;
 	if (!failed(t))
 		shared_unmapped(r, task_space(t), t->call.sc.args[0],
 				page_up(t->call.sc.args[1]));
@@ -82,6 +84,7 @@ memory_mprotect(struct recorder *r, struct task *t, struct err *err)
 {
 	const uint64_t *a = t->call.sc.args;
 
+	task_space(t)->remapped++;
 	if (failed(t))
 		return 0;
 	shared_protect(task_space(t), a[0], page_up(a[1]), (uint32_t)a[2]);
@@ -103,7 +106,7 @@ code_moved(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	int ret = 0;
 
 	while (ret == 0 && at < start + len && !task_space(t)->trap_tsc) {
-		ret = maps_query(t->tid, at, &r->arena, &v, err);
+		ret = task_mapping(t, at, &r->arena, &v, err);
 		if (ret == 0 && (v.prot & PROT_EXEC) != 0)
 			nondet_unsearched(task_space(t), &r->items);
 		at = v.end;
@@ -133,6 +136,7 @@ memory_mremap(struct recorder *r, struct task *t, struct err *err)
 
 	int ret;
 
+	task_space(t)->remapped++;
 	if (failed(t))
 		return 0;
 	ret = code_moved(r, t, m.start, m.len, err);
@@ -180,6 +184,7 @@ memory_shmat(struct recorder *r, struct task *t, struct err *err)
 	uint8_t *p;
 	int ret;
 
+	task_space(t)->remapped++;
 	if (failed(t))
 		return 0;
 	m.start = (uint64_t)t->call.sc.ret;
@@ -227,6 +232,7 @@ memory_shmdt_enter(struct recorder *r, struct task *t, struct err *err)
 int
 memory_shmdt(struct recorder *r, struct task *t, struct err *err)
 {
+	task_space(t)->remapped++;
 	if (!failed(t))
 		shared_unmapped(r, task_space(t), t->call.sc.args[0],
 				t->call.extra[0]);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/fd.h"
 #include "recorder/agent.h"
 #include "recorder/engine.h"
 #include "recorder/exec.h"
@@ -162,7 +163,7 @@ space_new(struct recorder *r, struct group *g)
 
 	s->number = ++r->nspaces;
 	s->group = g;
-	s->mem.fd = -1;
+	s->mem.fd = s->maps = -1;
 	g->refs++;
 	vec_push(&r->spaces, s);
 	return s;
@@ -184,8 +185,16 @@ space_drop(struct recorder *r, struct space *s)
 	agent_forget(s);
 	dirty_close(s->dirty);
 	mem_close(&s->mem);
+	fd_close(&s->maps);
 	vec_free(&s->shmaps);
 	mem_free(s);
+}
+
+int
+task_mapping(const struct task *t, uint64_t addr, struct arena *a,
+	     struct vma *out, struct err *err)
+{
+	return maps_query_by(&task_space(t)->maps, t->tid, addr, a, out, err);
 }
 
 bool

@@ -3,6 +3,7 @@
 
 /* The tables: who exists, who shares what. No events, no ptrace but resuming. */
 #include "recorder/internal.h"
+#include "tracee/maps.h"
 
 struct task *task_get(const struct recorder *r, pid_t tid); /* or NULL */
 struct task *task_add(struct recorder *r, pid_t tid);	    /* TASK_NEW */
@@ -29,6 +30,10 @@ bool task_is_at(const struct task *t, const struct regs *regs);
 bool task_is_at_event(const struct task *t, const struct regs *regs);
 /* How long it has had the baton without an event. */
 uint64_t task_computes_ns(const struct recorder *r, const struct task *t);
+
+/* The mapping at addr (tracee/maps.h). */
+int task_mapping(const struct task *t, uint64_t addr, struct arena *a,
+		 struct vma *out, struct err *err);
 
 struct process *process_new(struct recorder *r, pid_t tgid, struct space *s);
 void process_add(struct process *p, struct task *t);

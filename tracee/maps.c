@@ -157,7 +157,7 @@ out:
 }
 
 static int
-query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out)
+query(int *fd, pid_t pid, uint64_t addr, struct arena *a, struct vma *out)
 {
 	char path[64], name[PATH_MAX];
 	struct procmap_query q = {
@@ -166,18 +166,15 @@ query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out)
 		.vma_name_size = sizeof(name),
 		.vma_name_addr = (uintptr_t)name,
 	};
-	int fd, ret;
 
 	if (probe_denied(PROBE_MAP_QUERY))
 		return -ENOTTY;
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (*fd < 0) {
+		snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+		*fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (*fd < 0 || ioctl(*fd, PROCMAP_QUERY_OP, &q) < 0)
 		return -errno;
-	ret = ioctl(fd, PROCMAP_QUERY_OP, &q) < 0 ? -errno : 0;
-	close(fd);
-	if (ret < 0)
-		return ret;
 	*out = (struct vma){
 		.start = q.vma_start,
 		.end = q.vma_end,
@@ -194,12 +191,12 @@ query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out)
 }
 
 int
-maps_query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out,
-	   struct err *err)
+maps_query_by(int *fd, pid_t pid, uint64_t addr, struct arena *a,
+	      struct vma *out, struct err *err)
 {
 	struct maps m;
 	const struct vma *v = NULL;
-	int ret = query(pid, addr, a, out);
+	int ret = query(fd, pid, addr, a, out);
 
 	if (ret == 0)
 		return 0;
@@ -217,13 +214,26 @@ maps_query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out,
 	return 0;
 }
 
+int
+maps_query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out,
+	   struct err *err)
+{
+	int fd = -1, ret = maps_query_by(&fd, pid, addr, a, out, err);
+
+	fd_close(&fd);
+	return ret;
+}
+
 bool
 maps_can_query(void)
 {
 	struct arena a = { 0 };
 	struct vma v;
-	int ret = query(getpid(), (uint64_t)(uintptr_t)&maps_can_query, &a, &v);
+	int fd = -1, ret;
 
+	ret = query(&fd, getpid(), (uint64_t)(uintptr_t)&maps_can_query, &a,
+		    &v);
+	fd_close(&fd);
 	arena_free(&a);
 	return ret == 0;
 }

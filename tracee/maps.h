@@ -27,6 +27,10 @@ int maps_read(pid_t pid, struct arena *a, struct maps *out, struct err *err);
  * owner through a. Errors: -ENOENT, nothing is there. */
 int maps_query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out,
 	       struct err *err);
+/* The same by *fd, which is opened when it is -1 and stays good as long as the
+ * task has this memory. */
+int maps_query_by(int *fd, pid_t pid, uint64_t addr, struct arena *a,
+		  struct vma *out, struct err *err);
 bool maps_can_query(void); /* the ioctl is there */
 const struct vma *maps_find(const struct maps *m, uint64_t addr); /* or NULL */
 

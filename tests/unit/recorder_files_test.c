@@ -18,7 +18,9 @@
 #define MB (1u << 20)
 
 static struct recorder rec;
-static struct task task;
+static struct space space = { .maps = -1 };
+static struct process process = { .space = &space };
+static struct task task = { .proc = &process };
 static struct memlog *tape;
 static char dir[] = "/tmp/pt-files.XXXXXX";
 
