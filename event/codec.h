@@ -49,5 +49,25 @@ int chunk_decode(struct span bytes, struct event *ev, size_t n, void *scratch,
 /* The same without unpacking payloads, which come out empty: for queries. */
 int chunk_decode_fields(struct span bytes, struct event *ev, size_t n,
 			void *scratch, size_t scratch_len, struct err *err);
+/*
+ * Some columns only, a set of EVENT_COL_ bits: the other fields of ev keep what
+ * they hold, but for those that the wanted ones are computed from (seq, task,
+ * kind, call) and an empty payload. For queries inside the database server.
+ */
+#define EVENT_COL_TIME (1u << 0)
+#define EVENT_COL_TASK (1u << 1)
+#define EVENT_COL_KIND (1u << 2)
+#define EVENT_COL_CALL (1u << 3)
+#define EVENT_COL_FLAGS (1u << 4)
+#define EVENT_COL_REGHASH (1u << 5)
+#define EVENT_COL_DUR (1u << 6)
+#define EVENT_COL_PAYLOAD (1u << 7)
+#define EVENT_COL_PC (1u << 8)
+#define EVENT_COL_SP (1u << 9)
+#define EVENT_COL_ARG(i) (1u << (10 + (i)))
+#define EVENT_COL_RET (1u << 16)
+int chunk_decode_some(struct span bytes, uint32_t cols, struct event *ev,
+		      size_t n, void *scratch, size_t scratch_len,
+		      struct err *err);
 
 #endif

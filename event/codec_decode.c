@@ -245,38 +245,55 @@ events_read(const struct header *h, struct column col[COL_COUNT],
 	return at == h->pay_raw ? 0 : damaged(err, "bytes behind its payloads");
 }
 
+/* A chunk that is being decoded: everything lies in the caller's scratch. */
+struct opened {
+	struct header h;
+	struct predict *predict;
+	struct column col[COL_COUNT];
+	const uint8_t *pay; /* NULL: not unpacked */
+};
+
+static int
+open_chunk(struct opened *o, struct span s, size_t n, void *scratch,
+	   size_t scratch_len, bool payloads, struct err *err)
+{
+	uintptr_t at = (uintptr_t)scratch;
+	uint8_t *cols, *pay;
+	int r;
+
+	if ((r = header_read(s, &o->h, err)) < 0)
+		return r;
+	if (n != o->h.info.n || scratch_len < scratch_size(&o->h))
+		return err_set(err, E_FORMAT,
+			       "a chunk of %u events and %zu bytes of scratch "
+			       "does not fit into %zu and %zu",
+			       o->h.info.n, scratch_size(&o->h), n,
+			       scratch_len);
+	at = (at + alignof(struct predict) - 1) &
+	     ~(uintptr_t)(alignof(struct predict) - 1);
+	o->predict = (struct predict *)at;
+	cols = (uint8_t *)(o->predict + 1);
+	pay = cols + o->h.cols_raw;
+	if ((r = unpack(span_of(s.p + CHUNK_HEADER, o->h.cols_len), cols,
+			o->h.cols_raw, err)) < 0 ||
+	    (r = columns_open(o->col, cols, o->h.cols_raw, err)) < 0)
+		return r;
+	if (payloads && (r = unpack(span_of(s.p + CHUNK_HEADER + o->h.cols_len,
+					    o->h.pay_len),
+				    pay, o->h.pay_raw, err)) < 0)
+		return r;
+	o->pay = payloads ? pay : NULL;
+	return 0;
+}
+
 static int
 decode(struct span s, struct event *ev, size_t n, void *scratch,
        size_t scratch_len, bool payloads, struct err *err)
 {
-	struct column col[COL_COUNT];
-	struct predict *predict;
-	struct header h;
-	uint8_t *cols, *pay;
-	uintptr_t at = (uintptr_t)scratch;
-	int r;
+	struct opened o;
+	int r = open_chunk(&o, s, n, scratch, scratch_len, payloads, err);
 
-	if ((r = header_read(s, &h, err)) < 0)
-		return r;
-	if (n != h.info.n || scratch_len < scratch_size(&h))
-		return err_set(err, E_FORMAT,
-			       "a chunk of %u events and %zu bytes of scratch "
-			       "does not fit into %zu and %zu",
-			       h.info.n, scratch_size(&h), n, scratch_len);
-	at = (at + alignof(struct predict) - 1) &
-	     ~(uintptr_t)(alignof(struct predict) - 1);
-	predict = (struct predict *)at;
-	cols = (uint8_t *)(predict + 1);
-	pay = cols + h.cols_raw;
-	if ((r = unpack(span_of(s.p + CHUNK_HEADER, h.cols_len), cols,
-			h.cols_raw, err)) < 0 ||
-	    (r = columns_open(col, cols, h.cols_raw, err)) < 0)
-		return r;
-	if (payloads &&
-	    (r = unpack(span_of(s.p + CHUNK_HEADER + h.cols_len, h.pay_len),
-			pay, h.pay_raw, err)) < 0)
-		return r;
-	return events_read(&h, col, predict, payloads ? pay : NULL, ev, err);
+	return r < 0 ? r : events_read(&o.h, o.col, o.predict, o.pay, ev, err);
 }
 
 int
@@ -291,4 +308,147 @@ chunk_decode_fields(struct span bytes, struct event *ev, size_t n,
 		    void *scratch, size_t scratch_len, struct err *err)
 {
 	return decode(bytes, ev, n, scratch, scratch_len, false, err);
+}
+
+/* ---- some columns, one after the other */
+
+#define BIT(col) (1u << (col))
+#define VALUE_BITS (BIT(COL_COUNT) - BIT(COL_VALUE))
+
+_Static_assert(EVENT_COL_TIME == BIT(COL_TIME) &&
+		       EVENT_COL_PAYLOAD == BIT(COL_PAYLOAD) &&
+		       EVENT_COL_PC == BIT(COL_PC) &&
+		       EVENT_COL_ARG(0) == BIT(COL_ARG) &&
+		       EVENT_COL_RET == BIT(COL_RET),
+	       "bits are the numbers of columns");
+
+/* What one column is predicted from. */
+struct predict_one {
+	uint64_t rows[PREDICT_ROWS];
+	uint64_t entered[PREDICT_TASKS];
+};
+
+_Static_assert(sizeof(struct predict_one) <= sizeof(struct predict),
+	       "it lies in the same memory");
+
+static const size_t value_at[N_VALUES] = {
+	offsetof(struct event, pc),	 offsetof(struct event, sp),
+	offsetof(struct event, args[0]), offsetof(struct event, args[1]),
+	offsetof(struct event, args[2]), offsetof(struct event, args[3]),
+	offsetof(struct event, args[4]), offsetof(struct event, args[5]),
+	offsetof(struct event, ret),
+};
+
+static void
+read_value(struct column *c, unsigned v, struct predict_one *p,
+	   struct event *ev, size_t n)
+{
+	size_t at = value_at[v];
+
+	memset(p, 0, sizeof(*p));
+	for (size_t i = 0; i < n; i++) {
+		uint64_t *row = &p->rows[predict_index(ev[i].kind, ev[i].call)];
+		uint64_t *entered = &p->entered[ev[i].task % PREDICT_TASKS];
+		uint64_t now;
+
+		now = get_difference(c, ev[i].kind == EV_exit && v != V_RET
+						? *entered
+						: *row);
+		*row = now;
+		if (ev[i].kind == EV_enter)
+			*entered = now;
+		memcpy((char *)&ev[i] + at, &now, sizeof(now));
+	}
+}
+
+static void
+read_words(struct column *c, bool hash, struct predict_one *p, struct event *ev,
+	   size_t n)
+{
+	memset(p, 0, sizeof(*p));
+	for (size_t i = 0; i < n; i++) {
+		uint64_t *row = &p->rows[predict_index(ev[i].kind, ev[i].call)];
+
+		*row ^= hash ? get_fixed(c) : (uint32_t)get(c);
+		if (hash)
+			ev[i].reghash = (uint32_t)*row;
+		else
+			ev[i].flags = (uint32_t)*row;
+	}
+}
+
+/* Columns that nothing but themselves is needed for. */
+static void
+read_plain(struct column *c, unsigned which, struct event *ev, size_t n)
+{
+	uint64_t was = 0;
+
+	for (size_t i = 0; which == COL_TIME && i < n; i++)
+		ev[i].time_ns = was = get_difference(c, was);
+	for (size_t i = 0; which == COL_TASK && i < n; i++) {
+		was = (uint32_t)get_difference(c, was);
+		ev[i].task = (uint32_t)was;
+	}
+	for (size_t i = 0; which == COL_KIND && i < n; i++)
+		ev[i].kind = (uint16_t)get(c);
+	for (size_t i = 0; which == COL_CALL && i < n; i++)
+		ev[i].call = (int16_t)(uint16_t)(get(c) - 1);
+	for (size_t i = 0; which == COL_DUR && i < n; i++)
+		ev[i].dur_ns = get(c);
+}
+
+static int
+read_payloads(struct column *c, const struct opened *o, struct event *ev,
+	      struct err *err)
+{
+	uint64_t at = 0;
+
+	for (uint32_t i = 0; i < o->h.info.n; i++) {
+		uint64_t len = get(c);
+
+		if (len > o->h.pay_raw - at)
+			return damaged(err, "a payload is too long");
+		ev[i].payload = span_of(o->pay + at, (size_t)len);
+		at += len;
+	}
+	return at == o->h.pay_raw ? 0
+				  : damaged(err, "bytes behind its payloads");
+}
+
+int
+chunk_decode_some(struct span bytes, uint32_t cols, struct event *ev, size_t n,
+		  void *scratch, size_t scratch_len, struct err *err)
+{
+	struct predict_one *p;
+	struct opened o;
+	int r;
+
+	if (cols & (VALUE_BITS | BIT(COL_FLAGS) | BIT(COL_REGHASH)))
+		cols |= BIT(COL_TASK) | BIT(COL_KIND) | BIT(COL_CALL);
+	r = open_chunk(&o, bytes, n, scratch, scratch_len,
+		       cols & BIT(COL_PAYLOAD), err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		ev[i].seq = o.h.info.first_seq + i;
+		ev[i].payload = (struct span){ 0 };
+	}
+	p = (struct predict_one *)o.predict;
+	for (unsigned i = 0; r == 0 && i < COL_COUNT; i++) {
+		struct column *c = &o.col[i];
+
+		if (!(cols & BIT(i)))
+			continue;
+		if (i == COL_PAYLOAD)
+			r = read_payloads(c, &o, ev, err);
+		else if (i >= COL_VALUE)
+			read_value(c, i - COL_VALUE, p, ev, n);
+		else if (i == COL_FLAGS || i == COL_REGHASH)
+			read_words(c, i == COL_REGHASH, p, ev, n);
+		else
+			read_plain(c, i, ev, n);
+		if (r == 0 && c->p != c->end)
+			r = damaged(err, "a column is too short or too long");
+	}
+	return r;
 }

@@ -107,7 +107,5 @@ copy_array(struct buf *b, uint32_t elem_oid, size_t n, size_t size)
 
 /* Text that PostgreSQL accepts: no NUL, valid UTF-8; other bytes as \xHH. */
 void copy_text(struct buf *b, struct span s);
-/* The same without the length word. */
-void text_sanitize(struct buf *b, struct span s);
 
 #endif

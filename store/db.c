@@ -10,6 +10,7 @@
 #include "base/fault.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "store/copy.h"
 #include "store/pq.h"
 #define LOG_DOMAIN "store"
@@ -40,7 +41,7 @@ struct db {
 	char *conninfo;
 	char sqlstate[6];
 	struct map prepared; /* hash of the text -> anything */
-	bool in_copy;
+	bool in_copy, is_private;
 	void *companion;
 	void (*companion_release)(void *);
 };
@@ -187,6 +188,18 @@ db_conninfo(const struct db *db)
 	return db->conninfo;
 }
 
+bool
+db_is_private(const struct db *db)
+{
+	return db->is_private;
+}
+
+void
+db_set_private(struct db *db)
+{
+	db->is_private = true;
+}
+
 int
 db_server_version(const struct db *db)
 {
@@ -281,7 +294,7 @@ param(struct buf *b, const struct db_arg *a, const char **value, int *len)
 		return 0;
 	case DB_T_TEXT:
 		/* What people typed need not be UTF-8. */
-		text_sanitize(b, span_str(a->p));
+		utf8_put(b, span_str(a->p));
 		*value = buf_cstr(b);
 		*len = (int)b->len;
 		return OID_TEXT;

@@ -29,6 +29,9 @@ bool db_is_broken(const struct db *db);
 /* The SQLSTATE of the last failure, "" when there was none. */
 const char *db_sqlstate(const struct db *db);
 void db_cancel(struct db *db);
+/* The server is our own, the embedded one: code may be loaded into it. */
+bool db_is_private(const struct db *db);
+void db_set_private(struct db *db);
 /* Something that lives as long as the connection, for one owner. */
 void *db_companion(const struct db *db); /* or NULL */
 void db_set_companion(struct db *db, void *what, void (*release)(void *));

@@ -9,9 +9,9 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "event/facts.h"
 #include "event/item.h"
 #include "event/sys.h"
-#include "store/facts.h"
 
 #define FD_LIMIT 65536 /* higher ones are not followed */
 #define FIOCLEX_ 0x5451

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "event/facts.h"
 #include "event/sys.h"
 #include "store/db.h"
-#include "store/facts.h"
 
 static const struct {
 	const char *name;

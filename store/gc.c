@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "store/db.h"
 #include "store/keys.h"
+#include "store/partition.h"
 #include "store/query.h"
 
 #define LOCK_TIMEOUT "set local lock_timeout = '2s'"
@@ -44,16 +45,11 @@ delete_from(struct db *db, const char *const *tables, size_t n, uint64_t rec,
 static int
 drop_derived(struct db *db, uint64_t rec, struct err *err)
 {
-	char *sql;
 	int rc;
 
 	rc = delete_from(db, derived, ARRAY_LEN(derived), rec, err);
-	if (rc == 0) {
-		sql = mem_printf("drop table if exists pastime_rows.event_%lu",
-				 (unsigned long)rec);
-		rc = db_exec(db, sql, err);
-		mem_free(sql);
-	}
+	if (rc == 0)
+		rc = partition_drop(db, rec, err);
 	if (rc == 0)
 		rc = db_query(db,
 			      "update pastime.recording set rows_upto = 0, "

@@ -102,6 +102,8 @@ store_connect(const struct store_where *w, struct db **out, struct err *err)
 	store_where_free(&now);
 	if (rc < 0)
 		return rc;
+	if (w->embedded)
+		db_set_private(db);
 	rc = schema_ensure(db, err);
 	if (rc < 0) {
 		db_close(db);

@@ -6,13 +6,15 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "event/facts.h"
 #include "store/blob.h"
 #include "store/copy.h"
 #include "store/db.h"
 #include "store/derive.h"
-#include "store/facts.h"
 #include "store/keys.h"
+#include "store/partition.h"
 #include "store/reader.h"
+#include "store/wrapper.h"
 
 #define COPY_PIECE (256u * 1024)
 
@@ -152,19 +154,6 @@ copy_chunks(struct rows *r, struct err *err)
 	return rc;
 }
 
-/* A statement about the partition; %lu is its recording, as often as needed. */
-static int
-partition_sql(struct rows *r, const char *before, const char *after,
-	      struct err *err)
-{
-	char *sql = mem_printf("%s pastime_rows.event_%lu %s", before,
-			       (unsigned long)r->rec, after);
-	int rc = db_exec(r->db, sql, err);
-
-	mem_free(sql);
-	return rc;
-}
-
 static int
 make_partition(struct rows *r, struct err *err)
 {
@@ -175,64 +164,46 @@ make_partition(struct rows *r, struct err *err)
 		 "(like pastime.event including defaults including storage, "
 		 "check (recording = %lu))",
 		 (unsigned long)r->rec);
-	return partition_sql(r, "create table", like, err);
+	return partition_sql(r->db, r->rec, "create table", like, err);
 }
 
 static int
 attach_partition(struct rows *r, struct err *err)
 {
-	char values[64];
 	int rc;
 
-	rc = partition_sql(r, "create index on", "(seq)", err);
+	rc = partition_sql(r->db, r->rec, "create index on", "(seq)", err);
 	if (rc == 0)
-		rc = partition_sql(r, "create index on", "using brin (time_ns)",
-				   err);
-	snprintf(values, sizeof(values), "for values in (%lu)",
-		 (unsigned long)r->rec);
-	if (rc == 0)
-		rc = partition_sql(r,
-				   "alter table pastime.event attach partition",
-				   values, err);
-	return rc;
+		rc = partition_sql(r->db, r->rec, "create index on",
+				   "using brin (time_ns)", err);
+	return rc < 0 ? rc : partition_attach(r->db, r->rec, err);
 }
 
-static int
-look(struct rows *r, struct err *err)
+/* What there is to do; false: nothing. */
+static bool
+look(struct rows *r, const struct partition *p)
 {
-	struct arena a = { 0 };
-	struct db_rows rows;
-	int rc;
-
-	rc = db_query(r->db,
-		      "select rows_upto, events, pg_catalog.to_regclass("
-		      "'pastime_rows.event_' || recording) is null "
-		      "from pastime.recording where recording = $1",
-		      DB_ARGS(DB_INT(r->rec)), &a, &rows, err);
-	if (rc == 0 && rows.n == 0)
-		rc = err_set(err, E_NOT_FOUND, "there is no recording %lu",
-			     (unsigned long)r->rec);
-	if (rc == 0) {
-		r->from = (uint64_t)db_get_int(&rows, 0, 0);
-		r->to = (uint64_t)db_get_int(&rows, 0, 1);
-		r->is_new = db_get_int(&rows, 0, 2);
-	}
-	arena_free(&a);
-	return rc;
+	r->is_new = p->kind != PARTITION_ROWS;
+	r->from = r->is_new ? 0 : p->upto;
+	r->to = p->events;
+	return r->from < r->to;
 }
 
 static int
 fill_locked(struct rows *r, struct err *err)
 {
+	struct partition p;
 	int rc;
 
 	rc = db_query(r->db, "select pg_catalog.pg_advisory_xact_lock($1)",
 		      DB_ARGS(DB_INT(KEY_ROWS(r->rec))), NULL, NULL, err);
 	if (rc == 0)
-		rc = look(r, err);
-	if (rc < 0 || r->from >= r->to)
+		rc = partition_look(r->db, r->rec, &p, err);
+	if (rc < 0 || !look(r, &p))
 		return rc;
-	if (r->is_new)
+	if (p.kind == PARTITION_CHUNKS)
+		rc = partition_drop(r->db, r->rec, err);
+	if (rc == 0 && r->is_new)
 		rc = make_partition(r, err);
 	if (rc == 0) {
 		char *sql = mem_printf("copy pastime_rows.event_%lu from stdin "
@@ -277,7 +248,7 @@ fill(struct rows *r, struct err *err)
 		db_rollback(r->db);
 	/* Statistics: without them every plan is a guess. */
 	if (rc == 0 && r->to > r->from)
-		rc = partition_sql(r, "analyze", "", err);
+		rc = partition_sql(r->db, r->rec, "analyze", "", err);
 	chunk_reader_free(r->chunks);
 	blob_cache_free(r->blobs);
 	db_close(r->source);
@@ -293,12 +264,18 @@ derive_rows(struct db *db, uint64_t rec, derive_progress *progress, void *ctx,
 	struct rows r = {
 		.db = db, .rec = rec, .progress = progress, .ctx = ctx
 	};
+	struct partition p;
+	bool chunks = false;
 	int rc;
 
 	rc = derive_intervals(db, rec, NULL, NULL, err);
 	if (rc == 0)
-		rc = look(&r, err);
-	if (rc < 0 || r.from >= r.to)
-		return rc;
-	return fill(&r, err);
+		rc = partition_look(db, rec, &p, err);
+	if (rc == 0)
+		rc = wrapper_ensure(db, p.library, &chunks, err);
+	/* A server that has the library needs no program that brings it. */
+	if (rc == 0 && (chunks || (p.kind == PARTITION_CHUNKS &&
+				   wrapper_mode() != WRAPPER_ROWS)))
+		return partition_chunks(db, rec, err);
+	return rc < 0 || !look(&r, &p) ? rc : fill(&r, err);
 }

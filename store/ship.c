@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "base/vec.h"
 #include "store/copy.h"
 #include "store/db.h"
@@ -54,7 +55,7 @@ json_string(struct buf *b, const char *s)
 {
 	struct buf clean = { 0 };
 
-	text_sanitize(&clean, span_str(s));
+	utf8_put(&clean, span_str(s));
 	buf_u8(b, '"');
 	for (size_t i = 0; i < clean.len; i++) {
 		uint8_t c = clean.p[i];
@@ -95,7 +96,7 @@ clean_fact(struct arena *a, struct span facts, const char *key)
 	struct buf b = { 0 };
 	const char *out;
 
-	text_sanitize(&b, span_str(facts_get(facts, key)));
+	utf8_put(&b, span_str(facts_get(facts, key)));
 	out = arena_strdup(a, buf_cstr(&b));
 	buf_free(&b);
 	return out;

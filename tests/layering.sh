@@ -30,7 +30,7 @@ store:libpq-fe[.]h|libpq/|postgres_ext[.]h|libpq-events[.]h
 tui:n?curses[.]h|ncursesw?/|panel[.]h|term[.]h
 sym:Zydis/|Zycore/|capstone/|libunwind.*[.]h|elfutils/|dwarf[.]h|libelf[.]h|gelf[.]h
 tracee:sys/ptrace[.]h|linux/ptrace[.]h|linux/seccomp[.]h|linux/filter[.]h|linux/audit[.]h
-sql:postgres[.]h|fmgr[.]h
+sql:postgres[.]h|fmgr[.]h|(access|catalog|commands|executor|foreign|nodes|optimizer|utils)/
 tests:criterion/
 '
 

@@ -5,8 +5,8 @@ set -eu
 cd "$TOP_SRCDIR"
 
 failed=0
-lists=$(cat Makefile.am ./*/*.am tests/*/*.am)
-for file in */*.[chS] */*.def tests/unit/*.[ch] tests/guests/*.[ch] \
+lists=$(cat Makefile.am ./*/*.am tests/*/*.am sql/fdw/*.am)
+for file in */*.[chS] sql/fdw/*.[ch] */*.def tests/unit/*.[ch] tests/guests/*.[ch] \
 	tests/fuzz/*.[ch] tests/*.sh tests/e2e/*.sh sql/*.sql man/*.[1-9] docs/*.md examples/*; do
 	[ -f "$file" ] || continue
 	case $file in

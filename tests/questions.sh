@@ -8,6 +8,8 @@
 
 guest=$TOP_BUILDDIR/tests/guests/lineage
 golden=$TOP_SRCDIR/tests/golden
+ways=rows
+[ ! -e "$TOP_BUILDDIR/sql/fdw/pastime_fdw.so" ] || ways='rows chunks'
 
 # Columns by name, in the given order, of the CSV on standard input, when
 # column KEY (may be "-") matches PATTERN.
@@ -26,20 +28,23 @@ for row in csv.DictReader(sys.stdin):
 }
 
 # ask NN COLUMNS [KEY PATTERN [LINES [FILTER]]]: the first LINES of the answer,
-# through FILTER (sort: where the order follows from times)
+# through FILTER (sort: where the order follows from times); from rows, and from
+# chunks where the server can read them
 ask()
 {
-	local nn=$1 file expected=$golden/question-$1.out
+	local nn=$1 file expected=$golden/question-$1.out way
 
 	file=$(echo "$TOP_SRCDIR"/sql/questions/"$nn"_*.sql)
-	run "$PASTIME" sql --csv -f "$file"
-	is "status of question $nn: $(cat "$T/err")" 0 "$status"
-	pick "$2" "${3:--}" "${4:-}" <"$T/out" |
-		sed -n "1,${5:-1000}p" | "${6:-cat}" >"$T/found"
-	if [ "${GOLDEN:-}" = write ]; then
-		cp "$T/found" "$expected"
-	fi
-	same "answer to question $nn" "$expected" "$T/found"
+	for way in $ways; do
+		run env PASTIME_EVENTS="$way" "$PASTIME" sql --csv -f "$file"
+		is "status of question $nn, $way: $(cat "$T/err")" 0 "$status"
+		pick "$2" "${3:--}" "${4:-}" <"$T/out" |
+			sed -n "1,${5:-1000}p" | "${6:-cat}" >"$T/found"
+		if [ "${GOLDEN:-}" = write ]; then
+			cp "$T/found" "$expected"
+		fi
+		same "answer to question $nn, $way" "$expected" "$T/found"
+	done
 }
 
 unique()

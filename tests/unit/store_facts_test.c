@@ -5,8 +5,8 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
+#include "event/facts.h"
 #include "event/sys.h"
-#include "store/facts.h"
 #include "store/intervals.h"
 
 static struct arena arena;

@@ -1,5 +1,5 @@
-#ifndef STORE_FACTS_H
-#define STORE_FACTS_H
+#ifndef EVENT_FACTS_H
+#define EVENT_FACTS_H
 
 /*
  * What people ask about an event, taken out of its arguments and items: the
@@ -35,6 +35,8 @@ void facts_of(const struct event *ev, const struct blob_fetch *blobs,
 	      struct arena *a, struct facts *out);
 /* fd and error alone: no payload is looked at. */
 void facts_quick(const struct event *ev, struct facts *out);
+/* The descriptor of such a call may be another than facts_quick says. */
+bool facts_fd_moves(int call);
 /* A socket address as text: 127.0.0.1:80, [::1]:80, unix:/run/x. */
 struct span facts_sockaddr(struct span bytes, struct arena *a);
 

@@ -1,4 +1,4 @@
-#include "store/facts.h"
+#include "event/facts.h"
 
 #include <arpa/inet.h>
 #include <linux/netlink.h>
@@ -358,10 +358,17 @@ moved(const struct event *ev, const struct blob_fetch *blobs, struct arena *a,
 		out->data = arena_span(a, buf_span(&g.bytes));
 		if (ev->call == SYS_tee)
 			out->fd = (int)ev->args[1];
-		else if (ev->call != SYS_sendfile)
+		else if (facts_fd_moves(ev->call))
 			out->fd = (int)ev->args[2];
 	}
 	buf_free(&g.bytes);
+}
+
+bool
+facts_fd_moves(int call)
+{
+	return call == SYS_tee || call == SYS_splice ||
+	       call == SYS_copy_file_range;
 }
 
 static void
