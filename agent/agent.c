@@ -7,76 +7,60 @@
  * its record is published, by the one store to pos. A call that failed in a way
  * that leaves open what the kernel read is not written down but made again
  * through the stub, where the tracer sees it: failures have no effect that
- * could be doubled.
+ * could be doubled. A fault of the agent's own, by an address that is none,
+ * ends in the same way (recorder/agent_stop.c).
  */
-#include "agent/abi.h"
+#include "agent/inside.h"
 
-/* In the order in which enter.S pushes them. */
-struct agent_frame {
-	uint64_t rcx; /* the stub's syscall instruction; out: where to go on */
-	uint64_t rax;
-	uint64_t arg[6]; /* rdi rsi rdx r10 r8 r9 */
-	uint64_t rbx, rbp, r12, r13, r14, r15, eflags;
-};
-
-enum class {
-	CLASS_TRAP,
-	CLASS_PLAIN,
-	CLASS_TWO,  /* gettimeofday: a second output of 8 bytes */
-	CLASS_RET,  /* output of as many bytes as it returns */
-	CLASS_FILE, /* on a regular file or directory */
-	CLASS_READ,
-	CLASS_WRITE,
-	CLASS_DENTS,
-	CLASS_OPEN,
-	CLASS_CLOSE,
-	CLASS_FCNTL,
-};
-
-struct row {
-	uint8_t class, path, out;
-	uint16_t bytes;
-};
-
-static const struct row table[] = {
+const struct row agent_rows[] = {
 #define AGENT_ROW(nr, name, class, path, out, bytes)                           \
 	[nr] = { CLASS_##class, path, out, bytes },
 #include "agent/calls.def"
-#undef AGENT_ROW
 };
 
-#define NROWS (sizeof(table) / sizeof(table[0]))
+static const struct more inputs[] = {
+#define AGENT_INPUT(nr, arg, bytes) [nr] = { arg, bytes },
+#include "agent/calls.def"
+};
 
-#define NR_FSTAT 5
-#define NR_NEWFSTATAT 262
+static const struct more outputs[] = {
+#define AGENT_OUTPUT(nr, arg, bytes) [nr] = { arg, bytes },
+#include "agent/calls.def"
+};
 
-#define K_ENOENT 2
-#define K_EACCES 13
-#define K_ENOTDIR 20
-#define K_EINVAL 22
+#define LENGTH(v) (sizeof(v) / sizeof((v)[0]))
 
-#define EFLAGS_TF 0x100u
-#define EFLAGS_AC 0x40000u
-
-#define PATH_LONGEST 4096u
-#define PIECES 128u	      /* heads and padding of three pieces */
-#define DATA_LONGEST 0x40000u /* of one read or write */
+const unsigned agent_nrows = LENGTH(agent_rows);
 
 #define AT_CWD (-100)
-/* Any access but reading, O_CREAT, O_TRUNC, O_ASYNC, O_TMPFILE. */
-#define O_NEEDS_TRACER 020021103u
+/* O_ASYNC, O_TMPFILE. */
+#define O_NEEDS_TRACER 020020000u
 #define MODE_TYPE 0170000u
 #define MODE_FILE 0100000u
 #define MODE_DIR 0040000u
 #define MODE_CHAR 0020000u
+#define MODE_FIFO 0010000u
+#define MODE_SOCK 0140000u
 #define DEV_NULL 0x103u
 #define DEV_ZERO 0x105u
+#define DEV_TTY 0x500u
 
 #define F_DUPFD 0
 #define F_DUPFD_CLOEXEC 1030
 #define F_GETFD 1
 #define F_SETFD 2
 #define F_GETFL 3
+#define F_SETFL 4
+#define O_ASYNC 020000u
+
+#define TCGETS 0x5401u
+#define TIOCGPGRP 0x540fu
+#define TIOCGWINSZ 0x5413u
+#define FIONREAD 0x541bu
+#define FIONBIO 0x5421u
+#define FIONCLEX 0x5450u
+#define FIOCLEX 0x5451u
+#define FICLONE 0x40049409u
 
 struct kstat {
 	uint64_t dev, ino, nlink;
@@ -85,47 +69,34 @@ struct kstat {
 	uint64_t rest[12];
 };
 
-static struct agent_data *
-data(void)
-{
-	return (struct agent_data *)AGENT_DATA;
-}
-
-static long
-call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
-     uint64_t f)
-{
-	register uint64_t r10 __asm__("r10") = d;
-	register uint64_t r8 __asm__("r8") = e;
-	register uint64_t r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("call agent_call"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8),
-			   "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-static long
-native(long nr, const struct agent_frame *f)
+long
+agent_native(long nr, const struct agent_frame *f)
 {
 	const uint64_t *a = f->arg;
 
 	return call(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-static void
-copy(void *to, const void *from, uint64_t n)
+uint64_t
+agent_now(void)
 {
-	__asm__ volatile("rep movsb"
-			 : "+D"(to), "+S"(from), "+c"(n)
-			 :
-			 : "memory");
+	uint32_t lo, hi;
+
+	if ((data()->flags & AGENT_TSC) == 0)
+		return 0;
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+	return (uint64_t)hi << 32 | lo;
 }
 
-/* --- descriptors ---------------------------------------------------------- */
+/* EPIPE and EFBIG come with a signal, which is not to be given here. */
+int
+agent_is_final(long ret)
+{
+	return ret >= 0 || (ret != -K_EFAULT && ret != -K_EINTR &&
+			    ret != -K_EPIPE && ret != -K_EFBIG);
+}
+
+/* ---- descriptors */
 
 static int
 is_listed(uint64_t dev)
@@ -138,6 +109,32 @@ is_listed(uint64_t dev)
 	return 0;
 }
 
+/* Terminals: 4, 5, and the slaves of ptys. */
+static int
+is_tty(uint64_t rdev)
+{
+	unsigned major = rdev >> 8 & 0xfff;
+
+	return major == 4 || major == 5 || (major >= 136 && major <= 143);
+}
+
+static unsigned
+is_output(const struct kstat *st)
+{
+	const struct agent_data *d = data();
+	int tty = (st->mode & MODE_TYPE) == MODE_CHAR && is_tty(st->rdev);
+
+	for (uint64_t i = 0; i < d->noutputs && i < AGENT_OUTPUTS; i++) {
+		const struct agent_output *o = &d->output[i];
+
+		if ((o->dev == st->dev && o->ino == st->ino) ||
+		    (o->rdev != 0 && tty &&
+		     (o->rdev == st->rdev || st->rdev == DEV_TTY)))
+			return AGENT_FD_OUTPUT;
+	}
+	return 0;
+}
+
 static unsigned
 kind_of(const struct kstat *st)
 {
@@ -146,16 +143,24 @@ kind_of(const struct kstat *st)
 		return is_listed(st->dev) ? AGENT_FD_FILE : AGENT_FD_OTHER;
 	case MODE_DIR:
 		return is_listed(st->dev) ? AGENT_FD_DIR : AGENT_FD_OTHER;
+	case MODE_FIFO:
+		return AGENT_FD_PIPE;
+	case MODE_SOCK:
+		return AGENT_FD_SOCK;
 	case MODE_CHAR:
 		if (st->rdev == DEV_NULL)
 			return AGENT_FD_NULL;
+		if (is_tty(st->rdev))
+			return AGENT_FD_TTY;
 		return st->rdev == DEV_ZERO ? AGENT_FD_ZERO : AGENT_FD_OTHER;
+	case 0:
+		return AGENT_FD_ANON;
 	}
 	return AGENT_FD_OTHER;
 }
 
-static unsigned
-kind(uint64_t fd)
+unsigned
+agent_kind(uint64_t fd)
 {
 	struct agent_data *d = data();
 	struct kstat st;
@@ -164,27 +169,21 @@ kind(uint64_t fd)
 		return AGENT_FD_OTHER;
 	if (d->kind[fd] == AGENT_FD_UNKNOWN &&
 	    call(NR_FSTAT, fd, (uint64_t)&st, 0, 0, 0, 0) == 0)
-		d->kind[fd] = (uint8_t)kind_of(&st);
+		d->kind[fd] = (uint8_t)(kind_of(&st) | is_output(&st));
 	return d->kind[fd];
 }
 
-/* --- records ----------------------------------------------------------------
- */
-
-/* Where the next record goes; 0 = there is no room for one with n bytes more.
- */
-static struct agent_rec *
-reserve(uint64_t n)
+void
+agent_forget_fd(uint64_t fd)
 {
-	const struct agent_data *d = data();
-
-	if (d->pos + sizeof(struct agent_rec) + n > d->room)
-		return 0;
-	return (struct agent_rec *)(AGENT_DATA + AGENT_RING + d->pos);
+	if (fd < AGENT_FDS)
+		data()->kind[fd] = AGENT_FD_UNKNOWN;
 }
 
-static void
-piece(struct agent_rec *rec, uint64_t addr, uint64_t n)
+/* ---- records */
+
+void
+agent_piece(struct agent_rec *rec, uint64_t addr, uint64_t n)
 {
 	struct agent_piece *p;
 
@@ -209,17 +208,21 @@ length(uint64_t addr)
 	return n < PATH_LONGEST ? n + 1 : n;
 }
 
-static void
-fill(struct agent_rec *rec, long nr, const struct agent_frame *f, long ret)
+struct agent_rec *
+agent_begin(long nr, const struct agent_frame *f, uint64_t n)
 {
 	const struct agent_data *d = data();
+	struct agent_rec *rec =
+		(struct agent_rec *)(AGENT_DATA + AGENT_RING + d->pos);
 
+	if (d->pos + sizeof(*rec) + n > d->room)
+		return 0;
 	rec->len = sizeof(*rec);
 	rec->nr = (uint16_t)nr;
 	rec->npieces = 0;
 	rec->pc = *(const uint64_t *)(f->rcx + 8); /* see agent/abi.h */
 	rec->sp = d->rsp;
-	rec->ret = ret;
+	rec->ret = 0;
 	rec->rdi = f->arg[0];
 	rec->rsi = f->arg[1];
 	rec->rdx = f->arg[2];
@@ -234,15 +237,16 @@ fill(struct agent_rec *rec, long nr, const struct agent_frame *f, long ret)
 	rec->r15 = f->r15;
 	rec->eflags = f->eflags;
 	rec->fs_base = rec->gs_base = 0;
+	rec->begin = rec->end = 0;
 	if (d->flags & AGENT_FSGSBASE) {
 		__asm__ volatile("rdfsbase %0" : "=r"(rec->fs_base));
 		__asm__ volatile("rdgsbase %0" : "=r"(rec->gs_base));
 	}
+	return rec;
 }
 
-/* Published: from here on the call has taken place. */
-static void
-publish(const struct agent_rec *rec, struct agent_frame *f)
+void
+agent_publish(const struct agent_rec *rec, struct agent_frame *f)
 {
 	struct agent_data *d = data();
 
@@ -251,49 +255,73 @@ publish(const struct agent_rec *rec, struct agent_frame *f)
 	__atomic_store_n(&d->pos, d->pos + rec->len, __ATOMIC_RELEASE);
 }
 
-/* --- the calls
- * ---------------------------------------------------------------- */
-
-/* Errors that say that the path was read, and readable. */
-static int
-is_plain_error(long ret, const struct row *w)
+static const struct more *
+find(const struct more *v, unsigned n, const struct agent_rec *rec)
 {
-	return (w->path != 0 &&
-		(ret == -K_ENOENT || ret == -K_EACCES || ret == -K_ENOTDIR)) ||
-	       (ret == -K_EINVAL && w->path != 0 && w->class == CLASS_RET);
+	return rec->nr < n && v[rec->nr].arg != 0 ? &v[rec->nr] : 0;
 }
 
-static int
-finish(struct agent_rec *rec, long nr, const struct row *w,
-       struct agent_frame *f, long ret)
+static void
+put_paths(struct agent_rec *rec, const struct row *w,
+	  const struct agent_frame *f)
 {
-	if (ret < 0 && !is_plain_error(ret, w))
+	for (unsigned path = w->path; path != 0; path >>= 3) {
+		uint64_t at = f->arg[(path & 7) - 1];
+
+		if (at != 0)
+			agent_piece(rec, at, length(at));
+	}
+}
+
+int
+agent_finish(struct agent_rec *rec, const struct row *w, struct agent_frame *f,
+	     long ret)
+{
+	const struct more *m;
+
+	if (!agent_is_final(ret))
 		return 0;
-	fill(rec, nr, f, ret);
-	if (w->path != 0 && f->arg[w->path - 1] != 0)
-		piece(rec, f->arg[w->path - 1], length(f->arg[w->path - 1]));
+	rec->ret = ret;
+	rec->end = agent_now();
+	put_paths(rec, w, f);
+	m = find(inputs, LENGTH(inputs), rec);
+	if (m != 0)
+		agent_piece(rec, f->arg[m->arg - 1],
+			    m->bytes != 0 ? m->bytes : f->arg[m->arg]);
 	if (ret >= 0 && w->out != 0)
-		piece(rec, f->arg[w->out - 1],
-		      w->bytes != 0 ? w->bytes : (uint64_t)ret);
-	if (ret >= 0 && w->class == CLASS_TWO)
-		piece(rec, f->arg[1], 8);
-	publish(rec, f);
+		agent_piece(rec, f->arg[w->out - 1],
+			    w->bytes != 0 ? w->bytes : (uint64_t)ret);
+	m = find(outputs, LENGTH(outputs), rec);
+	if (ret >= 0 && m != 0)
+		agent_piece(rec, f->arg[m->arg - 1], m->bytes);
+	agent_publish(rec, f);
 	return 1;
 }
 
-/* What a row's own pieces need at most. */
-static uint64_t
-need(const struct row *w)
+uint64_t
+agent_need(const struct row *w)
 {
-	return (w->path != 0 ? PATH_LONGEST : 0) + w->bytes + PIECES;
+	uint64_t n = w->bytes + PIECES + INPUT_LONGEST;
+
+	for (unsigned path = w->path; path != 0; path >>= 3)
+		n += PATH_LONGEST;
+	return n;
 }
+
+/* ---- the calls */
 
 static int
 plain(long nr, const struct row *w, struct agent_frame *f)
 {
-	struct agent_rec *rec = reserve(need(w));
+	struct agent_rec *rec = agent_begin(nr, f, agent_need(w));
+	const struct more *m;
 
-	return rec != 0 && finish(rec, nr, w, f, native(nr, f));
+	if (rec == 0)
+		return 0;
+	m = find(inputs, LENGTH(inputs), rec);
+	if (m != 0 && m->bytes == 0 && f->arg[m->arg] > INPUT_LONGEST)
+		return 0;
+	return agent_finish(rec, w, f, agent_native(nr, f));
 }
 
 /* Its length is the argument after the buffer. */
@@ -305,115 +333,229 @@ returned(long nr, const struct row *w, struct agent_frame *f)
 
 	if (n > DATA_LONGEST)
 		return 0;
-	rec = reserve(need(w) + n);
-	return rec != 0 && finish(rec, nr, w, f, native(nr, f));
+	rec = agent_begin(nr, f, agent_need(w) + n);
+	return rec != 0 && agent_finish(rec, w, f, agent_native(nr, f));
 }
 
 static int
 reading(long nr, const struct row *w, struct agent_frame *f)
 {
-	unsigned k = kind(f->arg[0]);
+	unsigned k = agent_kind(f->arg[0]) & ~AGENT_FD_OUTPUT;
 
 	if (k == AGENT_FD_FILE || k == AGENT_FD_NULL || k == AGENT_FD_ZERO)
 		return returned(nr, w, f);
-	return 0;
+	return k >= AGENT_FD_PIPE && agent_waits(nr, w, f);
+}
+
+/* The order of what several tasks write to an output is the tracer's to see. */
+static int
+may_write(unsigned k)
+{
+	uint64_t flags = data()->flags;
+
+	if ((k & AGENT_FD_OUTPUT) != 0 && (flags & AGENT_ALONE) == 0)
+		return 0;
+	k &= ~AGENT_FD_OUTPUT;
+	return k == AGENT_FD_NULL ||
+	       (k == AGENT_FD_FILE && (flags & AGENT_WRITES) != 0);
 }
 
 static int
 writing(long nr, const struct row *w, struct agent_frame *f)
 {
-	unsigned k = kind(f->arg[0]);
+	unsigned k = agent_kind(f->arg[0]);
 	struct agent_rec *rec;
+	uint64_t begin;
 	long ret;
 
-	if (k != AGENT_FD_NULL &&
-	    (k != AGENT_FD_FILE || !(data()->flags & AGENT_WRITES)))
+	if ((k & ~AGENT_FD_OUTPUT) >= AGENT_FD_PIPE)
+		return agent_waits(nr, w, f);
+	if (!may_write(k) || f->arg[2] > DATA_LONGEST)
 		return 0;
-	if (f->arg[2] > DATA_LONGEST)
-		return 0;
-	rec = reserve(f->arg[2] + PIECES);
+	rec = agent_begin(nr, f, f->arg[2] + PIECES);
 	if (rec == 0)
 		return 0;
-	/* /dev/null takes what cannot be read, too. */
-	if (k == AGENT_FD_NULL && f->arg[1] < PATH_LONGEST)
-		return 0;
-	ret = native(nr, f);
+	begin = agent_now();
+	ret = agent_native(nr, f);
 	if (ret < 0)
 		return 0;
-	fill(rec, nr, f, ret);
-	piece(rec, f->arg[1], (uint64_t)ret);
-	publish(rec, f);
+	rec->ret = ret;
+	rec->begin = rec->end = begin;
+	agent_piece(rec, f->arg[1], (uint64_t)ret);
+	agent_publish(rec, f);
 	return 1;
 }
 
+static int
+resizing(long nr, const struct row *w, struct agent_frame *f)
+{
+	return (agent_kind(f->arg[0]) & ~AGENT_FD_OUTPUT) == AGENT_FD_FILE &&
+	       (data()->flags & AGENT_WRITES) != 0 && plain(nr, w, f);
+}
+
 /* Only what cannot wait: no FIFO, no device. */
+static int
+may_open(uint64_t flags, const struct kstat *st, long found)
+{
+	unsigned k;
+
+	if ((flags & O_NEEDS_TRACER) != 0)
+		return 0;
+	if (found < 0)
+		return agent_is_final(found);
+	k = kind_of(st);
+	return k == AGENT_FD_FILE || k == AGENT_FD_DIR || k == AGENT_FD_NULL ||
+	       k == AGENT_FD_ZERO;
+}
+
 static int
 opening(long nr, const struct row *w, struct agent_frame *f)
 {
 	uint64_t dir = w->path == 1 ? (uint64_t)(int64_t)AT_CWD : f->arg[0];
 	uint64_t path = f->arg[w->path - 1], flags = f->arg[w->path];
-	struct agent_rec *rec = reserve(need(w));
-	unsigned k = AGENT_FD_UNKNOWN;
+	struct agent_rec *rec = agent_begin(nr, f, agent_need(w));
 	struct kstat st;
 	long ret;
 
-	if (rec == 0 || (flags & O_NEEDS_TRACER) != 0)
+	if (rec == 0)
 		return 0;
 	ret = call(NR_NEWFSTATAT, dir, path, (uint64_t)&st, 0, 0, 0);
-	if (ret == 0) {
-		k = kind_of(&st);
-		if (k != AGENT_FD_FILE && k != AGENT_FD_DIR)
-			return 0;
-	}
-	if (ret < 0 && !is_plain_error(ret, w))
+	if (!may_open(flags, &st, ret))
 		return 0;
-	ret = native(nr, f);
-	if (ret >= 0 && (uint64_t)ret < AGENT_FDS)
-		data()->kind[ret] = AGENT_FD_UNKNOWN;
-	return finish(rec, nr, w, f, ret);
+	ret = agent_native(nr, f);
+	if (ret >= 0)
+		agent_forget_fd((uint64_t)ret);
+	return agent_finish(rec, w, f, ret);
+}
+
+/* From file to file; not to an output, which replay prints. */
+static int
+copying(long nr, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, PIECES);
+	long ret;
+
+	if (rec == 0 || agent_kind(f->arg[0]) != AGENT_FD_FILE ||
+	    agent_kind(f->arg[2]) != AGENT_FD_FILE || !may_write(AGENT_FD_FILE))
+		return 0;
+	rec->begin = agent_now();
+	ret = agent_native(nr, f);
+	if (!agent_is_final(ret))
+		return 0;
+	rec->ret = ret;
+	rec->end = rec->begin;
+	if (ret >= 0) {
+		agent_piece(rec, f->arg[1], 8);
+		agent_piece(rec, f->arg[3], 8);
+	}
+	agent_publish(rec, f);
+	return 1;
+}
+
+/* A socket's close may wait. */
+static int
+lingers(uint64_t fd)
+{
+	uint32_t linger[2] = { 1, 1 }, len = sizeof(linger);
+
+	return call(NR_GETSOCKOPT, fd, 1, 13, (uint64_t)linger, (uint64_t)&len,
+		    0) != 0 ||
+	       linger[0] != 0;
 }
 
 static int
 closing(long nr, const struct row *w, struct agent_frame *f)
 {
-	unsigned k = kind(f->arg[0]);
-	struct agent_rec *rec = reserve(0);
+	unsigned k = agent_kind(f->arg[0]) & ~AGENT_FD_OUTPUT;
+	struct agent_rec *rec = agent_begin(nr, f, 0);
 
-	if (rec == 0 || k == AGENT_FD_UNKNOWN || k == AGENT_FD_OTHER)
+	if (rec == 0 || k == AGENT_FD_UNKNOWN || k == AGENT_FD_OTHER ||
+	    (k == AGENT_FD_SOCK && lingers(f->arg[0])))
 		return 0;
-	data()->kind[f->arg[0]] = AGENT_FD_UNKNOWN;
+	agent_forget_fd(f->arg[0]);
 	/* Closed whatever it says: never twice. */
-	fill(rec, nr, f, native(nr, f));
-	publish(rec, f);
+	rec->begin = rec->end = agent_now();
+	rec->ret = agent_native(nr, f);
+	agent_publish(rec, f);
 	return 1;
 }
 
 static int
 on_file(long nr, const struct row *w, struct agent_frame *f)
 {
-	unsigned k = kind(f->arg[0]);
+	unsigned k = agent_kind(f->arg[0]) & ~AGENT_FD_OUTPUT;
 
 	return (k == AGENT_FD_FILE || k == AGENT_FD_DIR) && plain(nr, w, f);
 }
 
-/* Copies of what is known; the lowest free descriptor has no kind yet. */
+/* One more descriptor, whose number may have been another's. */
+static int
+duplicating(long nr, const struct row *w, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, agent_need(w));
+	long ret;
+
+	if (rec == 0)
+		return 0;
+	ret = agent_native(nr, f);
+	if (ret >= 0)
+		agent_forget_fd((uint64_t)ret);
+	return agent_finish(rec, w, f, ret);
+}
+
 static int
 controlling(long nr, const struct row *w, struct agent_frame *f)
 {
-	unsigned k;
-
 	switch (f->arg[1]) {
+	case F_SETFL:
+		return (f->arg[2] & O_ASYNC) == 0 && plain(nr, w, f);
 	case F_GETFD:
 	case F_SETFD:
 	case F_GETFL:
 		return plain(nr, w, f);
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		k = kind(f->arg[0]);
-		return k != AGENT_FD_UNKNOWN && k != AGENT_FD_OTHER &&
-		       plain(nr, w, f);
+		return duplicating(nr, w, f);
 	}
 	return 0;
+}
+
+/* Those that C libraries and coreutils make on any descriptor. */
+static int
+ioctl(long nr, const struct row *w, struct agent_frame *f)
+{
+	unsigned k = agent_kind(f->arg[0]) & ~AGENT_FD_OUTPUT;
+	struct row row = *w;
+
+	if (k == AGENT_FD_UNKNOWN || k == AGENT_FD_OTHER)
+		return 0;
+	switch ((uint32_t)f->arg[1]) {
+	case TCGETS:
+		row.bytes = 36;
+		break;
+	case TIOCGWINSZ:
+		row.bytes = 8;
+		break;
+	case TIOCGPGRP:
+		row.bytes = 4;
+		break;
+	case FIONREAD:
+	case FIONBIO:
+		row.bytes = 4;
+		break;
+	case FIOCLEX:
+	case FIONCLEX:
+		row.out = 0;
+		break;
+	case FICLONE:
+		row.out = 0;
+		return k == AGENT_FD_FILE &&
+		       (data()->flags & AGENT_WRITES) != 0 &&
+		       plain(nr, &row, f);
+	default:
+		return 0;
+	}
+	return plain(nr, &row, f);
 }
 
 static int
@@ -423,7 +565,6 @@ make(long nr, const struct row *w, struct agent_frame *f)
 	case CLASS_TRAP:
 		return 0;
 	case CLASS_PLAIN:
-	case CLASS_TWO:
 		return plain(nr, w, f);
 	case CLASS_RET:
 		return returned(nr, w, f);
@@ -434,19 +575,36 @@ make(long nr, const struct row *w, struct agent_frame *f)
 	case CLASS_WRITE:
 		return writing(nr, w, f);
 	case CLASS_DENTS:
-		return kind(f->arg[0]) == AGENT_FD_DIR && returned(nr, w, f);
+		return agent_kind(f->arg[0]) == AGENT_FD_DIR &&
+		       returned(nr, w, f);
 	case CLASS_OPEN:
 		return opening(nr, w, f);
 	case CLASS_CLOSE:
 		return closing(nr, w, f);
 	case CLASS_FCNTL:
 		return controlling(nr, w, f);
+	case CLASS_DUP:
+		return duplicating(nr, w, f);
+	case CLASS_RESIZE:
+		return resizing(nr, w, f);
+	case CLASS_IOCTL:
+		return ioctl(nr, w, f);
+	case CLASS_COPY:
+		return copying(nr, f);
+	case CLASS_MAP:
+		return agent_maps(nr, f);
+	case CLASS_MASK:
+		return agent_masks(nr, f);
+	case CLASS_ACTION:
+		return agent_acts(nr, f);
+	case CLASS_RLIMIT: /* of another, or a change: the recorder looks */
+		return f->arg[0] == 0 && f->arg[2] == 0 && plain(nr, w, f);
+	default:
+		return agent_waits(nr, w, f);
 	}
-	return 0;
 }
 
-/* --- replay
- * ------------------------------------------------------------------- */
+/* ---- replay */
 
 static int
 is_recorded(const struct agent_rec *rec, const struct agent_frame *f)
@@ -491,7 +649,7 @@ agent_main(struct agent_frame *f)
 		replayed(f);
 		return;
 	}
-	if (nr >= NROWS || (f->eflags & (EFLAGS_TF | EFLAGS_AC)) != 0)
+	if (nr >= agent_nrows || (f->eflags & (EFLAGS_TF | EFLAGS_AC)) != 0)
 		return;
-	make((long)nr, &table[nr], f);
+	make((long)nr, &agent_rows[nr], f);
 }

@@ -10,6 +10,7 @@
  */
 #include "recorder/agent_priv.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -18,8 +19,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <x86intrin.h>
 
 #include "agent/blob.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "recorder/files.h"
 #include "recorder/sched.h"
@@ -29,18 +32,20 @@
 
 #define SEEN_BY_SPACE 12u /* calls before the agent comes in */
 #define SEEN_BY_SITE 2u	  /* and before a site is patched */
+#define SHY_NS 20000000u  /* once broken off, calls wait where they trap */
 #define NEVER ((void *)(uintptr_t)UINT32_MAX)
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 #define HWCAP2_FSGSBASE 2u
+#define CPUID_POWER 0x80000007u
+#define CPUID_INVARIANT_TSC 0x100u
 
 /* Every call that the agent may make. */
 static const bool made[SYS_MAX] = {
 #define AGENT_ROW(nr, name, class, path, out, bytes) [nr] = true,
 #include "agent/calls.def"
-#undef AGENT_ROW
 };
 
 bool
@@ -49,16 +54,31 @@ agent_makes(int nr)
 	return nr >= 0 && nr < SYS_MAX && made[nr];
 }
 
+/* The TSC counts at one rate, and all CPUs agree on it. */
+static bool
+has_tsc(void)
+{
+	unsigned a, b, c, d = 0;
+
+	return __get_cpuid(CPUID_POWER, &a, &b, &c, &d) != 0 &&
+	       (d & CPUID_INVARIANT_TSC) != 0;
+}
+
 int
 agent_init(struct recorder *r, struct err *err)
 {
+	struct agent *a;
+
 	/* Hostile answers are given where calls trap. */
 	if (!r->opts.agent || r->chaos != NULL)
 		return 0;
-	r->agent = mem_zalloc(sizeof(*r->agent));
-	r->agent->ring = mem_alloc(AGENT_RING_LEN);
+	r->agent = a = mem_zalloc(sizeof(*a));
+	a->ring = mem_alloc(AGENT_RING_LEN);
 	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
-		r->agent->flags = AGENT_FSGSBASE;
+		a->flags = AGENT_FSGSBASE;
+	a->has_tsc = has_tsc();
+	a->tsc = __rdtsc();
+	a->tsc_ns = clock_now_ns();
 	return 0;
 }
 
@@ -135,12 +155,10 @@ may_enter(const struct task *t, const struct agent_space *a)
 	       t->filters == NULL && !a->hold && !a->refused;
 }
 
-/* Nobody but this task is there to map or write files. */
+/* Nobody maps a file that somebody may write. */
 static bool
 may_write(const struct recorder *r)
 {
-	if (r->tasks.len > 1)
-		return false;
 	for (size_t i = 0; i < r->spaces.len; i++)
 		if (r->spaces.v[i]->shmaps.len > 0)
 			return false;
@@ -156,26 +174,52 @@ set_word(struct space *s, uint64_t offset, uint64_t *is, uint64_t v)
 		*is = v;
 }
 
+/* What the agent may do while t has the turn. */
+static uint64_t
+permitted(const struct task *t, const struct agent_space *a)
+{
+	const struct group *g = task_group(t);
+	uint64_t flags = AGENT_ON;
+
+	if (may_write(a->r))
+		flags |= AGENT_WRITES;
+	if (a->r->tasks.len == 1)
+		flags |= AGENT_ALONE;
+	if (task_space(t)->brk != 0 && task_space(t)->plain_brk)
+		flags |= AGENT_BRK;
+	if (g->live <= 1)
+		flags |= AGENT_SINGLE;
+	if (g->ready.len == 0 && (g->live <= 1 || a->r->now_ns >= a->shy_ns))
+		flags |= AGENT_WAITS;
+	return flags;
+}
+
+static void
+set_flags(struct space *s, uint64_t flags)
+{
+	const struct agent *a = s->agent->r->agent;
+
+	flags |= a->flags;
+	if (a->has_tsc && !s->trap_tsc)
+		flags |= AGENT_TSC;
+	set_word(s, offsetof(struct agent_data, flags), &s->agent->flags,
+		 flags);
+}
+
 void
 agent_resume(struct task *t)
 {
 	struct space *s = task_space(t);
 	struct agent_space *a = s->agent;
-	uint64_t enter = AGENT_TRAP, flags;
+	uint64_t enter = AGENT_TRAP;
 
 	if (a == NULL || !a->on)
 		return;
 	if (may_enter(t, a))
 		enter = AGENT_CODE;
-	if (enter == AGENT_CODE) {
-		flags = a->r->agent->flags;
-		if (may_write(a->r))
-			flags |= AGENT_WRITES;
-		set_word(s, offsetof(struct agent_data, flags), &a->flags,
-			 flags);
-		if (a->enter != enter)
-			agent_forget_fds(s);
-	}
+	if (enter == AGENT_CODE && a->enter != enter)
+		agent_forget_fds(s);
+	set_flags(s, enter == AGENT_CODE ? permitted(t, a) : 0);
 	set_word(s, offsetof(struct agent_data, enter), &a->enter, enter);
 }
 
@@ -187,32 +231,72 @@ agent_hold(struct space *s)
 	if (a == NULL || !a->on)
 		return;
 	a->hold = true;
+	set_flags(s, 0);
 	set_word(s, offsetof(struct agent_data, enter), &a->enter, AGENT_TRAP);
 }
 
-bool
-agent_is_inside(const struct task *t)
+/* Where it may be about to wait it is interrupted: see agent/enter.S. */
+static void
+break_off(struct task *t)
 {
-	struct regs regs;
+	struct agent_space *a = task_space(t)->agent;
+	uint64_t inside = 0;
 
-	return ptrace_get_regs(t->tid, &regs) == 0 &&
-	       (regs.rip - AGENT_CODE < AGENT_CODE_LEN ||
-		regs.rip - (AGENT_BASE + AGENT_CALL) <= 2);
+	if (t->interrupted ||
+	    mem_read_all(&task_space(t)->mem,
+			 AGENT_DATA + offsetof(struct agent_data, inside),
+			 &inside, sizeof(inside)) < 0 ||
+	    inside == 0)
+		return;
+	a->shy_ns = a->r->now_ns + SHY_NS;
+	t->taking.asked_ns = a->r->now_ns;
+	t->interrupted = ptrace_interrupt(t->tid) == 0;
 }
 
-bool
-agent_interrupted(struct task *t)
+static bool
+may_be_inside(const struct task *t)
 {
-	struct space *s = task_space(t);
+	return t != NULL && t->proc != NULL && t->stop.kind == STOP_NONE &&
+	       !t->call.active && task_space(t)->agent != NULL &&
+	       task_space(t)->agent->on;
+}
 
-	if (s->agent == NULL || !s->agent->on)
-		return false;
-	if (task_group(t)->ready.len > 0)
-		agent_hold(s);
-	if (!agent_is_inside(t))
-		return false;
-	agent_hold(s);
-	return true;
+void
+agent_break(struct task *t)
+{
+	if (!may_be_inside(t))
+		return;
+	agent_hold(task_space(t));
+	break_off(t);
+}
+
+void
+agent_no_waits(struct task *t)
+{
+	struct agent_space *a;
+
+	if (!may_be_inside(t))
+		return;
+	a = task_space(t)->agent;
+	if (a->enter != AGENT_CODE ||
+	    (a->flags & (AGENT_WAITS | AGENT_SINGLE)) == 0)
+		return;
+	set_flags(task_space(t),
+		  a->flags & ~(uint64_t)(AGENT_WAITS | AGENT_SINGLE));
+	break_off(t);
+}
+
+void
+agent_no_writes(struct recorder *r)
+{
+	for (size_t i = 0; r->agent != NULL && i < r->groups.len; i++) {
+		struct task *t = r->groups.v[i]->runner;
+
+		if (may_be_inside(t))
+			set_flags(task_space(t),
+				  task_space(t)->agent->flags &
+					  ~(uint64_t)AGENT_WRITES);
+	}
 }
 
 void
@@ -345,6 +429,7 @@ write_data(struct recorder *r, struct task *t)
 	};
 
 	memcpy(d.dev, r->agent->dev, sizeof(d.dev));
+	d.noutputs = outputs_list(r, d.output, AGENT_OUTPUTS);
 	a->enter = d.enter;
 	a->flags = d.flags;
 	a->ndevs = r->agent->ndevs;

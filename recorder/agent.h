@@ -17,9 +17,19 @@ void agent_release(struct recorder *r);
 /* pc, or where the program thinks it is when that is before or behind the
  * syscall instruction of a stub. */
 uint64_t agent_view(const struct task *t, uint64_t pc);
+/* A file is about to be mapped: from now on the recorder has to see what is
+ * written. */
+void agent_no_writes(struct recorder *r);
 /* t was interrupted in the agent's code, which is no place of the program's:
- * its next call will trap. */
+ * its next call will trap, and so will the one that it waits in. */
 bool agent_interrupted(struct task *t);
+/* t, at a signal's stop or a group's, waits in a call of the agent's: as if it
+ * had trapped from now on. matters: the signal is not just ignored. */
+int agent_come_out(struct recorder *r, struct task *t, bool matters,
+		   struct err *err);
+/* A fault of the agent's own, or a signal that comes once more when the call is
+ * made where it traps: true, and t only needs to be resumed. */
+bool agent_own_signal(struct task *t, int signo, bool fault);
 
 /*
  * A trapped call is over and its event is being built: may patch its site, or
@@ -35,6 +45,10 @@ bool agent_is_busy(const struct recorder *r);
 void agent_resume(struct task *t);
 /* The next call of this space traps, whatever it is. */
 void agent_hold(struct space *s);
+/* ... also if t waits in the agent for something now: somebody needs it. */
+void agent_break(struct task *t);
+/* Somebody else of its group could run: t must not wait in the agent. */
+void agent_no_waits(struct task *t);
 
 /* A frame is left with these registers: out of bytes that were patched since.
  */
@@ -44,5 +58,14 @@ void agent_birth(struct task *c, struct task *t, uint64_t flags);
 /* Descriptors may be others than the agent knows. */
 void agent_forget_fds(struct space *s);
 void agent_forget(struct space *s);
+
+/* What only the agent needs. syscall.c: t was inside a call that it did not
+ * trap for, with these registers at the entry; it stands amid of it. */
+int syscall_adopt(struct recorder *r, struct task *t, const struct regs *regs,
+		  struct err *err);
+/* outputs.c: the first max of them; returns how many. */
+struct agent_output;
+uint64_t outputs_list(const struct recorder *r, struct agent_output *out,
+		      size_t max);
 
 #endif

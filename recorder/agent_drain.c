@@ -8,8 +8,11 @@
 #include "recorder/agent_priv.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
+#include <x86intrin.h>
 
 #include "base/clock.h"
+#include "recorder/nondet.h"
 #include "recorder/task.h"
 
 int64_t
@@ -83,6 +86,93 @@ put_pieces(struct recorder *r, struct agent_record *d, const struct event *ev,
 	return 0;
 }
 
+/* What stamps say, as of now. */
+struct stamps {
+	uint64_t tsc, ns;
+	double ratio; /* ns per tick */
+};
+
+static struct stamps
+stamps_now(const struct recorder *r)
+{
+	const struct agent *a = r->agent;
+	struct stamps s = { .tsc = __rdtsc(), .ns = clock_now_ns() };
+
+	if (s.tsc > a->tsc)
+		s.ratio = (double)(s.ns - a->tsc_ns) / (double)(s.tsc - a->tsc);
+	s.ns -= r->start_ns;
+	return s;
+}
+
+/* The time of a stamp, between that of the event before and to. */
+static uint64_t
+time_of(const struct recorder *r, const struct stamps *s, uint64_t tsc,
+	uint64_t to)
+{
+	uint64_t ago = 0, ns;
+
+	if (tsc < s->tsc)
+		ago = (uint64_t)((double)(s->tsc - tsc) * s->ratio);
+	ns = ago < s->ns ? s->ns - ago : 0;
+	if (ns > to)
+		ns = to;
+	return ns < r->put_ns ? r->put_ns : ns;
+}
+
+/* ---- calls that the recorder follows */
+
+static void
+fill_args(const struct agent_rec *rec, uint64_t args[6])
+{
+	args[0] = rec->rdi;
+	args[1] = rec->rsi;
+	args[2] = rec->rdx;
+	args[3] = rec->r10;
+	args[4] = rec->r8;
+	args[5] = rec->r9;
+}
+
+/* What a change of mappings or of signals' dispositions leaves to do. */
+static int
+follow(struct recorder *r, struct task *t, struct agent_record *d,
+       struct err *err)
+{
+	const struct agent_rec *rec = d->rec;
+	struct call was = t->call;
+	uint8_t act[32];
+	uint64_t mask;
+	int ret = 0;
+
+	t->call = (struct call){ .desc = sys_desc(rec->nr) };
+	t->call.sc.nr = rec->nr;
+	t->call.sc.ret = rec->ret;
+	fill_args(rec, t->call.sc.args);
+	switch (rec->nr) {
+	case SYS_mmap:
+	case SYS_munmap:
+	case SYS_mprotect:
+		ret = special_find(rec->nr)->leave(r, t, err);
+		break;
+	case SYS_brk:
+		task_space(t)->brk = (uint64_t)rec->ret;
+		break;
+	case SYS_rt_sigaction:
+		if (rec->rsi != 0 &&
+		    agent_record_read(d, rec->rsi, act, sizeof(act)) ==
+			    sizeof(act))
+			nondet_sigaction(t, (int)rec->rdi, act);
+		break;
+	case SYS_rt_sigprocmask:
+		if (agent_record_read(d, AGENT_PIECE_MASK, &mask,
+				      sizeof(mask)) == sizeof(mask))
+			nondet_sigmask_is(t, mask);
+		t->masked_ns = r->now_ns;
+		break;
+	}
+	t->call = was;
+	return ret;
+}
+
 static uint32_t
 hash_of(const struct agent_rec *rec, const struct regs *bases)
 {
@@ -107,9 +197,21 @@ hash_of(const struct agent_rec *rec, const struct regs *bases)
 	return regs_hash(&regs);
 }
 
+static void
+fill_call(const struct agent_rec *rec, const struct regs *bases,
+	  struct event *ev)
+{
+	ev->call = (int16_t)rec->nr;
+	fill_args(rec, ev->args);
+	ev->pc = rec->pc;
+	ev->sp = rec->sp;
+	ev->reghash = hash_of(rec, bases);
+}
+
 static int
-put_record(struct recorder *r, const struct task *t, struct agent_record *d,
-	   const struct regs *bases, uint64_t time_ns, struct err *err)
+put_record(struct recorder *r, struct task *t, struct agent_record *d,
+	   const struct regs *bases, const struct stamps *st, uint64_t time_ns,
+	   struct err *err)
 {
 	const struct agent_rec *rec = d->rec;
 	struct event ev;
@@ -120,18 +222,16 @@ put_record(struct recorder *r, const struct task *t, struct agent_record *d,
 	if (rec->ret < 0 && rec->ret >= -4095)
 		ev.flags |= EVF_ERROR;
 	ev.time_ns = time_ns;
-	ev.call = (int16_t)rec->nr;
-	ev.args[0] = rec->rdi;
-	ev.args[1] = rec->rsi;
-	ev.args[2] = rec->rdx;
-	ev.args[3] = rec->r10;
-	ev.args[4] = rec->r8;
-	ev.args[5] = rec->r9;
-	ev.pc = rec->pc;
-	ev.sp = rec->sp;
+	if (rec->end != 0 && st != NULL) {
+		ev.time_ns = time_of(r, st, rec->end, st->ns);
+		if (rec->begin != 0 && rec->begin < rec->end)
+			ev.dur_ns = (uint64_t)((double)(rec->end - rec->begin) *
+					       st->ratio);
+	}
+	fill_call(rec, bases, &ev);
 	ev.ret = rec->ret;
-	ev.reghash = hash_of(rec, bases);
-	if (rec->npieces > 0)
+	ret = follow(r, t, d, err);
+	if (ret == 0 && rec->npieces > 0)
 		ret = put_pieces(r, d, &ev, err);
 	return ret < 0 ? ret : event_put(r, &ev, err);
 }
@@ -169,6 +269,7 @@ put_records(struct recorder *r, struct task *t, size_t len, struct err *err)
 	const uint8_t *ring = r->agent->ring;
 	uint64_t from = r->put_ns, to = clock_now_ns() - r->start_ns;
 	size_t n = count(ring, len), i = 0, at = 0;
+	const struct stamps st = stamps_now(r);
 	struct regs regs, *bases = NULL;
 	struct agent_record d;
 	int ret = 0;
@@ -183,6 +284,7 @@ put_records(struct recorder *r, struct task *t, size_t len, struct err *err)
 	       agent_record_at(ring + at, len - at, &d)) {
 		arena_clear(&r->arena);
 		ret = put_record(r, t, &d, bases,
+				 r->agent->has_tsc ? &st : NULL,
 				 from + (to - from) * ++i / (n + 1), err);
 		at += d.rec->len;
 	}
@@ -192,6 +294,32 @@ put_records(struct recorder *r, struct task *t, size_t len, struct err *err)
 			   "the program has written over pastime's records: "
 			   "some calls are missing");
 	return ret;
+}
+
+/* Its task was killed in a call that waited: that it was made is an event. */
+static int
+put_enter(struct recorder *r, struct task *t, uint64_t pos, struct err *err)
+{
+	const struct mem *m = &task_space(t)->mem;
+	struct agent_record d;
+	struct agent_rec rec;
+	struct event ev;
+	uint64_t inside = 0;
+	struct regs regs;
+
+	if (pos > AGENT_RING_LEN - sizeof(rec) ||
+	    mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, inside),
+			 &inside, sizeof(inside)) < 0 ||
+	    inside == 0 ||
+	    mem_read_all(m, AGENT_DATA + AGENT_RING + pos, &rec, sizeof(rec)) <
+		    0 ||
+	    !agent_record_at((const uint8_t *)&rec, sizeof(rec), &d) ||
+	    ptrace_get_regs(t->tid, &regs) < 0)
+		return 0;
+	event_begin(r, t, EV_enter, &ev);
+	ev.flags = EVF_RUNS;
+	fill_call(&rec, &regs, &ev);
+	return event_put(r, &ev, err);
 }
 
 /* It may be in the midst of writing the next record. */
@@ -248,22 +376,24 @@ drain(struct recorder *r, struct task *t, struct err *err)
 		return 0;
 	m = &task_space(t)->mem;
 	if (mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, pos), &pos,
-			 sizeof(pos)) < 0 ||
-	    pos == 0)
+			 sizeof(pos)) < 0)
 		return 0;
 	if (pos > AGENT_RING_LEN)
 		pos = AGENT_RING_LEN;
 	len = pos > a->drained ? pos - a->drained : 0;
-	if (mem_read_all(m, AGENT_DATA + AGENT_RING + a->drained,
-			 r->agent->ring, len) < 0)
+	if (len > 0 && mem_read_all(m, AGENT_DATA + AGENT_RING + a->drained,
+				    r->agent->ring, len) < 0)
 		return 0;
-	empty_ring(t, pos);
+	if (pos > 0)
+		empty_ring(t, pos);
 	if (len > 0) {
 		ret = syscall_senders(r, t, err);
 		if (ret >= 0)
 			ret = put_records(r, t, len, err);
 		t->last.rip = 0; /* where it was then is not known */
 	}
+	if (ret == 0 && t->stop.kind == STOP_EXIT && !t->call.active)
+		ret = put_enter(r, t, pos, err);
 	return ret < 0 && ret != -E_GONE ? ret : 0;
 }
 

@@ -22,6 +22,7 @@ struct agent_space {
 	uint64_t enter; /* what the first word of its data says */
 	uint64_t flags;
 	size_t ndevs;	  /* of struct agent's */
+	uint64_t shy_ns;  /* until then its tasks wait where they trap */
 	uint64_t drained; /* bytes of the ring that are events already */
 	unsigned seen;	  /* calls that it could have made */
 	struct map count; /* site -> how often it was seen */
@@ -36,6 +37,8 @@ struct agent {
 	struct arena arena;
 	uint8_t *ring; /* AGENT_RING_LEN bytes, for draining */
 	uint64_t flags;
+	bool has_tsc;
+	uint64_t tsc, tsc_ns; /* both at the same time, at the start */
 };
 
 /* A record in the ring, whose bytes may be anything. */

@@ -141,7 +141,7 @@ struct space {
 	void *exec;	     /* seat.c's own */
 	struct agent_space *agent; /* NULL: nothing of it there */
 	struct dirty *dirty; /* preempt.c; NULL: not needed so far */
-	bool pointless, trap_tsc, translates; /* no points; see nondet.c */
+	bool pointless, trap_tsc, translates, plain_brk; /* no points; ... */
 	int maps, cpuid_stubs, remapped; /* see task_mapping and nondet.c */
 	uint64_t point_ns;   /* what the last one cost */
 };

@@ -193,6 +193,12 @@ nondet_sigaction(struct task *t, int signo, const uint8_t act[32])
 }
 
 void
+nondet_sigmask_is(struct task *t, uint64_t mask)
+{
+	own_of(t)->mask = mask;
+}
+
+void
 nondet_sigmask(struct task *t)
 {
 	struct own *o = own_of(t);

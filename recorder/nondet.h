@@ -49,6 +49,7 @@ int nondet_vsyscall(struct recorder *r, struct task *t, struct event *ev,
  */
 void nondet_sigaction(struct task *t, int signo, const uint8_t act[32]);
 void nondet_sigmask(struct task *t);
+void nondet_sigmask_is(struct task *t, uint64_t mask);
 /* For exec.c: arm the traps of a fresh image. */
 int nondet_exec(struct recorder *r, struct task *t, struct err *err);
 /* The header's KV cpuid. */

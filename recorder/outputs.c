@@ -18,6 +18,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "agent/abi.h"
+#include "recorder/agent.h"
 #include "recorder/sched.h"
 #include "recorder/task.h"
 
@@ -147,6 +149,18 @@ outputs_enter(struct recorder *r, struct task *t)
 	o->holder = t;
 	t->call.output = o;
 	return true;
+}
+
+uint64_t
+outputs_list(const struct recorder *r, struct agent_output *out, size_t max)
+{
+	size_t n = 0;
+
+	for (; n < r->outputs.len && n < max; n++)
+		out[n] = (struct agent_output){ r->outputs.v[n]->dev,
+						r->outputs.v[n]->ino,
+						r->outputs.v[n]->rdev };
+	return n;
 }
 
 bool

@@ -56,6 +56,8 @@ sched_ready(struct task *t, enum task_next next)
 	t->state = TASK_READY;
 	t->next = next;
 	vec_push(&g->ready, t);
+	if (g->runner != NULL)
+		agent_no_waits(g->runner);
 }
 
 void
@@ -363,7 +365,7 @@ sched_tick(struct recorder *r, struct err *err)
 			continue;
 		/* Calls that do not stop are no end of a turn. */
 		if (is_waited_for(r, g) && r->now_ns - t->turn_ns >= TURN_NS)
-			agent_hold(task_space(t));
+			agent_break(t);
 		preempt_tick(r, t);
 		late = stash_is_overdue(r, t) || preempt_test_due(r, t);
 		late |= is_waited_for(r, g) &&

@@ -395,7 +395,7 @@ bring_together(struct recorder *r, struct task *t, const struct ident *id,
 		} else if (other != NULL) {
 			vec_push(&g->wanted, t);
 			if (g->runner != NULL)
-				agent_hold(task_space(g->runner));
+				agent_break(g->runner);
 			return 1;
 		}
 		merge(r, task_group(t), g);
@@ -438,6 +438,9 @@ shared_enter(struct recorder *r, struct task *t, struct err *err)
 		return any_mapping(r) && fd_inode(t, fd, &id) ?
 			       bring_together(r, t, &id, true, err) :
 			       0;
+	if (t->call.sc.nr == SYS_mmap &&
+	    !(a[3] & (MAP_ANONYMOUS | MAP_DENYWRITE)))
+		agent_no_writes(r);
 	if (t->call.sc.nr == SYS_mmap && !(a[3] & MAP_SHARED))
 		return 0;
 	if (!call_ident(t, &id))

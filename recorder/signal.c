@@ -330,6 +330,8 @@ stash(struct recorder *r, struct task *t, const uint8_t info[128],
 	t->stash.since_ns = r->now_ns;
 	chaos_stashed(r, t);
 	memcpy(t->stash.info, info, sizeof(t->stash.info));
+	if (agent_interrupted(t))
+		return task_resume(t, PTRACE_CONT, 0);
 	return sched_stashed(r, t, err);
 }
 
@@ -362,6 +364,10 @@ stash_arrived(struct task *t, uint8_t info[128])
 	t->stash = (struct stash){ .rewound = s.rewound };
 	t->stop.signo = s.signo;
 	memcpy(info, s.info, sizeof(s.info));
+	/* Should it have to wait for its turn, that is what is looked at. */
+	ret = ptrace_set_siginfo(t->tid, info);
+	if (ret < 0)
+		return ret;
 	if (!(s.mask & BIT(s.signo)))
 		return 0;
 	if (syscall(SYS_tgkill, t->proc->tgid, t->tid, s.signo) < 0)
@@ -475,6 +481,14 @@ stop_info(const struct task *t, uint8_t info[128])
 		       : 0;
 }
 
+/* It is caught, or fatal. */
+static bool
+matters(const struct dispositions *d, int signo)
+{
+	return (d->caught & BIT(signo)) != 0 ||
+	       ((d->ignored | IGNORED_SET | STOP_SET) & BIT(signo)) == 0;
+}
+
 int
 signal_stop(struct recorder *r, struct task *t, struct err *err)
 {
@@ -497,6 +511,8 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 		return ret < 0 ? ret : 0;
 	signo = t->stop.signo;
 	fault = is_fault(signo, info) && !t->call.active && !sent;
+	if (!t->call.active && agent_own_signal(t, signo, fault))
+		return task_resume(t, PTRACE_CONT, 0);
 	if (fault && (signo == SIGSEGV || signo == SIGTRAP)) {
 		event_begin(r, t, EV_insn, &ev);
 		ret = nondet_trap(r, t, info, &ev, &r->items, err);
@@ -509,7 +525,8 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 			return sched_continue(r, t);
 		}
 	}
-	if ((ret = dispositions_read(t->tid, &d)) < 0)
+	if ((ret = dispositions_read(t->tid, &d)) < 0 ||
+	    (ret = agent_come_out(r, t, matters(&d, signo), err)) < 0)
 		return ret;
 	if (!(d.caught & BIT(signo))) {
 		if (!fault && ((d.ignored | IGNORED_SET | STOP_SET) & BIT(signo)))
@@ -664,6 +681,9 @@ signal_group_stop(struct recorder *r, struct task *t, struct err *err)
 	int ret;
 
 	t->interrupted = false; /* this is what an interrupt ends in, too */
+	ret = agent_come_out(r, t, false, err);
+	if (ret < 0)
+		return ret;
 	if (!t->proc->stopped) {
 		t->proc->stopped = true;
 		ret = stop_event(r, t, OUT_STOP, t->stop.signo, err);

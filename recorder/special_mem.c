@@ -163,6 +163,7 @@ memory_brk(struct recorder *r, struct task *t, struct err *err)
 	if (ret < 0)
 		return ret;
 	v = maps_find(&maps, now - 1);
+	s->plain_brk = v != NULL && v->prot == (PROT_READ | PROT_WRITE);
 	if (v == NULL || (was != 0 && v->prot == (PROT_READ | PROT_WRITE)))
 		return 0;
 	if (v->prot & PROT_EXEC)

@@ -608,23 +608,18 @@ go(struct recorder *r, struct task *t, struct err *err)
 	return run_call(r, t, err);
 }
 
-static int
-set_up(struct recorder *r, struct task *t, const struct regs *regs,
-       struct err *err)
+static void
+begin_call(const struct recorder *r, struct task *t, const struct regs *regs,
+	   int nr)
 {
 	struct call *c = &t->call;
-	struct sys_mem m = mem_of_call(t);
-	unsigned long arch;
-	int ret = ptrace_event_msg(t->tid, &arch);
 
-	if (ret < 0)
-		return ret;
 	syscall_forget(t);
 	c->active = true;
 	c->regs = *regs;
 	c->pc = agent_view(t, regs->rip);
 	c->start_ns = r->now_ns;
-	c->sc.nr = arch == FILTER_FOREIGN ? -1 : (int)regs->orig_rax;
+	c->sc.nr = nr;
 	c->sc.args[0] = regs->rdi;
 	c->sc.args[1] = regs->rsi;
 	c->sc.args[2] = regs->rdx;
@@ -632,14 +627,39 @@ set_up(struct recorder *r, struct task *t, const struct regs *regs,
 	c->sc.args[4] = regs->r8;
 	c->sc.args[5] = regs->r9;
 	c->sc.arena = &c->arena;
-	c->desc = sys_desc(c->sc.nr);
+	c->desc = sys_desc(nr);
+}
+
+static int
+set_up(struct recorder *r, struct task *t, const struct regs *regs,
+       struct err *err)
+{
+	struct sys_mem m = mem_of_call(t);
+	unsigned long arch;
+	int ret = ptrace_event_msg(t->tid, &arch);
+
+	if (ret < 0)
+		return ret;
+	begin_call(r, t, regs,
+		   arch == FILTER_FOREIGN ? -1 : (int)regs->orig_rax);
 	if (arch == FILTER_FOREIGN) {
 		warn(r, t, WARN_FOREIGN, -1,
 		     "32-bit system calls are not supported: answered ENOSYS");
 		syscall_answer(t, -ENOSYS, true);
 		return 0;
 	}
-	return sys_call_enter(&c->sc, &m, err);
+	return sys_call_enter(&t->call.sc, &m, err);
+}
+
+int
+syscall_adopt(struct recorder *r, struct task *t, const struct regs *regs,
+	      struct err *err)
+{
+	struct sys_mem m = mem_of_call(t);
+
+	begin_call(r, t, regs, (int)regs->orig_rax);
+	t->call.restarting = true;
+	return sys_call_enter(&t->call.sc, &m, err);
 }
 
 /* The entry stop of a call that the kernel, or we, issued again. */

@@ -16,6 +16,7 @@
 #include "agent/abi.h"
 #include "agent/blob.h"
 #include "base/mem.h"
+#include "event/sys.h"
 #include "replayer/internal.h"
 #include <errno.h>
 #include <stddef.h>
@@ -181,11 +182,13 @@ stored(const struct event *ev)
 	return sum;
 }
 
-/* A call that the agent can make again: it prints nothing. */
+/* A call that the agent can make again: it prints nothing, and all that it does
+ * is in its event. */
 static bool
 can_be_ahead(const struct puppet *p, const struct event *ev)
 {
-	return ev->kind == EV_syscall && (ev->flags & EVF_AGENT) &&
+	return sys_desc(ev->call)->replay == SYS_DATA &&
+	       ev->kind == EV_syscall && (ev->flags & EVF_AGENT) &&
 	       ev->task == p->task && ev->call >= 0 && !output_writes(p, ev) &&
 	       stored(ev) <= RECORDS_MAX / 2;
 }

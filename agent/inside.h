@@ -1,0 +1,161 @@
+#ifndef AGENT_INSIDE_H
+#define AGENT_INSIDE_H
+
+/* What the files of the agent's code share. Nothing else includes this. */
+#include "agent/abi.h"
+
+/* In the order in which enter.S pushes them. */
+struct agent_frame {
+	uint64_t rcx; /* the stub's syscall instruction; out: where to go on */
+	uint64_t rax;
+	uint64_t arg[6]; /* rdi rsi rdx r10 r8 r9 */
+	uint64_t rbx, rbp, r12, r13, r14, r15, eflags;
+};
+
+_Static_assert(sizeof(struct agent_frame) == AGENT_FRAME, "agent/abi.h");
+
+enum class {
+	CLASS_TRAP,
+	CLASS_PLAIN,
+	CLASS_RET,  /* output of as many bytes as it returns */
+	CLASS_FILE, /* on a regular file or directory */
+	CLASS_READ,
+	CLASS_WRITE,
+	CLASS_WRITEV,
+	CLASS_DENTS,
+	CLASS_OPEN,
+	CLASS_CLOSE,
+	CLASS_FCNTL,
+	CLASS_DUP,    /* returns a new descriptor */
+	CLASS_RESIZE, /* changes a file of ours, as writes do */
+	CLASS_IOCTL,
+	CLASS_RLIMIT,
+	CLASS_NAME, /* an output whose length the next argument points to */
+	CLASS_WAIT, /* may wait, whatever it is about */
+	CLASS_SLEEP,
+	CLASS_CHILD,
+	CLASS_POLL,
+	CLASS_PPOLL,
+	CLASS_EPOLL,
+	CLASS_SELECT,
+	CLASS_ACCEPT,
+	CLASS_RECV,
+	CLASS_SEND,
+	CLASS_FUTEX,
+	CLASS_COPY,
+	CLASS_MAP,
+	CLASS_MASK,
+	CLASS_ACTION,
+};
+
+struct row {
+	uint8_t class;
+	uint8_t path; /* 1 + argument, and 8 times the same of another */
+	uint8_t out;
+	uint16_t bytes;
+};
+
+/* Another argument in memory: 1 + its number, 0 = none; its length, 0 = in the
+ * argument after it. */
+struct more {
+	uint8_t arg;
+	uint16_t bytes;
+};
+
+extern const struct row agent_rows[];
+extern const unsigned agent_nrows;
+
+#define NR_FSTAT 5
+#define NR_MMAP 9
+#define NR_MPROTECT 10
+#define NR_MUNMAP 11
+#define NR_BRK 12
+#define NR_RT_SIGPROCMASK 14
+#define NR_GETSOCKOPT 55
+#define NR_RT_SIGPENDING 127
+#define NR_FUTEX 202
+#define NR_NEWFSTATAT 262
+
+#define K_EINTR 4
+#define K_EAGAIN 11
+#define K_EFAULT 14
+#define K_EFBIG 27
+#define K_EPIPE 32
+
+#define EFLAGS_TF 0x100u
+#define EFLAGS_AC 0x40000u
+
+#define PATH_LONGEST 4096u
+#define INPUT_LONGEST 4096u
+#define PIECES 256u	      /* heads and padding of several pieces */
+#define DATA_LONGEST 0x40000u /* of one read or write */
+
+static inline struct agent_data *
+data(void)
+{
+	return (struct agent_data *)AGENT_DATA;
+}
+
+static inline long
+call(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+     uint64_t f)
+{
+	register uint64_t r10 __asm__("r10") = d;
+	register uint64_t r8 __asm__("r8") = e;
+	register uint64_t r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("call agent_call"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8),
+			   "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline void
+copy(void *to, const void *from, uint64_t n)
+{
+	__asm__ volatile("rep movsb"
+			 : "+D"(to), "+S"(from), "+c"(n)
+			 :
+			 : "memory");
+}
+
+/* The call as the program wants it. */
+long agent_native(long nr, const struct agent_frame *f);
+/* ... which may wait, when flag (enum agent_flag) is set: interruptible by the
+ * tracer. -K_EINTR: it was broken off, or not begun. rec is what is said of
+ * a task that is killed meanwhile. */
+long agent_wait_for(struct agent_rec *rec, long nr, const struct agent_frame *f,
+		    uint64_t flag);
+
+/* Is a failure to be written down? Others are made again where they trap. */
+int agent_is_final(long ret);
+
+/* enum agent_kind, with AGENT_FD_OUTPUT */
+unsigned agent_kind(uint64_t fd);
+void agent_forget_fd(uint64_t fd);
+
+/* Begin the record of a call; 0 = there is no room for it with n bytes more. */
+struct agent_rec *agent_begin(long nr, const struct agent_frame *f, uint64_t n);
+void agent_piece(struct agent_rec *rec, uint64_t addr, uint64_t n);
+/* The time; after a call, or before one whose effect others see. */
+uint64_t agent_now(void);
+/* What a row's own pieces need at most. */
+uint64_t agent_need(const struct row *w);
+/* The call has returned: what its row says, and publish. 1: done. */
+int agent_finish(struct agent_rec *rec, const struct row *w,
+		 struct agent_frame *f, long ret);
+/* Published: from here on the call has taken place. */
+void agent_publish(const struct agent_rec *rec, struct agent_frame *f);
+
+/* wait.c: classes of calls that may wait. 0: it has to trap. */
+int agent_waits(long nr, const struct row *w, struct agent_frame *f);
+
+/* space.c: likewise. */
+int agent_maps(long nr, struct agent_frame *f);
+int agent_masks(long nr, struct agent_frame *f);
+int agent_acts(long nr, struct agent_frame *f);
+
+#endif

@@ -1,0 +1,134 @@
+/*
+ * Calls that change the address space, or what becomes of signals. The
+ * recorder follows them from their records, in order (recorder/agent_drain.c).
+ * Only what needs no look at files or code: private memory, no protection that
+ * makes it executable, and nothing near pastime's own pages.
+ */
+#include "agent/inside.h"
+
+#define PROT_EXEC 4u
+#define PROT_KNOWN 7u
+#define MAP_PRIVATE 0x2u
+#define MAP_FIXED 0x10u
+#define MAP_ANONYMOUS 0x20u
+/* MAP_NORESERVE, MAP_STACK, MAP_FIXED_NOREPLACE */
+#define MAP_HARMLESS 0x124000u
+
+#define SIG_BLOCK 0
+#define SIGSET 8u
+#define SIGACTION 32u
+
+/* Does it leave alone what is pastime's? */
+static int
+is_elsewhere(uint64_t addr, uint64_t len)
+{
+	uint64_t last = addr + len;
+
+	return last >= addr && (last <= AGENT_BASE || addr >= AGENT_END);
+}
+
+static int
+finish(struct agent_rec *rec, struct agent_frame *f, long ret)
+{
+	rec->ret = ret;
+	rec->end = agent_now();
+	agent_publish(rec, f);
+	return 1;
+}
+
+static int
+make_plain(long nr, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, 0);
+
+	return rec != 0 && finish(rec, f, agent_native(nr, f));
+}
+
+static int
+mapping(long nr, struct agent_frame *f)
+{
+	uint64_t flags = f->arg[3];
+
+	if ((flags & ~(uint64_t)(MAP_HARMLESS | MAP_FIXED)) !=
+		    (MAP_PRIVATE | MAP_ANONYMOUS) ||
+	    (f->arg[2] & PROT_EXEC) != 0 || !is_elsewhere(f->arg[0], f->arg[1]))
+		return 0;
+	return make_plain(nr, f);
+}
+
+static int
+protecting(long nr, struct agent_frame *f)
+{
+	return (f->arg[2] & ~(uint64_t)PROT_KNOWN) == 0 &&
+	       (f->arg[2] & PROT_EXEC) == 0 &&
+	       is_elsewhere(f->arg[0], f->arg[1]) && make_plain(nr, f);
+}
+
+int
+agent_maps(long nr, struct agent_frame *f)
+{
+	switch (nr) {
+	case NR_MMAP:
+		return mapping(nr, f);
+	case NR_MPROTECT:
+		return protecting(nr, f);
+	case NR_MUNMAP:
+		return is_elsewhere(f->arg[0], f->arg[1]) && make_plain(nr, f);
+	case NR_BRK: /* the recorder has to know where it was */
+		return (data()->flags & AGENT_BRK) != 0 && make_plain(nr, f);
+	}
+	return 0;
+}
+
+/*
+ * A signal that is let through comes before the call returns, which is a place
+ * that the tracer must see. The record has the mask as it is afterwards, at an
+ * address that is none: what is asked for may be only a part of it.
+ */
+int
+agent_masks(long nr, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, PIECES);
+	uint64_t pending = ~0ul, now = 0;
+	struct agent_piece *p;
+	long ret;
+
+	if (rec == 0 || f->arg[3] != SIGSET)
+		return 0;
+	if (f->arg[1] != 0 && f->arg[0] != SIG_BLOCK) {
+		call(NR_RT_SIGPENDING, (uint64_t)&pending, SIGSET, 0, 0, 0, 0);
+		if (pending != 0)
+			return 0;
+	}
+	ret = agent_wait_for(rec, nr, f, AGENT_ON);
+	if (ret != 0)
+		return 0;
+	rec->begin = 0;
+	call(NR_RT_SIGPROCMASK, SIG_BLOCK, 0, (uint64_t)&now, SIGSET, 0, 0);
+	agent_piece(rec, (uint64_t)&now, sizeof(now));
+	p = (struct agent_piece *)(rec + 1);
+	p->addr = AGENT_PIECE_MASK;
+	/* The old one may have been stored over the new one. */
+	agent_piece(rec, f->arg[1] == f->arg[2] ? 0 : f->arg[1], SIGSET);
+	agent_piece(rec, f->arg[2], SIGSET);
+	return finish(rec, f, ret);
+}
+
+int
+agent_acts(long nr, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, PIECES);
+	uint64_t act = f->arg[1], old = f->arg[2];
+	long ret;
+
+	/* One over the other: what went in is gone afterwards. */
+	if (rec == 0 || f->arg[3] != SIGSET ||
+	    (act != 0 && old - act + SIGACTION < 2 * SIGACTION))
+		return 0;
+	ret = agent_native(nr, f);
+	if (ret != 0)
+		return 0;
+	agent_piece(rec, act, SIGACTION);
+	agent_piece(rec, old, SIGACTION);
+	return finish(rec, f, ret);
+}

@@ -1,0 +1,407 @@
+/*
+ * Calls that may wait. While one does, its task keeps the turn of its group:
+ * the tracer lets it wait only as long as nobody else of the group could run,
+ * and breaks it off when somebody can, or when a signal has come. Then the call
+ * is made again where it traps, with all that belongs to it there.
+ *
+ * As nobody else of the group runs meanwhile, the kernel stores straight into
+ * the program's memory.
+ */
+#include "agent/inside.h"
+
+#define MSG_DONTWAIT 0x40u
+#define WNOHANG 1u
+#define POLLFD 8u
+#define POLLFDS_MOST 512u
+#define FDSETS_MOST 1024u
+#define EPOLL_EVENT 12u
+#define IOVEC 16u
+#define IOVECS_MOST 64u
+
+#define FUTEX_CMD 0x7fu
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
+#define FUTEX_CMP_REQUEUE 4
+#define FUTEX_WAIT_BITSET 9
+#define FUTEX_WAKE_BITSET 10
+#define FUTEX_PRIVATE 0x80u
+
+static long
+call_wait(long nr, const uint64_t *a, uint64_t flag)
+{
+	register uint64_t r10 __asm__("r10") = a[3];
+	register uint64_t r8 __asm__("r8") = a[4];
+	register uint64_t r9 __asm__("r9") = a[5];
+	register uint64_t r11 __asm__("r11") = flag;
+	long ret;
+
+	__asm__ volatile("call agent_wait"
+			 : "=a"(ret), "+r"(r11)
+			 : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10),
+			   "r"(r8), "r"(r9)
+			 : "rcx", "memory", "cc");
+	return ret;
+}
+
+long
+agent_wait_for(struct agent_rec *rec, long nr, const struct agent_frame *f,
+	       uint64_t flag)
+{
+	rec->begin = agent_now();
+	return call_wait(nr, f->arg, flag);
+}
+
+/* With n bytes of room besides those of its row. now: it does not wait. */
+static int
+waiting(long nr, const struct row *w, struct agent_frame *f, uint64_t n,
+	int now)
+{
+	struct agent_rec *rec = agent_begin(nr, f, agent_need(w) + n);
+	long ret;
+
+	if (rec == 0)
+		return 0;
+	ret = now ? agent_native(nr, f)
+		  : agent_wait_for(rec, nr, f, AGENT_WAITS);
+	return agent_finish(rec, w, f, ret);
+}
+
+/* Made again it would take longer. */
+static int
+sleeping(long nr, const struct row *w, struct agent_frame *f)
+{
+	return (data()->flags & AGENT_SINGLE) != 0 && waiting(nr, w, f, 0, 0);
+}
+
+/* ---- descriptors that are no files */
+
+static int
+reading(long nr, const struct row *w, struct agent_frame *f)
+{
+	uint64_t n = f->arg[w->out];
+
+	return n <= DATA_LONGEST && waiting(nr, w, f, n, 0);
+}
+
+/* May this be written to? The order of what several tasks write to the
+ * command's outputs is for the tracer to see. */
+static int
+may_send(uint64_t fd)
+{
+	unsigned k = agent_kind(fd);
+
+	if ((k & AGENT_FD_OUTPUT) != 0 && (data()->flags & AGENT_ALONE) == 0)
+		return 0;
+	return (k & ~AGENT_FD_OUTPUT) >= AGENT_FD_PIPE;
+}
+
+static int
+sent(struct agent_rec *rec, struct agent_frame *f, long ret)
+{
+	rec->ret = ret;
+	rec->end = agent_now();
+	if (ret > 0)
+		agent_piece(rec, f->arg[1], (uint64_t)ret);
+	agent_publish(rec, f);
+	return 1;
+}
+
+/* write, sendto */
+static int
+sending(long nr, struct agent_frame *f)
+{
+	uint64_t to_len = nr == 1 ? 0 : f->arg[5];
+	struct agent_rec *rec;
+	long ret;
+
+	if (f->arg[2] > DATA_LONGEST || to_len > INPUT_LONGEST ||
+	    !may_send(f->arg[0]))
+		return 0;
+	rec = agent_begin(nr, f, f->arg[2] + to_len + PIECES);
+	if (rec == 0)
+		return 0;
+	ret = agent_wait_for(rec, nr, f, AGENT_WAITS);
+	if (!agent_is_final(ret))
+		return 0;
+	if (nr != 1 && f->arg[4] != 0)
+		agent_piece(rec, f->arg[4], to_len);
+	return sent(rec, f, ret);
+}
+
+/* Bytes that the vector says, or too many. */
+static uint64_t
+gather(uint64_t iov, uint64_t n)
+{
+	const uint64_t *v = (const uint64_t *)iov;
+	uint64_t sum = 0;
+
+	for (uint64_t i = 0; i < n; i++) {
+		if (v[2 * i + 1] > DATA_LONGEST)
+			return DATA_LONGEST + 1;
+		sum += v[2 * i + 1];
+	}
+	return sum;
+}
+
+static int
+writing_vector(long nr, struct agent_frame *f)
+{
+	const uint64_t *v = (const uint64_t *)f->arg[1];
+	uint64_t n = f->arg[2], sum, left;
+	unsigned k = agent_kind(f->arg[0]);
+	struct agent_rec *rec;
+	long ret;
+
+	if (n == 0 || n > IOVECS_MOST || v == 0)
+		return 0;
+	sum = gather(f->arg[1], n);
+	if (sum > DATA_LONGEST)
+		return 0;
+	rec = agent_begin(nr, f, sum + (n + 1) * PIECES);
+	if (rec == 0)
+		return 0;
+	if (may_send(f->arg[0])) {
+		ret = agent_wait_for(rec, nr, f, AGENT_WAITS);
+	} else if ((k & ~AGENT_FD_OUTPUT) == AGENT_FD_FILE &&
+		   (data()->flags & AGENT_WRITES) != 0 &&
+		   (k == AGENT_FD_FILE || (data()->flags & AGENT_ALONE) != 0)) {
+		rec->begin = agent_now();
+		ret = agent_native(nr, f);
+	} else {
+		return 0;
+	}
+	if (!agent_is_final(ret))
+		return 0;
+	rec->ret = ret;
+	rec->end = agent_now();
+	agent_piece(rec, f->arg[1], n * IOVEC);
+	left = ret > 0 ? (uint64_t)ret : 0;
+	for (uint64_t i = 0; i < n && left > 0; i++) {
+		uint64_t len = v[2 * i + 1] < left ? v[2 * i + 1] : left;
+
+		agent_piece(rec, v[2 * i], len);
+		left -= len;
+	}
+	agent_publish(rec, f);
+	return 1;
+}
+
+/* ---- outputs with a length of their own */
+
+struct name {
+	uint64_t addr, len_at;
+	uint32_t room;
+};
+
+static int
+name_begin(struct name *n, uint64_t addr, uint64_t len_at)
+{
+	*n = (struct name){ addr, len_at, 0 };
+	if (addr != 0 && len_at != 0)
+		n->room = *(const uint32_t *)len_at;
+	return n->room <= INPUT_LONGEST;
+}
+
+static void
+name_end(const struct name *n, struct agent_rec *rec)
+{
+	uint32_t len;
+
+	if (n->addr == 0 || n->len_at == 0)
+		return;
+	len = *(const uint32_t *)n->len_at;
+	agent_piece(rec, n->len_at, sizeof(len));
+	agent_piece(rec, n->addr, len < n->room ? len : n->room);
+}
+
+/* The name is argument at, its length the one behind it. */
+static int
+naming(long nr, struct agent_frame *f, unsigned at, int waits)
+{
+	struct agent_rec *rec = agent_begin(nr, f, INPUT_LONGEST + PIECES);
+	struct name name;
+	long ret;
+
+	if (rec == 0 || !name_begin(&name, f->arg[at], f->arg[at + 1]))
+		return 0;
+	ret = waits ? agent_wait_for(rec, nr, f, AGENT_WAITS)
+		    : agent_native(nr, f);
+	if (!agent_is_final(ret))
+		return 0;
+	rec->ret = ret;
+	rec->end = agent_now();
+	if (ret >= 0) {
+		name_end(&name, rec);
+		if (waits)
+			agent_forget_fd((uint64_t)ret);
+	}
+	agent_publish(rec, f);
+	return 1;
+}
+
+static int
+receiving(long nr, struct agent_frame *f)
+{
+	uint64_t n = f->arg[2];
+	struct agent_rec *rec;
+	struct name name;
+	long ret;
+
+	if (n > DATA_LONGEST)
+		return 0;
+	rec = agent_begin(nr, f, n + INPUT_LONGEST + PIECES);
+	if (rec == 0 || !name_begin(&name, f->arg[4], f->arg[5]))
+		return 0;
+	ret = agent_wait_for(rec, nr, f, AGENT_WAITS);
+	if (!agent_is_final(ret))
+		return 0;
+	rec->ret = ret;
+	rec->end = agent_now();
+	if (ret >= 0) {
+		name_end(&name, rec);
+		/* MSG_TRUNC: more than there was room for */
+		agent_piece(rec, f->arg[1],
+			    (uint64_t)ret < n ? (uint64_t)ret : n);
+	}
+	agent_publish(rec, f);
+	return 1;
+}
+
+/* ---- waiting for many */
+
+static int
+polling(long nr, const struct row *w, struct agent_frame *f, int now)
+{
+	uint64_t n = f->arg[1];
+	struct row row = *w;
+
+	if (n > POLLFDS_MOST)
+		return 0;
+	row.out = n == 0 ? 0 : 1;
+	row.bytes = (uint16_t)(n * POLLFD);
+	return waiting(nr, &row, f, 0, now);
+}
+
+static int
+epolling(long nr, struct agent_frame *f)
+{
+	struct agent_rec *rec;
+	long ret;
+
+	if (f->arg[2] > DATA_LONGEST / EPOLL_EVENT)
+		return 0;
+	rec = agent_begin(nr, f, f->arg[2] * EPOLL_EVENT + PIECES);
+	if (rec == 0)
+		return 0;
+	ret = (int)f->arg[3] == 0 ? agent_native(nr, f)
+				  : agent_wait_for(rec, nr, f, AGENT_WAITS);
+	if (!agent_is_final(ret))
+		return 0;
+	rec->ret = ret;
+	rec->end = agent_now();
+	if (ret > 0)
+		agent_piece(rec, f->arg[1], (uint64_t)ret * EPOLL_EVENT);
+	agent_publish(rec, f);
+	return 1;
+}
+
+static int
+selecting(long nr, struct agent_frame *f)
+{
+	uint64_t n = f->arg[0], bytes = (n + 63) / 64 * 8;
+	struct agent_rec *rec;
+	long ret;
+
+	if (n > FDSETS_MOST)
+		return 0;
+	rec = agent_begin(nr, f, 4 * PIECES + 3 * bytes);
+	if (rec == 0)
+		return 0;
+	ret = agent_wait_for(rec, nr, f, AGENT_WAITS);
+	if (!agent_is_final(ret))
+		return 0;
+	rec->ret = ret;
+	rec->end = agent_now();
+	if (ret >= 0) {
+		for (unsigned i = 1; i <= 3; i++)
+			agent_piece(rec, f->arg[i], bytes);
+		agent_piece(rec, f->arg[4], 16);
+	}
+	agent_publish(rec, f);
+	return 1;
+}
+
+/* ---- futexes */
+
+/* Nobody can change the word meanwhile: a value that has changed already is
+ * all there is to say, and asking so does not wait. */
+static int
+has_changed(const struct agent_frame *f)
+{
+	uint64_t op = FUTEX_CMP_REQUEUE | (f->arg[1] & FUTEX_PRIVATE);
+
+	return call(NR_FUTEX, f->arg[0], op, 0, 0, f->arg[0],
+		    (uint32_t)f->arg[2]) == -K_EAGAIN;
+}
+
+static int
+futex(long nr, const struct row *w, struct agent_frame *f)
+{
+	unsigned cmd = f->arg[1] & FUTEX_CMD;
+	struct row row = *w;
+	struct agent_rec *rec;
+
+	if (cmd == FUTEX_WAKE || cmd == FUTEX_WAKE_BITSET)
+		return waiting(nr, w, f, 0, 1);
+	if (cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET)
+		return 0;
+	row.out = f->arg[3] != 0 ? 4 : 0; /* the time, which goes in */
+	row.bytes = 16;
+	rec = agent_begin(nr, f, agent_need(&row));
+	if (rec == 0)
+		return 0;
+	if (has_changed(f))
+		return agent_finish(rec, &row, f, -K_EAGAIN);
+	return agent_finish(rec, &row, f,
+			    agent_wait_for(rec, nr, f, AGENT_SINGLE));
+}
+
+/* ---- all of them */
+
+int
+agent_waits(long nr, const struct row *w, struct agent_frame *f)
+{
+	switch ((enum class)w->class) {
+	case CLASS_READ:
+		return reading(nr, w, f);
+	case CLASS_WRITE:
+	case CLASS_SEND:
+		return nr != 18 && sending(nr, f); /* no pwrite */
+	case CLASS_WRITEV:
+		return writing_vector(nr, f);
+	case CLASS_WAIT:
+		return waiting(nr, w, f, 0, 0);
+	case CLASS_SLEEP:
+		return sleeping(nr, w, f);
+	case CLASS_CHILD:
+		return waiting(nr, w, f, 0, (f->arg[2] & WNOHANG) != 0);
+	case CLASS_NAME:
+		return naming(nr, f, w->out - 1u, 0);
+	case CLASS_ACCEPT:
+		return naming(nr, f, 1, 1);
+	case CLASS_RECV:
+		return receiving(nr, f);
+	case CLASS_POLL:
+		return polling(nr, w, f, (int)f->arg[2] == 0);
+	case CLASS_PPOLL:
+		return f->arg[3] == 0 && polling(nr, w, f, 0);
+	case CLASS_EPOLL: /* epoll_pwait with a mask traps */
+		return (nr == 232 || f->arg[4] == 0) && epolling(nr, f);
+	case CLASS_SELECT:
+		return (nr == 23 || f->arg[5] == 0) && selecting(nr, f);
+	case CLASS_FUTEX:
+		return futex(nr, w, f);
+	default:
+		return 0;
+	}
+}

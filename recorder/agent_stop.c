@@ -1,0 +1,193 @@
+/*
+ * Stops in the midst of the agent. It is no place of the program's, so the task
+ * has to get out of there before anything can be made of the stop:
+ *
+ *   in a call that waits, for a signal:  the call becomes one that trapped, as
+ *                                        the kernel has left it; it may restart
+ *   ... for another task of its group:   it says EINTR, and traps to be made
+ * again elsewhere:                           it goes on; the next call traps at
+ * a fault of the agent's own:       the call that it was to make traps
+ */
+#include "recorder/agent_priv.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "recorder/nondet.h"
+#include "recorder/task.h"
+
+/* Results that stay between kernel and tracer (include/linux/errno.h). */
+#define K_RESTART_FIRST 512
+#define K_RESTART_LAST 516
+#define STUB_CALL_LEN 2u /* its syscall instruction */
+
+/* As enter.S pushes them. */
+struct frame {
+	uint64_t rcx, rax, rdi, rsi, rdx, r10, r8, r9;
+	uint64_t rbx, rbp, r12, r13, r14, r15, eflags;
+};
+
+_Static_assert(sizeof(struct frame) == AGENT_FRAME, "agent/enter.S");
+
+static bool
+in_code(uint64_t rip)
+{
+	return rip - AGENT_CODE < AGENT_CODE_LEN ||
+	       rip - (AGENT_BASE + AGENT_CALL) <= 2;
+}
+
+bool
+agent_is_inside(const struct task *t)
+{
+	struct regs regs;
+
+	return ptrace_get_regs(t->tid, &regs) == 0 && in_code(regs.rip);
+}
+
+static bool
+is_on(const struct task *t)
+{
+	return t->proc != NULL && task_space(t)->agent != NULL &&
+	       task_space(t)->agent->on;
+}
+
+static bool
+waits(const struct task *t)
+{
+	uint64_t inside = 0;
+
+	return mem_read_all(&task_space(t)->mem,
+			    AGENT_DATA + offsetof(struct agent_data, inside),
+			    &inside, sizeof(inside)) == 0 &&
+	       inside != 0;
+}
+
+/* At a call's end that is not its end. */
+static bool
+is_broken_off(const struct regs *regs)
+{
+	int64_t ret = (int64_t)regs->rax;
+
+	return regs->rip == AGENT_CALL_AFTER && (int64_t)regs->orig_rax >= 0 &&
+	       (ret == -EINTR ||
+		(ret <= -K_RESTART_FIRST && ret >= -K_RESTART_LAST));
+}
+
+/* The call that it is about to wait in is not made, but made again. */
+static void
+break_off(struct task *t, struct regs *regs)
+{
+	if (regs->rip - AGENT_WAIT < AGENT_WAIT_DONE - AGENT_WAIT)
+		regs->rip = AGENT_WAIT_OUT;
+	else if (regs->rip == AGENT_BASE + AGENT_CALL)
+		regs->rip = AGENT_CALL_AFTER;
+	else if (!is_broken_off(regs))
+		return; /* it has returned */
+	regs->rax = (uint64_t)-EINTR;
+	regs->orig_rax = UINT64_MAX;
+	/* A task that is gone says so at the next opportunity. */
+	(void)ptrace_set_regs(t->tid, regs);
+}
+
+bool
+agent_interrupted(struct task *t)
+{
+	struct regs regs;
+
+	if (!is_on(t))
+		return false;
+	if (task_group(t)->ready.len > 0)
+		agent_hold(task_space(t));
+	if (ptrace_get_regs(t->tid, &regs) < 0 || !in_code(regs.rip))
+		return false;
+	agent_hold(task_space(t));
+	if (waits(t))
+		break_off(t, &regs);
+	return true;
+}
+
+/* The registers with which the program came, at the call in its stub. */
+static bool
+program_regs(const struct task *t, struct regs *regs)
+{
+	const struct mem *m = &task_space(t)->mem;
+	struct frame f;
+	uint64_t rsp;
+
+	if (mem_read_all(m, AGENT_LEAVE_RSP, &f, sizeof(f)) < 0 ||
+	    mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, rsp), &rsp,
+			 sizeof(rsp)) < 0 ||
+	    f.rcx - AGENT_SITES >= AGENT_SITES_LEN)
+		return false;
+	regs->rip = regs->rcx = f.rcx + STUB_CALL_LEN;
+	regs->r11 = R11_CANONICAL;
+	regs->rsp = rsp;
+	regs->eflags = f.eflags;
+	regs->rdi = f.rdi;
+	regs->rsi = f.rsi;
+	regs->rdx = f.rdx;
+	regs->r10 = f.r10;
+	regs->r8 = f.r8;
+	regs->r9 = f.r9;
+	regs->rbx = f.rbx;
+	regs->rbp = f.rbp;
+	regs->r12 = f.r12;
+	regs->r13 = f.r13;
+	regs->r14 = f.r14;
+	regs->r15 = f.r15;
+	return true;
+}
+
+int
+agent_come_out(struct recorder *r, struct task *t, bool matters,
+	       struct err *err)
+{
+	static const uint64_t none;
+	struct regs regs;
+	int ret;
+
+	if (!is_on(t) || t->call.active)
+		return 0;
+	ret = ptrace_get_regs(t->tid, &regs);
+	if (ret < 0 || !is_broken_off(&regs) || !waits(t))
+		return ret;
+	/* Nothing but a handler makes it an end. */
+	if ((int64_t)regs.rax == -EINTR && !matters)
+		return 0;
+	if (!program_regs(t, &regs) ||
+	    mem_write_all(&task_space(t)->mem,
+			  AGENT_DATA + offsetof(struct agent_data, inside),
+			  &none, sizeof(none)) < 0)
+		return 0;
+	ret = ptrace_set_regs(t->tid, &regs);
+	return ret < 0 ? ret : syscall_adopt(r, t, &regs, err);
+}
+
+/* Out of the agent, to the call in the stub, with nothing done. */
+static bool
+give_up(struct task *t, struct regs *regs)
+{
+	regs->rip = AGENT_LEAVE;
+	regs->rsp = AGENT_LEAVE_RSP;
+	regs->orig_rax = UINT64_MAX;
+	agent_hold(task_space(t));
+	return ptrace_set_regs(t->tid, regs) == 0;
+}
+
+bool
+agent_own_signal(struct task *t, int signo, bool fault)
+{
+	struct regs regs;
+	int64_t ret;
+
+	if (!is_on(t) || ptrace_get_regs(t->tid, &regs) < 0 ||
+	    !in_code(regs.rip))
+		return false;
+	if (fault)
+		return (signo == SIGSEGV || signo == SIGBUS) &&
+		       nondet_repair(t, signo, NULL) == 0 && give_up(t, &regs);
+	ret = (int64_t)regs.rax;
+	return regs.rip == AGENT_CALL_AFTER &&
+	       ((signo == SIGPIPE && ret == -EPIPE) ||
+		(signo == SIGXFSZ && ret == -EFBIG));
+}
