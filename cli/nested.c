@@ -13,9 +13,9 @@
 static bool
 has_agent(void)
 {
-	unsigned char resident;
+	unsigned char resident[AGENT_SIZE / 4096];
 
-	return mincore((void *)AGENT_BASE, AGENT_SIZE, &resident) == 0;
+	return mincore((void *)AGENT_BASE, AGENT_SIZE, resident) == 0;
 }
 
 static int
