@@ -1,24 +1,62 @@
-/* Instructions as people read them: capstone lives here. */
+/*
+ * Instructions as people read them: capstone lives here. It is loaded when the
+ * first one is wanted, because it has 70,000 pointers to relocate, 1.4 ms that
+ * every command would pay for.
+ */
 #include "sym/internal.h"
 
 #include "base/buf.h"
 #include "sym/decode.h"
 
 #include <capstone/capstone.h>
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #define INSN_MAX 15u
 
+#define TEXT(x) #x
+#define TEXT_OF(x) TEXT(x)
+/* The version that the headers describe. */
+#define LIBRARY "libcapstone.so." TEXT_OF(CS_API_MAJOR)
+
+static struct {
+	__typeof__(cs_open) *open;
+	__typeof__(cs_option) *option;
+	__typeof__(cs_disasm) *disasm;
+	__typeof__(cs_free) *free;
+	__typeof__(cs_close) *close;
+} cs;
+static bool cs_there;
+
+static void
+load(void)
+{
+	void *lib = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+
+	if (!lib)
+		return;
+	cs.open = (__typeof__(cs_open) *)dlsym(lib, "cs_open");
+	cs.option = (__typeof__(cs_option) *)dlsym(lib, "cs_option");
+	cs.disasm = (__typeof__(cs_disasm) *)dlsym(lib, "cs_disasm");
+	cs.free = (__typeof__(cs_free) *)dlsym(lib, "cs_free");
+	cs.close = (__typeof__(cs_close) *)dlsym(lib, "cs_close");
+	cs_there = cs.open && cs.option && cs.disasm && cs.free && cs.close;
+}
+
+/* 0 = there is none: instructions have bytes and lengths only. */
 static csh
 disasm_handle(struct symbols *s)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	csh h = 0;
 
-	if (!s->capstone) {
-		if (cs_open(CS_ARCH_X86, CS_MODE_64, &h) != CS_ERR_OK)
-			die("capstone cannot start");
-		cs_option(h, CS_OPT_SYNTAX, CS_OPT_SYNTAX_INTEL);
+	pthread_once(&once, load);
+	if (!s->capstone && cs_there) {
+		if (cs.open(CS_ARCH_X86, CS_MODE_64, &h) != CS_ERR_OK)
+			return 0;
+		cs.option(h, CS_OPT_SYNTAX, CS_OPT_SYNTAX_INTEL);
 		s->capstone = h;
 	}
 	return s->capstone;
@@ -30,7 +68,7 @@ disasm_close(struct symbols *s)
 	csh h = s->capstone;
 
 	if (h)
-		cs_close(&h);
+		cs.close(&h);
 	s->capstone = 0;
 }
 
@@ -66,14 +104,15 @@ disasm_one(struct symbols *s, uint64_t addr, struct span code,
 	   struct sym_insn *out)
 {
 	cs_insn *in = NULL;
-	size_t n = cs_disasm(disasm_handle(s), code.p, code.len, addr, 1, &in);
+	csh h = disasm_handle(s);
+	size_t n = h ? cs.disasm(h, code.p, code.len, addr, 1, &in) : 0;
 
 	*out = (struct sym_insn){ .addr = addr };
 	if (n) {
 		out->len = (uint8_t)in->size;
 		snprintf(out->text, sizeof(out->text), "%.24s%s%.64s", in->mnemonic,
 			 *in->op_str ? " " : "", in->op_str);
-		cs_free(in, n);
+		cs.free(in, n);
 		name_target(s, out);
 	} else {
 		struct insn raw;
