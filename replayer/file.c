@@ -10,7 +10,9 @@
 #include "agent/abi.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "tracee/probe.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,11 +269,47 @@ check_memory(const struct pfile *f, struct err *err)
 	return ret;
 }
 
+/* The file may still be there: a piece that is what its name says need not be
+ * fetched. */
+static int
+open_original(const struct pfile *f)
+{
+	int fd = probe_denied_name("originals")
+			 ? -1
+			 : open(f->path,
+				O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+			(uint64_t)st.st_size != f->rec.size))
+		fd_close(&fd);
+	return fd;
+}
+
+static bool
+read_original(int fd, const struct blob_id *id, off_t at, struct buf *out)
+{
+	struct blob_id found;
+	ssize_t n = -1;
+
+	if (fd >= 0)
+		n = fd_pread_full(fd, buf_grow(out, BLOB_PIECE), BLOB_PIECE,
+				  at);
+	out->len = n > 0 ? (size_t)n : 0;
+	if (n <= 0)
+		return false;
+	blob_id_of(buf_span(out), &found);
+	return memcmp(&found, id, sizeof(found)) == 0;
+}
+
 static int
 write_blobs(struct replayer *r, int fd, const struct pfile *f, struct err *err)
 {
 	off_t at = (off_t)f->rec.from;
-	int ret = check_memory(f, err);
+	int ret = check_memory(f, err), original = -1;
+
+	if (ret == 0)
+		original = open_original(f);
 
 	for (size_t i = 0; ret == 0 && i < f->n_ids; i++) {
 		if (is_hole(f, i)) {
@@ -279,18 +317,21 @@ write_blobs(struct replayer *r, int fd, const struct pfile *f, struct err *err)
 			continue;
 		}
 		buf_clear(&r->tmp);
-		ret = source_blob(r->src, &f->ids[i], &r->tmp, err);
+		if (!read_original(original, &f->ids[i], at, &r->tmp)) {
+			buf_clear(&r->tmp);
+			ret = source_blob(r->src, &f->ids[i], &r->tmp, err);
+		}
 		if (ret < 0) {
 			err_wrap(err, "contents of %s", f->path);
-			return ret;
+			break;
 		}
 		ret = fd_pwrite_all(fd, r->tmp.p, r->tmp.len, at);
 		if (ret < 0)
-			return err_set(err, -ret,
-				       "cannot keep the contents of %s",
-				       f->path);
+			err_set(err, -ret, "cannot keep the contents of %s",
+				f->path);
 		at += (off_t)r->tmp.len;
 	}
+	fd_close(&original);
 	return ret;
 }
 

@@ -117,6 +117,8 @@ run "$p" replay "$torn"
 is "torn chunk: replay" "0 first" "$status $(cat "$T/out")"
 
 # What is stored is damaged: said, not believed; the other recordings are well.
+# Originals that are still there would do.
+export PASTIME_PROBE=-originals
 run env PASTIME_FAULT=blob_read "$p" replay base
 is "damaged blob: status" 125 "$status"
 like "damaged blob: said" "E_FORMAT" "$(cat "$T/err")"
@@ -136,6 +138,8 @@ run "$p" record -q -n lost1 true
 query "with gone as (delete from pastime.pack returning 1)
 	select count(*) from gone" >/dev/null
 refuses 125 E_FORMAT "lacks contents.*record the same" "$p" replay lost1
+run env -u PASTIME_PROBE "$p" replay lost1
+is "lost contents: from the files that have them still" 0 "$status"
 run "$p" record -q -n lost2 true
 for name in lost2 lost1; do
 	run "$p" replay "$name"
