@@ -45,6 +45,9 @@ enum chaos_choice {
 	CHAOS_WAKE = 8,	   /* ... wakes: waiters asked for, waiters meant */
 	CHAOS_MAP = 9,	   /* ... maps: is given this hint */
 	CHAOS_SIGNAL = 10, /* this signal waits for a worse place */
+	CHAOS_MEET = 11,   /* it touched this address, as that held task will */
+	CHAOS_PLAN = 12, /* inclinations are drawn: plan, births + 256 * places
+			  * (docs/CHAOS.md) */
 };
 
 /* What else ends a hold. */

@@ -281,6 +281,25 @@ format_end(struct fmt *f)
 	texts(f, "; ");
 }
 
+/* The words of docs/CHAOS.md. */
+static void
+fmt_plan(struct fmt *f, const uint64_t *a)
+{
+	static const char *const plan[] = { "",	    "few", "walk",
+					    "race", "any", "step" };
+	static const char *const births[] = { "any", "gather", "child",
+					      "soft" };
+	static const char *const places[] = { "any", "after write",
+					      "before write", "after call",
+					      "between calls" };
+	uint64_t b = a[2] & 255, p = a[2] >> 8;
+
+	buf_printf(f->out, "plan %s, births %s, places %s",
+		   a[1] < ARRAY_LEN(plan) ? plan[a[1]] : "?",
+		   b < ARRAY_LEN(births) ? births[b] : "?",
+		   p < ARRAY_LEN(places) ? places[p] : "?");
+}
+
 static void
 format_chaos(struct fmt *f)
 {
@@ -325,6 +344,15 @@ format_chaos(struct fmt *f)
 	case CHAOS_SIGNAL:
 		buf_printf(f->out, "%s waits for a worse place",
 			   signal_name((int)a[1]));
+		return;
+	case CHAOS_MEET:
+		buf_str(f->out, "stopped, as it touched ");
+		fmt_hex(f, a[1]);
+		buf_printf(f->out, ", which task %" PRIu64 " is about to touch",
+			   a[2]);
+		return;
+	case CHAOS_PLAN:
+		fmt_plan(f, a);
 		return;
 	}
 	buf_printf(f->out, "choice %" PRIu64, a[0]);

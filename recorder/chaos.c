@@ -15,7 +15,7 @@
 #include "recorder/task.h"
 
 #define PRIORITIES 8u
-#define REDRAW_MIN_NS (2 * MS)
+#define REDRAW_MIN_NS (30 * MS)
 #define REDRAW_MAX_NS (4000 * MS)
 #define PATIENCE_NS (1000 * MS) /* who waits for longer is next */
 #define GRACE_NS (300 * US)	/* from a hold to where idleness ends it */
@@ -28,6 +28,7 @@
 #define SOFT_NS (100 * MS)	  /* soft ones may be firm for so long */
 #define FIRM_BIRTH 60u		  /* percent of holds of parents */
 #define SLICE_MIN_NS (100 * US)
+#define SLICE_MID_NS (10 * MS)
 #define SLICE_MAX_NS (200 * MS)
 #define SLICE_LONG_NS (2000 * MS)
 #define TICK_MIN_NS (100 * US)
@@ -78,27 +79,6 @@ chaos_priority(struct chaos *c)
 	return (uint32_t)chaos_below(c, PRIORITIES);
 }
 
-static unsigned
-one_of(struct chaos *c, unsigned a, unsigned b, unsigned d)
-{
-	const unsigned any[] = { a, b, d };
-
-	return any[chaos_below(c, ARRAY_LEN(any))];
-}
-
-static void
-draw_mood(struct chaos *c)
-{
-	c->mood.child = one_of(c, 20, 50, 90);
-	c->mood.parent = one_of(c, 40, 75, 95);
-	c->mood.event = one_of(c, 1, 4, 12);
-	c->mood.turn = one_of(c, 3, 15, 40);
-	c->mood.stalk = one_of(c, 60, 85, 95);
-	c->mood.spring = one_of(c, 7, 15, 40);
-	c->mood.hold = one_of(c, 10, 60, 95);
-	c->mood.firm = one_of(c, 1, 6, 50);
-}
-
 /* --- state ------------------------------------------------------------------
  */
 
@@ -113,7 +93,7 @@ chaos_init(struct recorder *r)
 	c = mem_zalloc(sizeof(*c));
 	c->opts = o;
 	c->random = o->seed;
-	draw_mood(c);
+	mood_draw(c);
 	r->chaos = c;
 	if (r->opts.cpus == 0 && chaos_has(r, KNOB_cpus))
 		r->opts.cpus = (unsigned)chaos_below(c, CPUS_MAX) + 1;
@@ -132,7 +112,7 @@ chaos_release(struct recorder *r)
 	while (map_next(&c->tasks, &it, &number, &value))
 		mem_free(value);
 	map_free(&c->tasks);
-	ambush_release(c);
+	code_release(c);
 	mem_free(c);
 	r->chaos = NULL;
 }
@@ -168,6 +148,7 @@ chaos_task(const struct recorder *r, const struct task *t)
 	if (ct == NULL) {
 		ct = mem_zalloc(sizeof(*ct));
 		ct->priority = chaos_priority(c);
+		ct->spared = chaos_chance(c, c->mood.spare);
 		map_set(&c->tasks, t->number, ct);
 	}
 	return ct;
@@ -204,37 +185,69 @@ chaos_may_hold(const struct recorder *r)
 		       SPENT_FREE_NS + r->now_ns / 100 * SPENT_PERCENT;
 }
 
+static int
+hold(struct recorder *r, struct task *t, enum chaos_hold how, uint64_t ns,
+     struct err *err)
+{
+	struct chaos_task *ct = chaos_task(r, t);
+
+	ct->hold = how;
+	ct->held_ns = r->now_ns;
+	ct->soft_ns = r->now_ns;
+	ct->until_ns = r->now_ns + ns;
+	ct->out = true;
+	ct->held_pc = 0;
+	return chaos_event(r, t, CHAOS_HOLD, ns, how, err);
+}
+
 int
 chaos_hold(struct recorder *r, struct task *t, unsigned firm, struct err *err)
 {
-	struct chaos_task *ct = chaos_task(r, t);
 	struct chaos *c = r->chaos;
-	uint64_t ns;
+	enum chaos_hold how = chaos_chance(c, firm) ? HOLD_FIRM : HOLD_SOFT;
+	uint64_t ns = HOLD_MAX_NS;
+	int ret;
 
-	ct->hold = chaos_chance(c, firm) ? HOLD_FIRM : HOLD_SOFT;
-	if (chaos_chance(c, 70)) {
-		ns = HOLD_MAX_NS;
-	} else {
+	if (!chaos_chance(c, firm == 100 ? 100 : c->mood.patient)) {
 		ns = chaos_between(c, HOLD_MIN_NS, HOLD_MID_NS);
 		if (ns <= STUBBORN_MAX_NS && chaos_chance(c, 40))
-			ct->hold = HOLD_TIME;
+			how = HOLD_TIME;
 	}
-	ct->held_ns = r->now_ns;
-	ct->soft_ns = r->now_ns;
-	if (ct->hold_next || (firm > 0 && chaos_chance(c, 50)))
-		ct->soft_ns += chaos_between(c, MS, SOFT_NS);
-	ct->until_ns = r->now_ns + ns;
-	ct->out = true;
-	return chaos_event(r, t, CHAOS_HOLD, ns, ct->hold, err);
+	ret = hold(r, t, how, ns, err);
+	if (firm > 0 && chaos_chance(c, 50))
+		chaos_task(r, t)->soft_ns += chaos_between(c, MS, SOFT_NS);
+	return ret;
 }
 
 static void
 let_go(struct recorder *r, struct chaos_task *ct)
 {
+	size_t it = 0;
+	uint64_t number;
+	void *other;
+
 	if (ct->until_ns == 0)
 		return;
 	r->chaos->spent_ns += r->now_ns - ct->held_ns;
 	ct->until_ns = 0;
+	if (!ct->gathered)
+		return;
+	ct->gathered = false;
+	while (map_next(&r->chaos->tasks, &it, &number, &other))
+		if (((struct chaos_task *)other)->gathered)
+			let_go(r, other);
+}
+
+void
+chaos_let_go(struct recorder *r, uint32_t task)
+{
+	struct chaos_task *ct = map_get(&r->chaos->tasks, task);
+
+	if (ct == NULL)
+		return;
+	let_go(r, ct);
+	ct->out = false;
+	ct->priority = 0;
 }
 
 static bool
@@ -272,17 +285,21 @@ static bool
 let_one_go(struct recorder *r, const struct group *g)
 {
 	struct chaos_task *first = NULL;
+	const struct task *t = NULL;
 
 	for (size_t i = 0; i < g->ready.len; i++) {
 		struct chaos_task *ct = chaos_task(r, g->ready.v[i]);
 
 		if (ct->hold != HOLD_TIME &&
 		    r->now_ns - ct->held_ns >= GRACE_NS &&
-		    (first == NULL || ct->held_ns < first->held_ns))
+		    (first == NULL || ct->held_ns < first->held_ns)) {
 			first = ct;
+			t = g->ready.v[i];
+		}
 	}
 	if (first == NULL || !all_wait(r))
 		return false;
+	race_barren(r, t);
 	let_go(r, first);
 	return true;
 }
@@ -337,8 +354,29 @@ chaos_waits(const struct recorder *r, const struct group *g)
 /* --- turns ------------------------------------------------------------------
  */
 
-static void
-redraw(struct recorder *r)
+/* All stand at events of their own. */
+static int
+draw_events(struct recorder *r, const struct group *g)
+{
+	const struct mood *m = &r->chaos->mood;
+	int ret = 0;
+
+	if (chaos_has(r, KNOB_ambush) || chaos_has(r, KNOB_births) ||
+	    chaos_has(r, KNOB_starve))
+		ret = chaos_event(r, g->ready.v[0], CHAOS_PLAN, m->plan,
+				  m->births | (unsigned)m->taste << 8, NULL);
+	for (size_t i = 0; i < g->ready.len && ret == 0; i++) {
+		const struct task *t = g->ready.v[i];
+
+		if (chaos_has(r, KNOB_priorities))
+			ret = chaos_event(r, t, CHAOS_PRIORITY,
+					  chaos_task(r, t)->priority, 0, NULL);
+	}
+	return ret;
+}
+
+static int
+redraw(struct recorder *r, const struct group *g)
 {
 	struct chaos *c = r->chaos;
 	size_t it = 0;
@@ -346,15 +384,17 @@ redraw(struct recorder *r)
 	void *value;
 
 	if (r->now_ns < c->redraw_ns)
-		return;
+		return 0;
+	if (c->redraw_ns != 0)
+		mood_draw(c);
 	while (map_next(&c->tasks, &it, &number, &value)) {
 		struct chaos_task *ct = value;
 
 		ct->priority = chaos_priority(c);
 	}
-	draw_mood(c);
 	c->redraw_ns =
 		r->now_ns + chaos_between(c, REDRAW_MIN_NS, REDRAW_MAX_NS);
+	return draw_events(r, g);
 }
 
 /* Does ta come before tb? */
@@ -377,6 +417,9 @@ precedes(const struct recorder *r, const struct task *ta, const struct task *tb)
 		return b->out;
 	if (!chaos_has(r, KNOB_priorities))
 		return false; /* in the order of the queue */
+	if (c->mood.woken_last &&
+	    (ta->next == NEXT_EXIT) != (tb->next == NEXT_EXIT))
+		return tb->next == NEXT_EXIT;
 	return a->priority != b->priority ? a->priority < b->priority
 					  : chaos_chance(c, 50);
 }
@@ -384,7 +427,6 @@ precedes(const struct recorder *r, const struct task *ta, const struct task *tb)
 static ssize_t
 best(struct recorder *r, const struct group *g)
 {
-	const struct task *first = NULL;
 	ssize_t found = -1;
 
 	for (size_t i = 0; i < g->ready.len; i++) {
@@ -395,10 +437,8 @@ best(struct recorder *r, const struct group *g)
 		let_go(r, ct);
 		if (ct->ready_ns == 0)
 			ct->ready_ns = r->now_ns;
-		if (first == NULL || precedes(r, g->ready.v[i], first)) {
-			first = g->ready.v[i];
+		if (found < 0 || precedes(r, g->ready.v[i], g->ready.v[found]))
 			found = (ssize_t)i;
-		}
 	}
 	return found;
 }
@@ -410,7 +450,7 @@ chaos_choose(struct recorder *r, const struct group *g)
 
 	if (r->chaos == NULL)
 		return 0;
-	redraw(r);
+	redraw(r, g);
 	found = best(r, g);
 	if (found < 0 && let_one_go(r, g))
 		found = best(r, g);
@@ -420,6 +460,14 @@ chaos_choose(struct recorder *r, const struct group *g)
 		chaos_task(r, g->ready.v[i])->out = false;
 	chaos_task(r, g->ready.v[found])->ready_ns = 0;
 	return found;
+}
+
+static unsigned
+firm_birth(const struct chaos *c)
+{
+	return c->mood.births == BIRTHS_CHILD  ? 100
+	       : c->mood.births == BIRTHS_SOFT ? 0
+					       : FIRM_BIRTH;
 }
 
 int
@@ -436,8 +484,9 @@ chaos_turn_ends(struct recorder *r, struct task *t, struct err *err)
 		ct->out = true;
 	if (ct->hold_next || (chaos_has(r, KNOB_starve) && chaos_may_hold(r) &&
 			      chaos_chance(c, c->mood.event))) {
-		ret = chaos_hold(
-			r, t, ct->hold_next ? FIRM_BIRTH : c->mood.firm, err);
+		ret = chaos_hold(r, t,
+				 ct->hold_next ? firm_birth(c) : c->mood.firm,
+				 err);
 		ct->hold_next = false;
 		return ret < 0 ? ret : 1;
 	}
@@ -467,17 +516,28 @@ int
 chaos_birth(struct recorder *r, struct task *t, struct task *parent,
 	    struct err *err)
 {
+	bool near = task_group(t) == task_group(parent);
 	struct chaos *c = r->chaos;
+	int ret;
 
 	if (!chaos_has(r, KNOB_births) || parent->in_vfork ||
 	    !chaos_may_hold(r))
 		return 0;
+	if (near && c->mood.births == BIRTHS_GATHER) {
+		bool soft = t->proc != parent->proc || c->mood.gather_soft;
+
+		ret = hold(r, t, soft ? HOLD_SOFT : HOLD_FIRM, HOLD_MAX_NS,
+			   err);
+		chaos_task(r, t)->gathered = true;
+		return ret;
+	}
 	/* In another group it can only be overtaken by not waiting for it. */
-	if (chaos_chance(c, task_group(t) == task_group(parent)
-				    ? c->mood.child
-				    : c->mood.child / 4))
-		return chaos_hold(r, t, 0, err);
-	chaos_task(r, parent)->hold_next = chaos_chance(c, c->mood.parent);
+	if (!near || c->mood.births == BIRTHS_ANY)
+		if (chaos_chance(c, near ? c->mood.child : c->mood.child / 4))
+			return chaos_hold(r, t, 0, err);
+	chaos_task(r, parent)->hold_next =
+		(near && c->mood.births >= BIRTHS_CHILD) ||
+		chaos_chance(c, c->mood.parent);
 	return 0;
 }
 
@@ -495,9 +555,10 @@ chaos_slice(struct recorder *r, const struct task *t, uint64_t ns)
 	if (ct->slice_ns != 0 && ct->slice_turn_ns == t->turn_ns)
 		return ct->slice_ns;
 	ct->slice_turn_ns = t->turn_ns;
-	ct->slice_ns = chaos_between(r->chaos, SLICE_MIN_NS,
-				     chaos_chance(r->chaos, 5) ? SLICE_LONG_NS
-							       : SLICE_MAX_NS);
+	ct->slice_ns = chaos_between(
+		r->chaos,
+		r->chaos->mood.long_slices ? SLICE_MID_NS : SLICE_MIN_NS,
+		chaos_chance(r->chaos, 5) ? SLICE_LONG_NS : SLICE_MAX_NS);
 	return ct->slice_ns;
 }
 

@@ -3,11 +3,14 @@
 #include <string.h>
 
 #include "sym/move.h"
+#include "sym/operand.h"
 
 #define FOLLOW_MAX 8u	   /* functions */
 #define FUNCTION_MAX 1024u /* bytes of each */
 #define WAYS_MAX 24u
 #define WAY_BYTES 128u
+#define RED_ZONE 128u
+#define STACK_NEAR 16384u /* above rsp: the frames of its own */
 
 #define OP_LEA 0x8d
 #define PREFIX_LOCK 0xf0
@@ -278,6 +281,40 @@ places_weight(const struct mem *m, uint64_t pc)
 		       : 0;
 }
 
+bool
+places_access(const struct mem *m, const struct regs *regs, struct access *out)
+{
+	uint8_t bytes[CODE_LEN_MAX];
+	ssize_t n = mem_read(m, regs->rip, bytes, sizeof(bytes));
+	struct operand o;
+	struct code c;
+
+	*out = (struct access){ .pc = regs->rip };
+	if (n <= 0)
+		return false;
+	if (!code_decode(span_of(bytes, (size_t)n), regs->rip, &c) ||
+	    !operand_find(span_of(bytes, (size_t)n), regs, &o))
+		return true;
+	out->weight = weight_of(&c);
+	if (c.flow == FLOW_CALL_IND) {
+		out->target = o.target;
+		if (o.indirect)
+			mem_read(m, o.addr, &out->target, sizeof(out->target));
+		return true;
+	}
+	if (c.flow == FLOW_CALL)
+		return true;
+	out->addr = o.addr;
+	out->size = o.size;
+	out->read = o.read;
+	out->write = o.write;
+	out->private =
+		o.private || o.addr - (regs->rsp - RED_ZONE) < STACK_NEAR;
+	out->compares = o.compares;
+	out->expect = o.expect;
+	return true;
+}
+
 /* Ways on, each up to the first place on it. */
 struct ways {
 	const struct mem *m;
@@ -361,18 +398,19 @@ walk_way(struct ways *w, uint64_t pc, unsigned depth, bool first)
 }
 
 unsigned
-places_next(const struct mem *m, uint64_t pc, bool here, const uint64_t *ret,
-	    unsigned n_ret, const struct places_ops *ops, uint64_t *out,
-	    unsigned max)
+places_next(const struct mem *m, const struct places_from *from,
+	    const struct places_ops *ops, uint64_t *out, unsigned max)
 {
 	struct ways w = { .m = m,
 			  .ops = ops,
-			  .ret = ret,
-			  .n_ret = n_ret,
+			  .ret = from->ret,
+			  .n_ret = from->n_ret,
 			  .out = out,
 			  .max = max };
 
-	walk_way(&w, pc, 0, !here);
+	if (from->target != 0)
+		way_to(&w, from->target, w.n_ret);
+	walk_way(&w, from->pc, 0, !from->here);
 	for (unsigned i = 0; i < w.n && w.found < max; i++)
 		walk_way(&w, w.todo[i], w.depth[i], false);
 	return w.found;

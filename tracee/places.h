@@ -3,6 +3,7 @@
 
 /* Instructions at which it matters who runs next: they touch memory that
  * others may touch, too. */
+#include "event/regs.h"
 #include "tracee/mem.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,14 +53,36 @@ void places_follow(const struct mem *m, uint64_t pc,
 
 /* How much the instruction at pc matters; 0: it is no place. */
 uint32_t places_weight(const struct mem *m, uint64_t pc);
-/*
- * The places that come next behind the instruction at pc on any way from there,
- * at most max of them. ret: where the function returns to, then its caller, and
- * so on, as far as is known (n_ret). With here the instruction at pc may be one
- * itself. Returns how many.
- */
-unsigned places_next(const struct mem *m, uint64_t pc, bool here,
-		     const uint64_t *ret, unsigned n_ret,
+
+/* What the instruction at a place is about to do. */
+struct access {
+	uint64_t pc, addr; /* addr 0: a call */
+	uint32_t weight;   /* 0: it is no place */
+	uint16_t size;
+	bool read, write;
+	bool private;	 /* its own stack or thread-local memory */
+	bool compares;	 /* it writes if expect is there, cmpxchg */
+	uint64_t expect; /* size bytes of it */
+	uint64_t target; /* of an indirect call, as far as it is known; or 0 */
+};
+
+/* regs: of the task, which stands there. False: no memory can be read. */
+bool places_access(const struct mem *m, const struct regs *regs,
+		   struct access *out);
+
+/* From where to look. */
+struct places_from {
+	uint64_t pc;
+	bool here;	     /* the instruction at pc may be a place itself */
+	uint64_t target;     /* where it goes, too, if it is an indirect call */
+	const uint64_t *ret; /* where the function returns to, then its caller,
+				and so on, as far as is known */
+	unsigned n_ret;
+};
+
+/* The places that come next on any way from there, at most max of them. Returns
+ * how many. */
+unsigned places_next(const struct mem *m, const struct places_from *from,
 		     const struct places_ops *ops, uint64_t *out, unsigned max);
 
 #endif
