@@ -79,8 +79,7 @@ struct stash {
 };
 
 struct task {
-	uint32_t number;     /* as recorded, dense from 1; 0 = birth not logged */
-	uint32_t parent;     /* task number */
+	uint32_t number, parent; /* as recorded; 0 = birth not logged */
 	pid_t tid;
 	enum task_state state;
 	enum task_next next;
@@ -100,6 +99,7 @@ struct task {
 	struct regs samples[2];	    /* spin detection, sched.c */
 	uint64_t look_ns;	    /* when to see what it computes */
 	bool yielded, spun;  /* its turn ends at an event; ended in a spin */
+	bool left, in_code;  /* resumed since last; that is amid code */
 	bool taking_now;     /* preempt.c: until its next stop */
 	struct point_taking taking;
 	unsigned met, slot;  /* signal.c; scratch slot + 1, 0 = none */

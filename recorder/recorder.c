@@ -37,15 +37,20 @@ event_begin(struct recorder *r, const struct task *t, enum event_kind kind,
 
 /* The task's last event, for the scheduler. */
 static void
-note_time(struct recorder *r, uint32_t number)
+note_event(struct recorder *r, const struct event *ev)
 {
 	for (size_t i = 0; i < r->groups.len; i++) {
 		struct task *t = r->groups.v[i]->runner;
 
-		if (t != NULL && t->number == number) {
-			t->event_ns = r->now_ns;
-			t->look_ns = 0;
-		}
+		if (t == NULL || t->number != ev->task)
+			continue;
+		t->event_ns = r->now_ns;
+		t->look_ns = 0;
+		if (ev->kind == EV_checksum || ev->kind == EV_memory ||
+		    ev->kind == EV_file)
+			continue;
+		t->left = false;
+		t->in_code = ev->kind == EV_sched || ev->kind == EV_signal;
 	}
 }
 
@@ -83,7 +88,7 @@ event_put(struct recorder *r, struct event *ev, struct err *err)
 	/* These may come while it computes. */
 	if (ev->kind != EV_stop && ev->kind != EV_chaos &&
 	    ev->kind != EV_warning)
-		note_time(r, ev->task);
+		note_event(r, ev);
 	if (r->failed)
 		return 0;
 	if (r->flush_ns == 0)

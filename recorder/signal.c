@@ -443,7 +443,7 @@ give_async(struct recorder *r, struct task *t, const uint8_t info[128],
 
 	if (ret < 0)
 		return ret;
-	if (!task_is_at(t, &regs)) {
+	if (!(sent ? task_is_as_it_was(t, &regs) : task_is_at(t, &regs))) {
 		t->met = 0;
 	} else if (sent || t->stash.rewound || !is_starving(t, info)) {
 		ret = sent || !may_be_late(t, info)
@@ -594,7 +594,7 @@ signal_now(struct recorder *r, struct task *t, struct err *err)
 {
 	int ret = stash_send(t);
 
-	return ret < 0 ? ret : task_resume(t, PTRACE_CONT, 0);
+	return ret < 0 ? ret : task_resume_in_place(t);
 }
 
 /* --- seccomp filters of the program's own ---------------------------------- */
@@ -705,7 +705,7 @@ signal_group_stop(struct recorder *r, struct task *t, struct err *err)
 	/* It may stand at the trap of a step: back to the stop of its group,
 	 * without an instruction, as only there it hears of SIGCONT. */
 	if (ret == PREEMPT_DONE)
-		return task_resume(t, PTRACE_CONT, 0);
+		return task_resume_in_place(t);
 	if (ret != PREEMPT_IMPOSSIBLE)
 		sched_release(t);
 	t->state = TASK_HELD;

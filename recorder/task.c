@@ -66,6 +66,7 @@ task_go(struct task *t, int request, int signo)
 	if (t->proc != NULL && task_space(t)->agent != NULL)
 		agent_resume(t);
 	t->stop.kind = STOP_NONE;
+	t->left |= request != PTRACE_LISTEN;
 	ret = ptrace_resume(t->tid, request, signo);
 	return ret == -E_GONE ? 0 : ret;
 }
@@ -81,6 +82,16 @@ task_resume(struct task *t, int request, int signo)
 	return task_go(t, request, signo);
 }
 
+int
+task_resume_in_place(struct task *t)
+{
+	bool left = t->left;
+	int ret = task_resume(t, PTRACE_CONT, 0);
+
+	t->left = left;
+	return ret;
+}
+
 struct space *
 task_space(const struct task *t)
 {
@@ -94,12 +105,18 @@ task_group(const struct task *t)
 }
 
 bool
-task_is_at(const struct task *t, const struct regs *regs)
+task_is_as_it_was(const struct task *t, const struct regs *regs)
 {
 	struct regs a = *regs;
 
 	a.orig_rax = t->last.orig_rax;
 	return memcmp(&a, &t->last, sizeof(a)) == 0;
+}
+
+bool
+task_is_at(const struct task *t, const struct regs *regs)
+{
+	return !(t->left && t->in_code) && task_is_as_it_was(t, regs);
 }
 
 bool

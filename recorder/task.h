@@ -18,13 +18,20 @@ void task_rename(struct recorder *r, struct task *t, pid_t tid);
  * request is PTRACE_CONT, PTRACE_SYSCALL or PTRACE_LISTEN.
  */
 int task_resume(struct task *t, int request, int signo);
+/* ... to a stop that comes before its next instruction. */
+int task_resume_in_place(struct task *t);
 /* ... up to its event, even if job control stops its process meanwhile. */
 int task_go(struct task *t, int request, int signo);
 struct group *task_group(const struct task *t);
 struct space *task_space(const struct task *t);
 /* True when t has not run since its last event: its registers are the same.
- * orig_rax does not count, the kernel and we change it. */
+ * orig_rax does not count, the kernel and we change it. Where the event lies in
+ * the midst of code (a point, a handler's begin) a loop may have led back
+ * there, with nothing but memory changed: then it counts as gone once it was
+ * resumed. */
 bool task_is_at(const struct task *t, const struct regs *regs);
+/* By the registers alone: for who knows that it did not run. */
+bool task_is_as_it_was(const struct task *t, const struct regs *regs);
 /* ... and that event was no call that we put off: others may go on from here.
  */
 bool task_is_at_event(const struct task *t, const struct regs *regs);

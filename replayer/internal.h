@@ -61,7 +61,7 @@ struct replayer {
 	struct map points; /* seq of a sched event -> visits of its point */
 	struct deadline deadline;
 	struct map misled; /* point.c: page of code -> jumps that went wrong */
-	bool trap;	   /* point.c: the next point without one at first */
+	uint64_t trap_seq; /* point.c: this point without one at first */
 	struct divergence div;
 	bool diverged;
 	struct watchdog *watchdog;

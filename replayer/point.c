@@ -151,12 +151,12 @@ misled(const struct replayer *r, uint64_t pc)
  * back and come again.
  */
 static int
-come_again(struct replayer *r, uint64_t pc)
+come_again(struct replayer *r, const struct event *ev)
 {
-	uint64_t n = misled(r, pc) + 1;
+	uint64_t n = misled(r, ev->pc) + 1;
 
-	map_set(&r->misled, pc >> 12, (void *)(uintptr_t)n);
-	r->trap = true;
+	map_set(&r->misled, ev->pc >> 12, (void *)(uintptr_t)n);
+	r->trap_seq = ev->seq;
 	return -EAGAIN;
 }
 
@@ -169,7 +169,7 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 	const struct point_search s = { .ops = &copies,
 					.arg = &ctx,
 					.count = r->count_visits,
-					.trap = r->trap ||
+					.trap = r->trap_seq == ev->seq ||
 						misled(r, ev->pc) >= MISLED_MAX,
 					.limit_ns = step_limit(r, ev) };
 	const struct replay_point times = { .cpu_ns = own_cpu_ns(),
@@ -214,11 +214,10 @@ to_point(struct replayer *r, struct puppet *p, const struct event *ev,
 		return ret;
 	ret = go_to(r, p, ev, &pt, &f, err);
 	point_free(&pt);
-	r->trap = false;
 	if (ret < 0)
 		return ret;
 	if (ret == 0 && f.jumped && !f.trapped)
-		return come_again(r, ev->pc);
+		return come_again(r, ev);
 	if (ret == 0)
 		return not_found(r, ev, &f, err);
 	p = step_puppet(r, ev, err); /* perhaps of another world */

@@ -144,7 +144,8 @@ note_arrival(struct replayer *r, const struct event *ev)
 	}
 }
 
-/* One event, whatever it is. -EAGAIN: once more, from the same place. */
+/* One event, whatever it is. -EAGAIN: once more, from the same place; what is
+ * tried then is another way, and none of them is tried for ever (point.c). */
 static int
 step_once(struct replayer *r, struct err *err)
 {
@@ -177,13 +178,15 @@ static int
 step(struct replayer *r, struct err *err)
 {
 	bool quiet = r->quiet;
-	int ret = step_once(r, err);
+	int ret;
 
-	if (ret != -EAGAIN)
-		return ret;
-	ret = replayer_refresh(r, err);
-	r->quiet = quiet;
-	return ret < 0 ? ret : step_once(r, err);
+	while ((ret = step_once(r, err)) == -EAGAIN) {
+		ret = replayer_refresh(r, err);
+		r->quiet = quiet;
+		if (ret < 0)
+			break;
+	}
+	return ret;
 }
 
 void

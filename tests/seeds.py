@@ -43,6 +43,7 @@ class Programs:
             "spin flag": (guest("spin_flag"), 2, 0),
             "compute": (self.spin("compute"), 2, 0),
             "cmpxchg": (self.spin("cmpxchg"), 2, 0),
+            "memory": (self.spin("memory"), 0, 0),
             "ticket": (self.spin("ticket"), 2, 0),
             "yield": (self.spin("yield"), 1, 0),
             "sig storm": (guest("sig_storm"), 15, 80),

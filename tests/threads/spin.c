@@ -1,5 +1,7 @@
 /* Four threads that share one lock which spins: by cmpxchg, by tickets, or with
- * sched_yield; or that spin without a lock until all have computed. */
+ * sched_yield; or that spin without a lock until all have computed; or two that
+ * look at what two others count down in memory, with the same registers at each
+ * turn of their loops. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -81,6 +83,57 @@ compute(void *arg)
 	return NULL;
 }
 
+static unsigned long left[2];
+
+static void *
+count_down(void *arg)
+{
+	unsigned long *n = arg;
+
+	*n = WORK / 10;
+	__asm__ volatile("mov $0, %%ecx\n"
+			 "1: mov (%0), %%rcx\n"
+			 "lea -1(%%rcx), %%rcx\n"
+			 "mov %%rcx, (%0)\n"
+			 "jrcxz 2f\n"
+			 "mov $0, %%ecx\n"
+			 "jmp 1b\n"
+			 "2:\n"
+			 :
+			 : "r"(n)
+			 : "rcx", "memory");
+	atomic_fetch_add(&done, 1);
+	return arg;
+}
+
+static void *
+look(void *arg)
+{
+	unsigned long h = 1, *out = arg;
+
+	while (atomic_load(&done) < 2)
+		h = h * 31 + __atomic_load_n(&left[0], __ATOMIC_RELAXED) +
+		    __atomic_load_n(&left[1], __ATOMIC_RELAXED);
+	*out = h == 0;
+	return arg;
+}
+
+static int
+memory(void)
+{
+	unsigned long h[2];
+	pthread_t t[THREADS];
+
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&t[i], NULL, i < 2 ? count_down : look,
+				   i < 2 ? &left[i] : &h[i - 2]) != 0)
+			return 1;
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	printf("memory: %lu\n", left[0] + left[1]);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -91,6 +144,8 @@ main(int argc, char **argv)
 	if (argc > 2)
 		turns = atoi(argv[2]);
 
+	if (strcmp(kind, "memory") == 0)
+		return memory();
 	take = take_cmpxchg;
 	give = give_word;
 	if (strcmp(kind, "ticket") == 0) {
