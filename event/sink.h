@@ -30,6 +30,9 @@ struct sink_ops {
 		    struct err *err);
 	/* Make all that was put durable in the spool (not necessarily the server). */
 	int (*flush)(struct sink *s, struct err *err);
+	/* The same, but without waiting for it: a failure is told later. NULL:
+	 * flush does not take long. */
+	void (*flush_soon)(struct sink *s);
 	/* No more events: finish and release. */
 	int (*close)(struct sink *s, struct err *err);
 };

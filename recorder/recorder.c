@@ -105,7 +105,9 @@ event_flush(struct recorder *r)
 {
 	struct err why = { 0 };
 
-	if (!r->failed && r->sink->ops->flush(r->sink, &why) < 0)
+	if (!r->failed && r->sink->ops->flush_soon != NULL)
+		r->sink->ops->flush_soon(r->sink);
+	else if (!r->failed && r->sink->ops->flush(r->sink, &why) < 0)
 		lost(r, r->seq, &why);
 }
 
@@ -314,7 +316,9 @@ recorder_finish(struct recorder *r, struct record_result *out, struct err *err)
 	ev.args[1] = r->seq + 1;
 	warn_items(r, &r->items);
 	ret = event_put(r, &ev, err);
-	event_flush(r);
+	/* A sink with a thread of its own has it from here on. */
+	if (r->sink->ops->flush_soon == NULL)
+		event_flush(r);
 	if (out != NULL) {
 		out->status = r->first_status;
 		out->events = r->seq;

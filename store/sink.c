@@ -54,6 +54,7 @@ struct job {
 	struct job *next;
 	struct batch *batch;
 	struct claim *claim; /* of a file, in place of its contents */
+	bool sync;	     /* neither: make the spool durable */
 	struct blob_id id;
 	size_t len;
 	uint8_t bytes[];
@@ -209,10 +210,7 @@ sink_put_blob(struct sink *sink, struct span bytes, struct blob_id *out,
 	if (!blobset_add(&s->seen, out, 0, NULL))
 		return 0;
 	j = mem_alloc(sizeof(*j) + bytes.len);
-	j->batch = NULL;
-	j->claim = NULL;
-	j->id = *out;
-	j->len = bytes.len;
+	*j = (struct job){ .id = *out, .len = bytes.len };
 	memcpy(j->bytes, bytes.p, bytes.len);
 	pthread_mutex_lock(&s->lock);
 	rc = wait_for_room(s, err);
@@ -266,6 +264,19 @@ sink_flush_all(struct sink *sink, struct err *err)
 	}
 	pthread_mutex_unlock(&s->lock);
 	return rc < 0 ? rc : spool_sync(s->spool, err);
+}
+
+static void
+sink_flush_soon(struct sink *sink)
+{
+	struct store_sink *s = of_sink(sink);
+	struct job *j = mem_zalloc(sizeof(*j));
+
+	j->sync = true;
+	pthread_mutex_lock(&s->lock);
+	push_open(s);
+	push_job(s, j);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- the writer thread */
@@ -376,6 +387,8 @@ done_job(struct store_sink *s, struct job *j)
 static int
 write_job(struct store_sink *s, struct job *j, struct err *err)
 {
+	if (j->sync)
+		return spool_sync(s->spool, err);
 	if (j->batch)
 		return write_batch(s, j->batch, err);
 	if (j->claim) {
@@ -650,6 +663,8 @@ store_sink_finish(struct sink *sink, struct err *err)
 		s->finished = true;
 		end_writer(s);
 		pthread_join(s->shipper, NULL);
+		if (!s->stored && !s->failed)
+			spool_sync(s->spool, NULL);
 		spool_close(s->spool, s->stored);
 		s->spool = NULL;
 	}
@@ -695,6 +710,7 @@ static const struct sink_ops ops = {
 	.blob = sink_put_blob,
 	.file = sink_put_file,
 	.flush = sink_flush_all,
+	.flush_soon = sink_flush_soon,
 	.close = sink_close,
 };
 
