@@ -41,6 +41,8 @@ int agent_seen(struct recorder *r, struct task *t, struct err *err);
 int agent_drain(struct recorder *r, struct err *err);
 /* Somebody may be making such calls now. */
 bool agent_is_busy(const struct recorder *r);
+/* ... so many that one should look so often; 0: not. */
+uint64_t agent_tick_ns(const struct recorder *r);
 /* Before t runs on: may the agent make its calls, or must they trap? */
 void agent_resume(struct task *t);
 /* The next call of this space traps, whatever it is. */

@@ -13,7 +13,15 @@
 
 #include "base/clock.h"
 #include "recorder/nondet.h"
+#include "recorder/seat.h"
 #include "recorder/task.h"
+
+/* So many bytes of records at once are worth a CPU of their own. */
+#define APART_FROM 65536u
+/* As long as there are records they are looked for so often: what is read while
+ * the program runs need not be read while it waits. */
+#define BUSY_TICK_NS 1000000u
+#define BUSY_FOR_NS 4000000u
 
 int64_t
 agent_record_read(void *ctx, uint64_t addr, void *buf, size_t n)
@@ -408,6 +416,17 @@ agent_drain(struct recorder *r, struct err *err)
 		if (r->groups.v[i]->runner != NULL)
 			ret = drain(r, r->groups.v[i]->runner, err);
 	return ret;
+}
+
+uint64_t
+agent_tick_ns(const struct recorder *r)
+{
+	const struct agent *a = r->agent;
+
+	return a != NULL && a->busy_ns != 0 &&
+			       r->now_ns - a->busy_ns < BUSY_FOR_NS
+		       ? BUSY_TICK_NS
+		       : 0;
 }
 
 bool

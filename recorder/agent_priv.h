@@ -37,6 +37,7 @@ struct agent {
 	struct arena arena;
 	uint8_t *ring; /* AGENT_RING_LEN bytes, for draining */
 	uint64_t flags;
+	uint64_t busy_ns; /* when there were records last */
 	bool has_tsc;
 	uint64_t tsc, tsc_ns; /* both at the same time, at the start */
 };

@@ -288,6 +288,8 @@ tick_wanted(struct recorder *r)
 		if (preempt_test_tick(r) != 0)
 			sooner(&tick, 0, preempt_test_tick(r));
 	}
+	if (agent_tick_ns(r) != 0)
+		sooner(&tick, 0, agent_tick_ns(r));
 	if (tick != 0)
 		return tick;
 	return r->flush_ns != 0 || agent_is_busy(r) ? r->opts.flush_ms * MS : 0;

@@ -163,6 +163,21 @@ seat_follow(struct recorder *r, const struct task *t)
 		p->home = cpu;
 }
 
+void
+seat_apart(struct recorder *r, const struct task *t)
+{
+	struct seats *p = r->seats;
+	int cpu = seat_cpu(t->proc->space), i = 0;
+
+	p->away = 0;
+	if (cpu < 0 || p->home != cpu)
+		return;
+	while (i < CPU_SETSIZE && (i == cpu || !CPU_ISSET((size_t)i, &p->allowed)))
+		i++;
+	if (i < CPU_SETSIZE && move(0, i))
+		p->home = i;
+}
+
 int
 seat_cpu(const struct space *s)
 {

@@ -13,6 +13,9 @@ void seat_child(struct task *t, const struct task *parent);
 /* t has stopped: the tracer goes where the work is. */
 void seat_follow(struct recorder *r, const struct task *t);
 int seat_cpu(const struct space *s); /* -1: anywhere */
+/* t runs without stopping for long and leaves work for the tracer: elsewhere,
+ * at the same time. It comes back when t stops again and again. */
+void seat_apart(struct recorder *r, const struct task *t);
 void seat_forget(struct space *s);
 
 #endif
