@@ -30,10 +30,7 @@
 #include "tracee/maps.h"
 #include "tracee/remote.h"
 
-#define SEEN_BY_SPACE 12u /* calls before the agent comes in */
-#define SEEN_BY_SITE 2u	  /* and before a site is patched */
 #define SHY_NS 20000000u  /* once broken off, calls wait where they trap */
-#define NEVER ((void *)(uintptr_t)UINT32_MAX)
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -73,7 +70,6 @@ agent_init(struct recorder *r, struct err *err)
 	if (!r->opts.agent || r->chaos != NULL)
 		return 0;
 	r->agent = a = mem_zalloc(sizeof(*a));
-	a->ring = mem_alloc(AGENT_RING_LEN);
 	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
 		a->flags = AGENT_FSGSBASE;
 	a->has_tsc = has_tsc();
@@ -92,13 +88,10 @@ agent_release(struct recorder *r)
 
 	if (a == NULL)
 		return;
-	while (map_next(&a->targets, &it, &key, &value)) {
-		site_free(value);
-		mem_free(value);
-	}
-	map_free(&a->targets);
+	while (map_next(&a->files, &it, &key, &value))
+		agent_file_free(value);
+	map_free(&a->files);
 	arena_free(&a->arena);
-	mem_free(a->ring);
 	mem_free(a);
 	r->agent = NULL;
 }
@@ -110,7 +103,8 @@ agent_forget(struct space *s)
 
 	if (a == NULL)
 		return;
-	map_free(&a->count);
+	map_free(&a->spread);
+	vec_free(&a->ranges);
 	vec_free(&a->sites);
 	mem_free(a);
 	s->agent = NULL;
@@ -316,6 +310,9 @@ copy_space(struct space *to, const struct space *from)
 {
 	const struct agent_space *old = from->agent;
 	struct agent_space *a = mem_zalloc(sizeof(*a));
+	uint64_t key;
+	void *value;
+	size_t it = 0;
 
 	a->r = old->r;
 	a->on = old->on;
@@ -326,6 +323,8 @@ copy_space(struct space *to, const struct space *from)
 	a->seen = old->seen;
 	for (size_t i = 0; i < old->sites.len; i++)
 		vec_push(&a->sites, old->sites.v[i]);
+	while (map_next(&old->spread, &it, &key, &value))
+		map_set(&a->spread, key, value);
 	to->agent = a;
 }
 
@@ -404,8 +403,8 @@ put_map(struct recorder *r, uint64_t start, uint64_t len, uint32_t prot)
 	item_put_map(&r->items, &m);
 }
 
-static bool
-put_bytes(struct recorder *r, struct task *t, uint64_t addr, const void *p,
+bool
+agent_put_bytes(struct recorder *r, struct task *t, uint64_t addr, const void *p,
 	  size_t n)
 {
 	const struct mem m = mem_of_task(&task_space(t)->mem, t->tid);
@@ -437,9 +436,8 @@ write_data(struct recorder *r, struct task *t)
 	       0;
 }
 
-/* 1: it is there; 0: it cannot be, and the space goes on without. */
-static int
-bring_in(struct recorder *r, struct task *t, struct err *err)
+int
+agent_bring_in(struct recorder *r, struct task *t, struct err *err)
 {
 	static const uint8_t trap[] = { 0xff, 0xe1 }; /* jmp *%rcx */
 	const uint64_t enter = AGENT_TRAP;
@@ -462,113 +460,7 @@ bring_in(struct recorder *r, struct task *t, struct err *err)
 	put_map(r, AGENT_DATA, AGENT_DATA_SHARED, PROT_READ | PROT_WRITE);
 	item_put_bytes(&r->items, ITEM_PATCH, AGENT_DATA,
 		       span_of(&enter, sizeof(enter)));
-	return put_bytes(r, t, AGENT_TRAP, trap, sizeof(trap));
-}
-
-/* ---- sites */
-
-/* Far branches of the file that is mapped at addr; *out NULL: it is no file. */
-static int
-targets_of(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
-	   const struct site_targets **out, struct err *err)
-{
-	struct agent *a = r->agent;
-	struct site_targets *l;
-	uint64_t file = 0;
-	int fd, ret;
-
-	*out = NULL;
-	arena_clear(&a->arena);
-	ret = task_mapping(t, addr, &a->arena, vma, err);
-	if (ret < 0 || vma->ino == 0 || vma->shared ||
-	    (vma->prot & PROT_EXEC) == 0)
-		return ret == -ENOENT ? 0 : ret;
-	ret = files_capture(r, t, vma->start, vma->end - vma->start,
-			    vma->offset, vma->prot, vma->shared, &file, err);
-	if (ret < 0 || file == 0)
-		return ret;
-	l = map_get(&a->targets, file);
-	if (l == NULL) {
-		fd = files_open(r, t, addr, err);
-		if (fd < 0)
-			return fd;
-		l = mem_zalloc(sizeof(*l));
-		ret = site_scan(fd, l, err);
-		fd_close(&fd);
-		if (ret < 0) {
-			mem_free(l);
-			return ret;
-		}
-		map_set(&a->targets, file, l);
-	}
-	*out = l;
-	return 0;
-}
-
-/* 1 and how the site can be patched, with the bytes that move; 0: it cannot. */
-static int
-look_at(struct recorder *r, struct task *t, uint64_t insn,
-	struct site_plan *plan, uint8_t *pre, struct err *err)
-{
-	const struct site_targets *targets;
-	uint8_t code[SITE_NEAR + SITE_AFTER];
-	struct vma vma = { 0 };
-	uint64_t from, to;
-	size_t at;
-	int ret = targets_of(r, t, insn, &vma, &targets, err);
-
-	if (ret < 0 || targets == NULL)
-		return ret;
-	from = insn - vma.start > SITE_NEAR ? insn - SITE_NEAR : vma.start;
-	to = vma.end - insn > SITE_AFTER ? insn + SITE_AFTER : vma.end;
-	at = insn - from;
-	if (mem_read_all(&task_space(t)->mem, from, code, to - from) < 0 ||
-	    !site_plan(span_of(code, to - from), at,
-		       vma.offset + (insn - vma.start), targets, plan))
-		return 0;
-	memcpy(pre, code + at - plan->pre, plan->pre);
-	return 1;
-}
-
-/* The jump to the stub, over the site or in the hole. */
-static bool
-put_jump(struct recorder *r, struct task *t, uint64_t insn, uint64_t stub,
-	 const struct site_plan *plan)
-{
-	uint8_t jump[SITE_PRE_MAX + 2], hop[2];
-	unsigned len = plan->pre != 0 ? plan->pre + 2 : SITE_JUMP;
-
-	site_jump((uint32_t)stub, jump, len);
-	if (plan->pre != 0)
-		return put_bytes(r, t, insn - plan->pre, jump, len);
-	site_short(plan, hop);
-	return put_bytes(r, t, insn + (uint64_t)(int64_t)plan->hole, jump,
-			 len) &&
-	       put_bytes(r, t, insn, hop, sizeof(hop));
-}
-
-static int
-patch_site(struct recorder *r, struct task *t, uint64_t after, struct err *err)
-{
-	struct agent_space *a = task_space(t)->agent;
-	uint8_t pre[SITE_PRE_MAX], stub[AGENT_SITE_SIZE];
-	struct agent_site s = { .after = after };
-	uint64_t at = AGENT_SITES + (a->sites.len + 1) * AGENT_SITE_SIZE;
-	struct site_plan plan;
-	int ret;
-
-	if (a->sites.len + 1 >= AGENT_SITES_MAX)
-		return 0;
-	ret = look_at(r, t, after - 2, &plan, pre, err);
-	if (ret <= 0)
-		return ret;
-	s.pre = (uint8_t)plan.pre;
-	s.insn = site_stub(at, span_of(pre, plan.pre), after, stub);
-	if (!put_bytes(r, t, at, stub, sizeof(stub)) ||
-	    !put_jump(r, t, after - 2, at, &plan))
-		return 0;
-	vec_push(&a->sites, s);
-	return 0;
+	return agent_put_bytes(r, t, AGENT_TRAP, trap, sizeof(trap));
 }
 
 /* ---- what has been seen */
@@ -655,74 +547,6 @@ tell_fs(const struct agent *a, struct space *s)
 	agent_forget_fds(s);
 }
 
-/* Where other goes on, or may have its call issued again. */
-static uint64_t
-pc_of(const struct task *other)
-{
-	struct regs regs;
-
-	if (other->call.active)
-		return other->call.regs.rip;
-	if (other->stop.kind == STOP_NONE ||
-	    ptrace_get_regs(other->tid, &regs) < 0)
-		return UINT64_MAX;
-	return regs.rip;
-}
-
-/* Nobody else can be on the way through the site, before pc. */
-static bool
-is_alone(const struct task *t, uint64_t pc)
-{
-	if (task_space(t)->refs != 1)
-		return false;
-	for (size_t i = 0; i < t->proc->tasks.len; i++) {
-		const struct task *other = t->proc->tasks.v[i];
-		uint64_t at;
-
-		if (other == t || other->dead)
-			continue;
-		at = pc_of(other);
-		if (at == UINT64_MAX || pc - at <= SITE_PRE_MAX + 2)
-			return false;
-	}
-	return true;
-}
-
-/* True when the site has been seen often enough. */
-static bool
-is_due(struct agent_space *a, uint64_t pc, unsigned from)
-{
-	uintptr_t n = (uintptr_t)map_get(&a->count, pc);
-
-	if (n == (uintptr_t)NEVER)
-		return false;
-	map_set(&a->count, pc, (void *)(n + 1));
-	return n + 1 >= (from != 0 ? from : SEEN_BY_SITE);
-}
-
-static int
-seen_by_site(struct recorder *r, struct task *t, struct err *err)
-{
-	struct agent_space *a = task_space(t)->agent;
-	uint64_t pc = t->call.pc;
-	unsigned from = r->opts.agent_from;
-	int ret = 1;
-
-	a->seen++;
-	if (t->call.regs.rip != pc || !is_due(a, pc, from) || a->refused ||
-	    !is_alone(t, pc) || a->seen < (from != 0 ? from : SEEN_BY_SPACE))
-		return 0;
-	if (!a->on) {
-		ret = bring_in(r, t, err);
-		a->on = ret > 0;
-		a->refused = ret == 0;
-	}
-	if (ret <= 0)
-		return ret;
-	map_set(&a->count, pc, NEVER);
-	return patch_site(r, t, pc, err);
-}
-
 int
 agent_seen(struct recorder *r, struct task *t, struct err *err)
 {
@@ -741,5 +565,6 @@ agent_seen(struct recorder *r, struct task *t, struct err *err)
 	learn_fs(r->agent, t);
 	if (s->agent->on)
 		tell_fs(r->agent, s);
-	return seen_by_site(r, t, err);
+	s->agent->seen++;
+	return agent_site_seen(r, t, err);
 }

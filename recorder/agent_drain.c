@@ -1,18 +1,15 @@
 /*
- * From the records of an agent to events. They are read whenever the task
- * stops, before anything else is made of the stop, so that they stand in the
- * order in which things happened. Items come from the same rows of the table as
- * those of a trapped call; memory is what the record has of it. The ring lies
- * in memory of the program's, which can write anything there.
+ * Records become events whenever a task stops, before anything else is made of
+ * the stop, and now and then while none does. So what has returned before a stop
+ * is numbered before it. Between two stops the stamps of records say what came
+ * first, whoever made it: of calls whose effect others see (SYSF_SEND) the
+ * moment before, of all others that after.
  */
 #include "recorder/agent_priv.h"
 
 #include <errno.h>
-#include <sys/syscall.h>
-#include <x86intrin.h>
 
 #include "base/clock.h"
-#include "recorder/nondet.h"
 #include "recorder/seat.h"
 #include "recorder/task.h"
 
@@ -22,313 +19,6 @@
  * the program runs need not be read while it waits. */
 #define BUSY_TICK_NS 1000000u
 #define BUSY_FOR_NS 4000000u
-
-int64_t
-agent_record_read(void *ctx, uint64_t addr, void *buf, size_t n)
-{
-	const struct agent_record *d = ctx;
-	const uint8_t *p = d->pieces;
-
-	while ((size_t)(d->end - p) >= sizeof(struct agent_piece)) {
-		struct agent_piece piece;
-		size_t left;
-
-		memcpy(&piece, p, sizeof(piece));
-		p += sizeof(piece);
-		left = (size_t)(d->end - p);
-		if (piece.len > left)
-			break;
-		if (addr - piece.addr < piece.len) {
-			size_t at = (size_t)(addr - piece.addr);
-			size_t got = (size_t)piece.len - at;
-
-			if (got > n)
-				got = n;
-			memcpy(buf, p + at, got);
-			return (int64_t)got;
-		}
-		p += (piece.len + 7) & ~7ull;
-		if (p > d->end)
-			break;
-	}
-	return -EFAULT;
-}
-
-static void
-put_ranges(struct recorder *r, struct sys_mem *m, int n, bool outputs)
-{
-	for (int i = 0; i < n && i < SYS_RANGES_MAX; i++) {
-		const struct sys_range *g = &r->ranges[i];
-		size_t len = g->len < AGENT_RING_LEN ? g->len : AGENT_RING_LEN;
-		uint8_t *p = arena_alloc(&r->arena, len + 1);
-		int64_t got = len == 0 ? 0 : m->read(m->ctx, g->addr, p, len);
-
-		if (got < 0)
-			continue;
-		if (outputs && got > 0)
-			event_output(r, g->addr, span_of(p, (size_t)got));
-		else if (!outputs)
-			event_input(r, g->arg, span_of(p, (size_t)got));
-	}
-}
-
-static int
-put_pieces(struct recorder *r, struct agent_record *d, const struct event *ev,
-	   struct err *err)
-{
-	struct sys_mem m = { .read = agent_record_read, .ctx = d };
-	struct sys_call sc = { .nr = ev->call,
-			       .ret = ev->ret,
-			       .arena = &r->arena };
-	int ret;
-
-	memcpy(sc.args, ev->args, sizeof(sc.args));
-	ret = sys_call_enter(&sc, &m, err);
-	if (ret < 0)
-		return ret;
-	put_ranges(r, &m,
-		   sys_call_outputs(&sc, &m, false, r->ranges, SYS_RANGES_MAX),
-		   true);
-	put_ranges(r, &m, sys_call_inputs(&sc, &m, r->ranges, SYS_RANGES_MAX),
-		   false);
-	return 0;
-}
-
-/* What stamps say, as of now. */
-struct stamps {
-	uint64_t tsc, ns;
-	double ratio; /* ns per tick */
-};
-
-static struct stamps
-stamps_now(const struct recorder *r)
-{
-	const struct agent *a = r->agent;
-	struct stamps s = { .tsc = __rdtsc(), .ns = clock_now_ns() };
-
-	if (s.tsc > a->tsc)
-		s.ratio = (double)(s.ns - a->tsc_ns) / (double)(s.tsc - a->tsc);
-	s.ns -= r->start_ns;
-	return s;
-}
-
-/* The time of a stamp, between that of the event before and to. */
-static uint64_t
-time_of(const struct recorder *r, const struct stamps *s, uint64_t tsc,
-	uint64_t to)
-{
-	uint64_t ago = 0, ns;
-
-	if (tsc < s->tsc)
-		ago = (uint64_t)((double)(s->tsc - tsc) * s->ratio);
-	ns = ago < s->ns ? s->ns - ago : 0;
-	if (ns > to)
-		ns = to;
-	return ns < r->put_ns ? r->put_ns : ns;
-}
-
-/* ---- calls that the recorder follows */
-
-static void
-fill_args(const struct agent_rec *rec, uint64_t args[6])
-{
-	args[0] = rec->rdi;
-	args[1] = rec->rsi;
-	args[2] = rec->rdx;
-	args[3] = rec->r10;
-	args[4] = rec->r8;
-	args[5] = rec->r9;
-}
-
-/* What a change of mappings or of signals' dispositions leaves to do. */
-static int
-follow(struct recorder *r, struct task *t, struct agent_record *d,
-       struct err *err)
-{
-	const struct agent_rec *rec = d->rec;
-	struct call was = t->call;
-	uint8_t act[32];
-	uint64_t mask;
-	int ret = 0;
-
-	t->call = (struct call){ .desc = sys_desc(rec->nr) };
-	t->call.sc.nr = rec->nr;
-	t->call.sc.ret = rec->ret;
-	fill_args(rec, t->call.sc.args);
-	switch (rec->nr) {
-	case SYS_mmap:
-	case SYS_munmap:
-	case SYS_mprotect:
-		ret = special_find(rec->nr)->leave(r, t, err);
-		break;
-	case SYS_brk:
-		task_space(t)->brk = (uint64_t)rec->ret;
-		break;
-	case SYS_rt_sigaction:
-		if (rec->rsi != 0 &&
-		    agent_record_read(d, rec->rsi, act, sizeof(act)) ==
-			    sizeof(act))
-			nondet_sigaction(t, (int)rec->rdi, act);
-		break;
-	case SYS_rt_sigprocmask:
-		if (agent_record_read(d, AGENT_PIECE_MASK, &mask,
-				      sizeof(mask)) == sizeof(mask))
-			nondet_sigmask_is(t, mask);
-		t->masked_ns = r->now_ns;
-		break;
-	}
-	t->call = was;
-	return ret;
-}
-
-static uint32_t
-hash_of(const struct agent_rec *rec, const struct regs *bases)
-{
-	const struct regs regs = {
-		.rbx = rec->rbx,
-		.rdx = rec->rdx,
-		.rsi = rec->rsi,
-		.rdi = rec->rdi,
-		.rbp = rec->rbp,
-		.r8 = rec->r8,
-		.r9 = rec->r9,
-		.r10 = rec->r10,
-		.r12 = rec->r12,
-		.r13 = rec->r13,
-		.r14 = rec->r14,
-		.r15 = rec->r15,
-		.eflags = rec->eflags,
-		.fs_base = bases != NULL ? bases->fs_base : rec->fs_base,
-		.gs_base = bases != NULL ? bases->gs_base : rec->gs_base,
-	};
-
-	return regs_hash(&regs);
-}
-
-static void
-fill_call(const struct agent_rec *rec, const struct regs *bases,
-	  struct event *ev)
-{
-	ev->call = (int16_t)rec->nr;
-	fill_args(rec, ev->args);
-	ev->pc = rec->pc;
-	ev->sp = rec->sp;
-	ev->reghash = hash_of(rec, bases);
-}
-
-static int
-put_record(struct recorder *r, struct task *t, struct agent_record *d,
-	   const struct regs *bases, const struct stamps *st, uint64_t time_ns,
-	   struct err *err)
-{
-	const struct agent_rec *rec = d->rec;
-	struct event ev;
-	int ret = 0;
-
-	event_begin(r, t, EV_syscall, &ev);
-	ev.flags = EVF_RUNS | EVF_AGENT;
-	if (rec->ret < 0 && rec->ret >= -4095)
-		ev.flags |= EVF_ERROR;
-	ev.time_ns = time_ns;
-	if (rec->end != 0 && st != NULL) {
-		ev.time_ns = time_of(r, st, rec->end, st->ns);
-		if (rec->begin != 0 && rec->begin < rec->end)
-			ev.dur_ns = (uint64_t)((double)(rec->end - rec->begin) *
-					       st->ratio);
-	}
-	fill_call(rec, bases, &ev);
-	ev.ret = rec->ret;
-	ret = follow(r, t, d, err);
-	if (ret == 0 && rec->npieces > 0)
-		ret = put_pieces(r, d, &ev, err);
-	return ret < 0 ? ret : event_put(r, &ev, err);
-}
-
-bool
-agent_record_at(const uint8_t *p, size_t left, struct agent_record *out)
-{
-	const struct agent_rec *rec = (const struct agent_rec *)(const void *)p;
-
-	if (left < sizeof(*rec) || rec->len < sizeof(*rec) || rec->len > left ||
-	    rec->len % 8 != 0 || !agent_makes(rec->nr))
-		return false;
-	*out = (struct agent_record){ .rec = rec,
-				      .pieces = p + sizeof(*rec),
-				      .end = p + rec->len };
-	return true;
-}
-
-static size_t
-count(const uint8_t *ring, size_t len)
-{
-	struct agent_record d;
-	size_t n = 0, at = 0;
-
-	for (; at < len && agent_record_at(ring + at, len - at, &d);
-	     at += d.rec->len)
-		n++;
-	return n;
-}
-
-static int
-put_records(struct recorder *r, struct task *t, size_t len, struct err *err)
-{
-	const struct agent_space *a = task_space(t)->agent;
-	const uint8_t *ring = r->agent->ring;
-	uint64_t from = r->put_ns, to = clock_now_ns() - r->start_ns;
-	size_t n = count(ring, len), i = 0, at = 0;
-	const struct stamps st = stamps_now(r);
-	struct regs regs, *bases = NULL;
-	struct agent_record d;
-	int ret = 0;
-
-	if (!(a->flags & AGENT_FSGSBASE)) {
-		ret = ptrace_get_regs(t->tid, &regs);
-		bases = &regs;
-	}
-	if (to < from)
-		to = from;
-	while (ret >= 0 && at < len &&
-	       agent_record_at(ring + at, len - at, &d)) {
-		arena_clear(&r->arena);
-		ret = put_record(r, t, &d, bases,
-				 r->agent->has_tsc ? &st : NULL,
-				 from + (to - from) * ++i / (n + 1), err);
-		at += d.rec->len;
-	}
-	task_space(t)->events += n;
-	if (ret >= 0 && at < len)
-		ret = warn(r, t, WARN_LOST, -1,
-			   "the program has written over pastime's records: "
-			   "some calls are missing");
-	return ret;
-}
-
-/* Its task was killed in a call that waited: that it was made is an event. */
-static int
-put_enter(struct recorder *r, struct task *t, uint64_t pos, struct err *err)
-{
-	const struct mem *m = &task_space(t)->mem;
-	struct agent_record d;
-	struct agent_rec rec;
-	struct event ev;
-	uint64_t inside = 0;
-	struct regs regs;
-
-	if (pos > AGENT_RING_LEN - sizeof(rec) ||
-	    mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, inside),
-			 &inside, sizeof(inside)) < 0 ||
-	    inside == 0 ||
-	    mem_read_all(m, AGENT_DATA + AGENT_RING + pos, &rec, sizeof(rec)) <
-		    0 ||
-	    !agent_record_at((const uint8_t *)&rec, sizeof(rec), &d) ||
-	    ptrace_get_regs(t->tid, &regs) < 0)
-		return 0;
-	event_begin(r, t, EV_enter, &ev);
-	ev.flags = EVF_RUNS;
-	fill_call(&rec, &regs, &ev);
-	return event_put(r, &ev, err);
-}
 
 /* It may be in the midst of writing the next record. */
 static bool
@@ -372,50 +62,187 @@ empty_ring(const struct task *t, uint64_t pos)
 		a->drained = 0;
 }
 
-static int
-drain(struct recorder *r, struct task *t, struct err *err)
-{
-	struct agent_space *a = t->proc != NULL ? task_space(t)->agent : NULL;
-	const struct mem *m;
-	uint64_t pos, len;
-	int ret = 0;
+/* ---- rings */
 
-	if (a == NULL || !a->on || t->dead || t->stop.kind == STOP_EXEC)
-		return 0;
-	m = &task_space(t)->mem;
-	if (mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, pos), &pos,
-			 sizeof(pos)) < 0)
-		return 0;
-	if (pos > AGENT_RING_LEN)
-		pos = AGENT_RING_LEN;
-	len = pos > a->drained ? pos - a->drained : 0;
-	if (len > 0 && mem_read_all(m, AGENT_DATA + AGENT_RING + a->drained,
-				    r->agent->ring, len) < 0)
-		return 0;
-	if (pos > 0)
-		empty_ring(t, pos);
-	if (len > 0) {
-		ret = syscall_senders(r, t, err);
-		if (ret >= 0)
-			ret = put_records(r, t, len, err);
-		t->last.rip = 0; /* where it was then is not known */
-	}
-	if (ret == 0 && t->stop.kind == STOP_EXIT && !t->call.active)
-		ret = put_enter(r, t, pos, err);
-	return ret < 0 && ret != -E_GONE ? ret : 0;
+/* What was in one of them. */
+struct agent_stream {
+	struct task *t;
+	uint8_t *ring; /* in the arena of struct agent */
+	size_t len, at;
+	struct regs regs;   /* unless records have the bases */
+	struct regs *bases;
+	struct agent_record next;
+	uint64_t key; /* of the next, 0 = there is none */
+};
+
+/* Those without a stamp come first: then nobody knows. */
+static uint64_t
+key_of(const struct agent_rec *rec)
+{
+	bool send = (sys_desc(rec->nr)->flags & SYSF_SEND) != 0;
+	uint64_t key = send && rec->begin != 0 ? rec->begin : rec->end;
+
+	return key != 0 ? key : 1;
 }
 
-/* What has returned before a stop is numbered before it, whoever made it. */
+static void
+advance(struct agent_stream *s)
+{
+	uint64_t key = 0;
+
+	if (agent_record_at(s->ring + s->at, s->len - s->at, &s->next)) {
+		s->at += s->next.rec->len;
+		key = key_of(s->next.rec);
+		/* One task's own come one after the other. */
+		if (key < s->key)
+			key = s->key;
+	}
+	s->key = key;
+}
+
+/* The records of t's ring; false: there are none. */
+static bool
+read_ring(struct recorder *r, struct task *t, uint64_t pos,
+	  struct agent_stream *s)
+{
+	struct agent_space *a = task_space(t)->agent;
+	uint64_t len = pos > a->drained ? pos - a->drained : 0;
+
+	*s = (struct agent_stream){ .t = t, .len = (size_t)len };
+	if (len == 0)
+		return false;
+	s->ring = arena_alloc(&r->agent->arena, (size_t)len);
+	if (mem_read_all(&task_space(t)->mem,
+			 AGENT_DATA + AGENT_RING + a->drained, s->ring,
+			 (size_t)len) < 0)
+		return false;
+	if ((a->flags & AGENT_FSGSBASE) == 0 &&
+	    ptrace_get_regs(t->tid, &s->regs) == 0)
+		s->bases = &s->regs;
+	r->agent->busy_ns = r->now_ns;
+	if (len >= APART_FROM)
+		seat_apart(r, t);
+	advance(s);
+	return true;
+}
+
+static bool
+has_ring(const struct task *t)
+{
+	return t != NULL && t->proc != NULL && task_space(t)->agent != NULL &&
+	       task_space(t)->agent->on && !t->dead &&
+	       t->stop.kind != STOP_EXEC;
+}
+
+static bool
+read_pos(const struct task *t, uint64_t *out)
+{
+	if (mem_read_all(&task_space(t)->mem,
+			 AGENT_DATA + offsetof(struct agent_data, pos), out,
+			 sizeof(*out)) < 0)
+		return false;
+	if (*out > AGENT_RING_LEN)
+		*out = AGENT_RING_LEN;
+	return true;
+}
+
+/* ---- all of them, in order */
+
+static struct agent_stream *
+first_of(struct agent_stream *v, size_t n)
+{
+	struct agent_stream *best = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i].key != 0 && (best == NULL || v[i].key < best->key))
+			best = &v[i];
+	return best;
+}
+
+static int
+end_stream(struct recorder *r, const struct agent_stream *s, struct err *err)
+{
+	s->t->last.rip = 0; /* where it was then is not known */
+	return s->at == s->len
+		       ? 0
+		       : warn(r, s->t, WARN_LOST, -1,
+			      "the program has written over pastime's "
+			      "records: some calls are missing");
+}
+
+static int
+put_streams(struct recorder *r, struct agent_stream *v, size_t n,
+	    struct err *err)
+{
+	const struct agent_stamps st = agent_stamps_now(r);
+	struct agent_stream *s;
+	int ret = 0;
+
+	while (ret >= 0 && (s = first_of(v, n)) != NULL) {
+		arena_clear(&r->arena);
+		ret = agent_record_put(r, s->t, &s->next, s->bases, &st, err);
+		task_space(s->t)->events++;
+		advance(s);
+	}
+	for (size_t i = 0; i < n && ret >= 0; i++)
+		ret = end_stream(r, &v[i], err);
+	return ret;
+}
+
+static int
+put_killed(struct recorder *r, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < r->groups.len && ret >= 0; i++) {
+		struct task *t = r->groups.v[i]->runner;
+		uint64_t pos;
+
+		if (has_ring(t) && t->stop.kind == STOP_EXIT &&
+		    !t->call.active && read_pos(t, &pos))
+			ret = agent_record_enter(r, t, pos, err);
+	}
+	return ret;
+}
+
+/* Every ring, as it is; the number of streams. */
+static size_t
+read_rings(struct recorder *r, struct agent_stream *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->groups.len; i++) {
+		struct task *t = r->groups.v[i]->runner;
+		uint64_t pos;
+
+		if (!has_ring(t) || !read_pos(t, &pos) || pos == 0)
+			continue;
+		if (read_ring(r, t, pos, &v[n]))
+			n++;
+		empty_ring(t, pos);
+	}
+	return n;
+}
+
 int
 agent_drain(struct recorder *r, struct err *err)
 {
+	struct agent_stream *v;
+	size_t n;
 	int ret = 0;
 
-	for (size_t i = 0; r->agent != NULL && ret == 0 && i < r->groups.len;
-	     i++)
-		if (r->groups.v[i]->runner != NULL)
-			ret = drain(r, r->groups.v[i]->runner, err);
-	return ret;
+	if (r->agent == NULL)
+		return 0;
+	arena_clear(&r->agent->arena);
+	v = arena_alloc(&r->agent->arena, (r->groups.len + 1) * sizeof(*v));
+	n = read_rings(r, v);
+	if (n > 0)
+		ret = syscall_senders(r, n == 1 ? v->t : NULL, err);
+	if (ret >= 0 && n > 0)
+		ret = put_streams(r, v, n, err);
+	if (ret >= 0)
+		ret = put_killed(r, err);
+	return ret < 0 && ret != -E_GONE ? ret : 0;
 }
 
 uint64_t

@@ -14,6 +14,12 @@ struct agent_site {
 	uint8_t pre;	/* bytes of it that the stub has */
 };
 
+/* A mapping of a file's code. */
+struct agent_range {
+	uint64_t start, end, offset, number;
+	struct agent_file *file;
+};
+
 struct agent_space {
 	struct recorder *r;
 	bool on;	/* it is there */
@@ -25,17 +31,18 @@ struct agent_space {
 	uint64_t shy_ns;  /* until then its tasks wait where they trap */
 	uint64_t drained; /* bytes of the ring that are events already */
 	unsigned seen;	  /* calls that it could have made */
-	struct map count; /* site -> how often it was seen */
 	VEC(struct agent_site) sites; /* number 1 comes first */
+	VEC(struct agent_range) ranges; /* code that calls came from */
+	int remapped;	    /* as struct space's when those were found */
+	struct map spread; /* file number: its known sites are patched here */
 };
 
 /* The recorder's part. */
 struct agent {
-	struct map targets; /* file number -> struct site_targets */
+	struct map files; /* file number -> struct agent_file */
 	uint64_t dev[AGENT_DEVS];
 	size_t ndevs;
 	struct arena arena;
-	uint8_t *ring; /* AGENT_RING_LEN bytes, for draining */
 	uint64_t flags;
 	uint64_t busy_ns; /* when there were records last */
 	bool has_tsc;
@@ -52,6 +59,29 @@ struct agent_record {
 bool agent_record_at(const uint8_t *p, size_t left, struct agent_record *out);
 /* Memory as the record (ctx) has it: what is asked for begins in a piece. */
 int64_t agent_record_read(void *ctx, uint64_t addr, void *buf, size_t n);
+/* What stamps say, as of now. */
+struct agent_stamps {
+	uint64_t tsc, ns;
+	double ratio; /* ns per tick */
+};
+
+struct agent_stamps agent_stamps_now(const struct recorder *r);
+/* Its event. bases: whose segment bases hold, unless the record has them. */
+int agent_record_put(struct recorder *r, struct task *t,
+		     struct agent_record *d, const struct regs *bases,
+		     const struct agent_stamps *st, struct err *err);
+/* t is at its end; was it killed in a call that waited, its record at pos? */
+int agent_record_enter(struct recorder *r, struct task *t, uint64_t pos,
+		       struct err *err);
+/* agent.c. 1: it is in the space; 0: it cannot be, all goes on without. */
+int agent_bring_in(struct recorder *r, struct task *t, struct err *err);
+/* Code or data of the agent's, and the item for replay. */
+bool agent_put_bytes(struct recorder *r, struct task *t, uint64_t addr,
+		     const void *p, size_t n);
+/* agent_site.c. A call that the agent could have made has come from its site:
+ * may patch it, and others of its file. */
+int agent_site_seen(struct recorder *r, struct task *t, struct err *err);
+void agent_file_free(struct agent_file *f);
 /* Is this a call of agent/calls.def? */
 bool agent_makes(int nr);
 /* t stands in the agent's code. */

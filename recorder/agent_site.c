@@ -1,0 +1,335 @@
+/*
+ * Call sites: which are patched, and when. A site has shown that it is one by a
+ * call that came from it. That is known of its file from then on: where the
+ * same file is mapped by another image, its sites that were seen often are
+ * patched together, as soon as the first call comes from there.
+ */
+#include "recorder/agent_priv.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/fd.h"
+#include "recorder/files.h"
+#include "recorder/task.h"
+#include "tracee/maps.h"
+
+#define SEEN_BY_SPACE 12u /* calls before the agent comes in */
+#define SEEN_BY_SITE 2u	  /* and before a site is patched */
+#define KNOWN_FROM 4u /* so many of a file: the agent pays from the first call */
+#define NEVER ((void *)(uintptr_t)UINT32_MAX)
+
+/* A site that can be patched, and how. */
+struct known {
+	uint64_t after; /* in the file, behind its syscall instruction */
+	struct site_plan plan;
+	uint8_t code[SITE_PRE_MAX + 2]; /* what moves, and the instruction */
+	uint8_t hole[SITE_JUMP];	/* what the jump covers there */
+};
+
+struct agent_file {
+	struct site_targets targets; /* far branches */
+	struct map count; /* place in the file -> how often a call came */
+	VEC(struct known) known;
+};
+
+void
+agent_file_free(struct agent_file *f)
+{
+	site_free(&f->targets);
+	map_free(&f->count);
+	vec_free(&f->known);
+	mem_free(f);
+}
+
+/* ---- files */
+
+static int
+file_of(struct recorder *r, struct task *t, const struct vma *vma,
+	uint64_t number, struct agent_file **out, struct err *err)
+{
+	struct agent_file *f = map_get(&r->agent->files, number);
+	int fd, ret;
+
+	*out = f;
+	if (f != NULL)
+		return 0;
+	fd = files_open(r, t, vma->start, err);
+	if (fd < 0)
+		return fd;
+	f = mem_zalloc(sizeof(*f));
+	ret = site_scan(fd, &f->targets, err);
+	fd_close(&fd);
+	if (ret < 0) {
+		agent_file_free(f);
+		return ret;
+	}
+	map_set(&r->agent->files, number, f);
+	*out = f;
+	return 0;
+}
+
+static struct agent_range *
+find_range(struct agent_space *a, uint64_t pc)
+{
+	for (size_t i = 0; i < a->ranges.len; i++)
+		if (pc - a->ranges.v[i].start <
+		    a->ranges.v[i].end - a->ranges.v[i].start)
+			return &a->ranges.v[i];
+	return NULL;
+}
+
+/* The private mapping of a file's code that pc is in; *out NULL: in none. */
+static int
+range_of(struct recorder *r, struct task *t, uint64_t pc,
+	 struct agent_range **out, struct err *err)
+{
+	struct agent_space *a = task_space(t)->agent;
+	struct agent_range range;
+	struct vma vma = { 0 };
+	int ret;
+
+	if (a->remapped != task_space(t)->remapped)
+		vec_clear(&a->ranges);
+	a->remapped = task_space(t)->remapped;
+	*out = find_range(a, pc);
+	if (*out != NULL)
+		return 0;
+	arena_clear(&r->agent->arena);
+	ret = task_mapping(t, pc, &r->agent->arena, &vma, err);
+	if (ret < 0 || vma.ino == 0 || vma.shared ||
+	    (vma.prot & PROT_EXEC) == 0)
+		return ret == -ENOENT ? 0 : ret;
+	range = (struct agent_range){ .start = vma.start,
+				      .end = vma.end,
+				      .offset = vma.offset };
+	ret = files_capture(r, t, vma.start, vma.end - vma.start, vma.offset,
+			    vma.prot, vma.shared, &range.number, err);
+	if (ret < 0 || range.number == 0)
+		return ret;
+	ret = file_of(r, t, &vma, range.number, &range.file, err);
+	if (ret < 0)
+		return ret;
+	vec_push(&a->ranges, range);
+	*out = &a->ranges.v[a->ranges.len - 1];
+	return 0;
+}
+
+/* ---- one site */
+
+/* How the site can be patched; false: it cannot. */
+static bool
+look_at(const struct task *t, const struct agent_range *range, uint64_t after,
+	struct known *out)
+{
+	uint8_t code[SITE_NEAR + SITE_AFTER];
+	uint64_t insn = after - 2, from, to;
+	size_t at;
+
+	from = insn - range->start > SITE_NEAR ? insn - SITE_NEAR : range->start;
+	to = range->end - insn > SITE_AFTER ? insn + SITE_AFTER : range->end;
+	at = insn - from;
+	*out = (struct known){ .after = after - range->start + range->offset };
+	if (mem_read_all(&task_space(t)->mem, from, code, to - from) < 0 ||
+	    !site_plan(span_of(code, to - from), at, out->after - 2,
+		       &range->file->targets, &out->plan))
+		return false;
+	memcpy(out->code, code + at - out->plan.pre, out->plan.pre + 2);
+	if (out->plan.pre == 0)
+		memcpy(out->hole, code + (int64_t)at + out->plan.hole,
+		       sizeof(out->hole));
+	return true;
+}
+
+/* The jump to the stub, over the site or in the hole. */
+static bool
+put_jump(struct recorder *r, struct task *t, uint64_t insn, uint64_t stub,
+	 const struct site_plan *plan)
+{
+	uint8_t jump[SITE_PRE_MAX + 2], hop[2];
+	unsigned len = plan->pre != 0 ? plan->pre + 2 : SITE_JUMP;
+
+	site_jump((uint32_t)stub, jump, len);
+	if (plan->pre != 0)
+		return agent_put_bytes(r, t, insn - plan->pre, jump, len);
+	site_short(plan, hop);
+	return agent_put_bytes(r, t, insn + (uint64_t)(int64_t)plan->hole, jump,
+			       len) &&
+	       agent_put_bytes(r, t, insn, hop, sizeof(hop));
+}
+
+static void
+patch(struct recorder *r, struct task *t, uint64_t after, const struct known *k)
+{
+	struct agent_space *a = task_space(t)->agent;
+	uint8_t stub[AGENT_SITE_SIZE];
+	struct agent_site s = { .after = after, .pre = (uint8_t)k->plan.pre };
+	uint64_t at = AGENT_SITES + (a->sites.len + 1) * AGENT_SITE_SIZE;
+
+	if (a->sites.len + 1 >= AGENT_SITES_MAX)
+		return;
+	s.insn = site_stub(at, span_of(k->code, k->plan.pre), after, stub);
+	if (agent_put_bytes(r, t, at, stub, sizeof(stub)) &&
+	    put_jump(r, t, after - 2, at, &k->plan))
+		vec_push(&a->sites, s);
+}
+
+/* Where other goes on, or may have its call issued again. */
+static uint64_t
+pc_of(const struct task *other)
+{
+	struct regs regs;
+
+	if (other->call.active)
+		return other->call.regs.rip;
+	if (other->stop.kind == STOP_NONE ||
+	    ptrace_get_regs(other->tid, &regs) < 0)
+		return UINT64_MAX;
+	return regs.rip;
+}
+
+/* Nobody else can be on the way through the site, before its end. */
+static bool
+is_alone(const struct task *t, uint64_t after)
+{
+	if (task_space(t)->refs != 1)
+		return false;
+	for (size_t i = 0; i < t->proc->tasks.len; i++) {
+		const struct task *other = t->proc->tasks.v[i];
+		uint64_t at;
+
+		if (other == t || other->dead)
+			continue;
+		at = pc_of(other);
+		if (at == UINT64_MAX || after - at <= SITE_PRE_MAX + 2)
+			return false;
+	}
+	return true;
+}
+
+/* ---- all that are known of a file */
+
+/* It stands there as it is in the file, and t goes on elsewhere. */
+static bool
+is_as_known(const struct task *t, uint64_t after, const struct known *k)
+{
+	uint8_t code[sizeof(k->code)];
+	size_t n = k->plan.pre + 2;
+
+	return mem_read_all(&task_space(t)->mem, after - n, code, n) == 0 &&
+	       memcmp(code, k->code, n) == 0 &&
+	       after - t->call.pc - 1 >= sizeof(code);
+}
+
+/* Another site may have taken its hole. */
+static bool
+has_hole(const struct task *t, uint64_t after, const struct known *k)
+{
+	uint64_t at = after - 2 + (uint64_t)(int64_t)k->plan.hole;
+	uint8_t is[sizeof(k->hole)];
+
+	return k->plan.pre != 0 ||
+	       (mem_read_all(&task_space(t)->mem, at, is, sizeof(is)) == 0 &&
+		memcmp(is, k->hole, sizeof(is)) == 0);
+}
+
+static void
+spread(struct recorder *r, struct task *t, const struct agent_range *range)
+{
+	struct agent_space *a = task_space(t)->agent;
+
+	if (map_get(&a->spread, range->number) != NULL)
+		return;
+	map_set(&a->spread, range->number, NEVER);
+	for (size_t i = 0; i < range->file->known.len; i++) {
+		const struct known *k = &range->file->known.v[i];
+		uint64_t after = range->start + k->after - range->offset;
+
+		if (after - 2 - range->start < range->end - range->start - 2 &&
+		    is_alone(t, after) && is_as_known(t, after, k) &&
+		    has_hole(t, after, k))
+			patch(r, t, after, k);
+	}
+}
+
+/* ---- what has been seen */
+
+/* How often calls came from there, with this one; 0: it cannot be patched. */
+static uintptr_t
+count(struct agent_file *f, uint64_t place)
+{
+	uintptr_t n = (uintptr_t)map_get(&f->count, place);
+
+	if (n == (uintptr_t)NEVER)
+		return 0;
+	map_set(&f->count, place, (void *)(n + 1));
+	return n + 1;
+}
+
+static bool
+is_time(const struct recorder *r, const struct agent_space *a,
+	const struct agent_file *f)
+{
+	unsigned from = r->opts.agent_from;
+
+	if (a->on)
+		return true;
+	if (from != 0)
+		return a->seen >= from;
+	return a->seen >= SEEN_BY_SPACE || f->known.len >= KNOWN_FROM;
+}
+
+static bool
+is_known(const struct agent_file *f, uint64_t place)
+{
+	for (size_t i = 0; i < f->known.len; i++)
+		if (f->known.v[i].after == place)
+			return true;
+	return false;
+}
+
+/* Its first time in this space was the last. */
+static void
+patch_here(struct recorder *r, struct task *t, const struct agent_range *range)
+{
+	uint64_t place = t->call.pc - range->start + range->offset;
+	struct known k;
+
+	if (!look_at(t, range, t->call.pc, &k)) {
+		map_set(&range->file->count, place, NEVER);
+		return;
+	}
+	if (!is_known(range->file, place))
+		vec_push(&range->file->known, k);
+	patch(r, t, t->call.pc, &k);
+}
+
+int
+agent_site_seen(struct recorder *r, struct task *t, struct err *err)
+{
+	struct agent_space *a = task_space(t)->agent;
+	unsigned from = r->opts.agent_from;
+	struct agent_range *range = NULL;
+	uintptr_t n;
+	int ret;
+
+	if (a->refused || t->call.regs.rip != t->call.pc)
+		return 0;
+	ret = range_of(r, t, t->call.pc, &range, err);
+	if (ret < 0 || range == NULL)
+		return ret;
+	n = count(range->file, t->call.pc - range->start + range->offset);
+	if (n == 0 || !is_time(r, a, range->file) || !is_alone(t, t->call.pc))
+		return 0;
+	if (!a->on) {
+		ret = agent_bring_in(r, t, err);
+		a->on = ret > 0;
+		a->refused = ret == 0;
+		if (ret <= 0)
+			return ret;
+	}
+	if (n >= (from != 0 ? from : SEEN_BY_SITE))
+		patch_here(r, t, range);
+	spread(r, t, range);
+	return 0;
+}
