@@ -30,7 +30,7 @@
 #include "tracee/maps.h"
 #include "tracee/remote.h"
 
-#define SHY_NS 20000000u  /* once broken off, calls wait where they trap */
+#define SHY_NS 20000000u /* once broken off, calls wait where they trap */
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -404,8 +404,8 @@ put_map(struct recorder *r, uint64_t start, uint64_t len, uint32_t prot)
 }
 
 bool
-agent_put_bytes(struct recorder *r, struct task *t, uint64_t addr, const void *p,
-	  size_t n)
+agent_put_bytes(struct recorder *r, struct task *t, uint64_t addr,
+		const void *p, size_t n)
 {
 	const struct mem m = mem_of_task(&task_space(t)->mem, t->tid);
 

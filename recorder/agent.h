@@ -24,7 +24,8 @@ void agent_no_writes(struct recorder *r);
  * its next call will trap, and so will the one that it waits in. */
 bool agent_interrupted(struct task *t);
 /* t, at a signal's stop or a group's, waits in a call of the agent's: as if it
- * had trapped from now on. matters: the signal is not just ignored. */
+ * had trapped from now on. One that has returned just now is over, with its
+ * event. matters: the signal is not just ignored. */
 int agent_come_out(struct recorder *r, struct task *t, bool matters,
 		   struct err *err);
 /* A fault of the agent's own, or a signal that comes once more when the call is

@@ -1,8 +1,8 @@
 /*
  * Records become events whenever a task stops, before anything else is made of
- * the stop, and now and then while none does. So what has returned before a stop
- * is numbered before it. Between two stops the stamps of records say what came
- * first, whoever made it: of calls whose effect others see (SYSF_SEND) the
+ * the stop, and now and then while none does. So what has returned before a
+ * stop is numbered before it. Between two stops the stamps of records say what
+ * came first, whoever made it: of calls whose effect others see (SYSF_SEND) the
  * moment before, of all others that after.
  */
 #include "recorder/agent_priv.h"
@@ -15,8 +15,9 @@
 
 /* So many bytes of records at once are worth a CPU of their own. */
 #define APART_FROM 65536u
-/* As long as there are records they are looked for so often: what is read while
+/* As long as there are many they are looked for so often: what is read while
  * the program runs need not be read while it waits. */
+#define BUSY_FROM 16384u
 #define BUSY_TICK_NS 1000000u
 #define BUSY_FOR_NS 4000000u
 
@@ -69,7 +70,7 @@ struct agent_stream {
 	struct task *t;
 	uint8_t *ring; /* in the arena of struct agent */
 	size_t len, at;
-	struct regs regs;   /* unless records have the bases */
+	struct regs regs; /* unless records have the bases */
 	struct regs *bases;
 	struct agent_record next;
 	uint64_t key; /* of the next, 0 = there is none */
@@ -119,18 +120,20 @@ read_ring(struct recorder *r, struct task *t, uint64_t pos,
 	if ((a->flags & AGENT_FSGSBASE) == 0 &&
 	    ptrace_get_regs(t->tid, &s->regs) == 0)
 		s->bases = &s->regs;
-	r->agent->busy_ns = r->now_ns;
+	if (len >= BUSY_FROM)
+		r->agent->busy_ns = r->now_ns;
 	if (len >= APART_FROM)
 		seat_apart(r, t);
 	advance(s);
 	return true;
 }
 
+/* None in the midst of a call that trapped: it was read when that began. */
 static bool
 has_ring(const struct task *t)
 {
 	return t != NULL && t->proc != NULL && task_space(t)->agent != NULL &&
-	       task_space(t)->agent->on && !t->dead &&
+	       task_space(t)->agent->on && !t->dead && !t->call.active &&
 	       t->stop.kind != STOP_EXEC;
 }
 
@@ -163,11 +166,10 @@ static int
 end_stream(struct recorder *r, const struct agent_stream *s, struct err *err)
 {
 	s->t->last.rip = 0; /* where it was then is not known */
-	return s->at == s->len
-		       ? 0
-		       : warn(r, s->t, WARN_LOST, -1,
-			      "the program has written over pastime's "
-			      "records: some calls are missing");
+	return s->at == s->len ? 0
+			       : warn(r, s->t, WARN_LOST, -1,
+				      "the program has written over pastime's "
+				      "records: some calls are missing");
 }
 
 static int
@@ -199,7 +201,7 @@ put_killed(struct recorder *r, struct err *err)
 		uint64_t pos;
 
 		if (has_ring(t) && t->stop.kind == STOP_EXIT &&
-		    !t->call.active && read_pos(t, &pos))
+		    read_pos(t, &pos))
 			ret = agent_record_enter(r, t, pos, err);
 	}
 	return ret;

@@ -33,7 +33,7 @@ struct agent_space {
 	unsigned seen;	  /* calls that it could have made */
 	VEC(struct agent_site) sites; /* number 1 comes first */
 	VEC(struct agent_range) ranges; /* code that calls came from */
-	int remapped;	    /* as struct space's when those were found */
+	int remapped;	   /* as struct space's when those were found */
 	struct map spread; /* file number: its known sites are patched here */
 };
 
@@ -67,9 +67,9 @@ struct agent_stamps {
 
 struct agent_stamps agent_stamps_now(const struct recorder *r);
 /* Its event. bases: whose segment bases hold, unless the record has them. */
-int agent_record_put(struct recorder *r, struct task *t,
-		     struct agent_record *d, const struct regs *bases,
-		     const struct agent_stamps *st, struct err *err);
+int agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
+		     const struct regs *bases, const struct agent_stamps *st,
+		     struct err *err);
 /* t is at its end; was it killed in a call that waited, its record at pos? */
 int agent_record_enter(struct recorder *r, struct task *t, uint64_t pos,
 		       struct err *err);

@@ -1,7 +1,7 @@
 /*
- * A record of an agent's as an event. Items come from the same rows of the table
- * as those of a trapped call; memory is what the record has of it. The ring lies
- * in memory of the program's, which can write anything there.
+ * A record of an agent's as an event. Items come from the same rows of the
+ * table as those of a trapped call; memory is what the record has of it. The
+ * ring lies in memory of the program's, which can write anything there.
  */
 #include "recorder/agent_priv.h"
 
@@ -258,7 +258,8 @@ agent_record_at(const uint8_t *p, size_t left, struct agent_record *out)
 
 /* Its task was killed in a call that waited: that it was made is an event. */
 int
-agent_record_enter(struct recorder *r, struct task *t, uint64_t pos, struct err *err)
+agent_record_enter(struct recorder *r, struct task *t, uint64_t pos,
+		   struct err *err)
 {
 	const struct mem *m = &task_space(t)->mem;
 	struct agent_record d;

@@ -16,7 +16,10 @@
 
 #define SEEN_BY_SPACE 12u /* calls before the agent comes in */
 #define SEEN_BY_SITE 2u	  /* and before a site is patched */
-#define KNOWN_FROM 4u /* so many of a file: the agent pays from the first call */
+#define KNOWN_FROM                                                             \
+	4u /* so many of a file: the agent pays from the first call */
+#define VIEW_LEN 4096u
+#define VIEW_BEFORE 192u /* a hole may be before its site */
 #define NEVER ((void *)(uintptr_t)UINT32_MAX)
 
 /* A site that can be patched, and how. */
@@ -30,7 +33,7 @@ struct known {
 struct agent_file {
 	struct site_targets targets; /* far branches */
 	struct map count; /* place in the file -> how often a call came */
-	VEC(struct known) known;
+	VEC(struct known) known; /* by place */
 };
 
 void
@@ -126,7 +129,8 @@ look_at(const struct task *t, const struct agent_range *range, uint64_t after,
 	uint64_t insn = after - 2, from, to;
 	size_t at;
 
-	from = insn - range->start > SITE_NEAR ? insn - SITE_NEAR : range->start;
+	from = insn - range->start > SITE_NEAR ? insn - SITE_NEAR
+					       : range->start;
 	to = range->end - insn > SITE_AFTER ? insn + SITE_AFTER : range->end;
 	at = insn - from;
 	*out = (struct known){ .after = after - range->start + range->offset };
@@ -158,20 +162,42 @@ put_jump(struct recorder *r, struct task *t, uint64_t insn, uint64_t stub,
 	       agent_put_bytes(r, t, insn, hop, sizeof(hop));
 }
 
+/* Stubs that are to be written together, one behind the other. */
+struct stubs {
+	uint64_t at; /* of the first */
+	struct buf bytes;
+};
+
+static uint64_t
+first_free(const struct agent_space *a)
+{
+	return AGENT_SITES + (a->sites.len + 1) * AGENT_SITE_SIZE;
+}
+
 static void
-patch(struct recorder *r, struct task *t, uint64_t after, const struct known *k)
+patch(struct recorder *r, struct task *t, uint64_t after, const struct known *k,
+      struct stubs *out)
 {
 	struct agent_space *a = task_space(t)->agent;
-	uint8_t stub[AGENT_SITE_SIZE];
 	struct agent_site s = { .after = after, .pre = (uint8_t)k->plan.pre };
-	uint64_t at = AGENT_SITES + (a->sites.len + 1) * AGENT_SITE_SIZE;
+	uint64_t at = first_free(a);
 
-	if (a->sites.len + 1 >= AGENT_SITES_MAX)
+	if (a->sites.len + 1 >= AGENT_SITES_MAX ||
+	    !put_jump(r, t, after - 2, at, &k->plan))
 		return;
-	s.insn = site_stub(at, span_of(k->code, k->plan.pre), after, stub);
-	if (agent_put_bytes(r, t, at, stub, sizeof(stub)) &&
-	    put_jump(r, t, after - 2, at, &k->plan))
-		vec_push(&a->sites, s);
+	s.insn = site_stub(at, span_of(k->code, k->plan.pre), after,
+			   buf_grow(&out->bytes, AGENT_SITE_SIZE));
+	vec_push(&a->sites, s);
+}
+
+static int
+put_stubs(struct recorder *r, struct task *t, struct stubs *s, struct err *err)
+{
+	bool done = s->bytes.len == 0 ||
+		    agent_put_bytes(r, t, s->at, s->bytes.p, s->bytes.len);
+
+	buf_free(&s->bytes);
+	return done ? 0 : err_set(err, EFAULT, "stubs of task %d", t->tid);
 }
 
 /* Where other goes on, or may have its call issued again. */
@@ -209,47 +235,72 @@ is_alone(const struct task *t, uint64_t after)
 
 /* ---- all that are known of a file */
 
-/* It stands there as it is in the file, and t goes on elsewhere. */
+/* A piece of the space's code, read at once. */
+struct view {
+	uint64_t start;
+	size_t len;
+	uint8_t bytes[VIEW_LEN];
+};
+
+/* n bytes at addr are as in the file. */
 static bool
-is_as_known(const struct task *t, uint64_t after, const struct known *k)
+is_same(const struct task *t, struct view *v, uint64_t addr, const uint8_t *is,
+	size_t n)
 {
-	uint8_t code[sizeof(k->code)];
+	if (addr - v->start >= v->len || v->len - (addr - v->start) < n) {
+		ssize_t got;
+
+		v->start = addr - VIEW_BEFORE;
+		got = mem_read(&task_space(t)->mem, v->start, v->bytes,
+			       sizeof(v->bytes));
+		v->len = got > 0 ? (size_t)got : 0;
+		if (v->len < VIEW_BEFORE + n)
+			return false;
+	}
+	return memcmp(v->bytes + (addr - v->start), is, n) == 0;
+}
+
+/* It stands there as it is in the file, and its hole is free. */
+static bool
+is_as_known(const struct task *t, struct view *v, uint64_t after,
+	    const struct known *k)
+{
 	size_t n = k->plan.pre + 2;
+	uint64_t hole = after - 2 + (uint64_t)(int64_t)k->plan.hole;
 
-	return mem_read_all(&task_space(t)->mem, after - n, code, n) == 0 &&
-	       memcmp(code, k->code, n) == 0 &&
-	       after - t->call.pc - 1 >= sizeof(code);
+	return is_same(t, v, after - n, k->code, n) &&
+	       (k->plan.pre != 0 ||
+		is_same(t, v, hole, k->hole, sizeof(k->hole)));
 }
 
-/* Another site may have taken its hole. */
+/* t does not go on in the midst of it. */
 static bool
-has_hole(const struct task *t, uint64_t after, const struct known *k)
+is_elsewhere(const struct task *t, uint64_t after)
 {
-	uint64_t at = after - 2 + (uint64_t)(int64_t)k->plan.hole;
-	uint8_t is[sizeof(k->hole)];
-
-	return k->plan.pre != 0 ||
-	       (mem_read_all(&task_space(t)->mem, at, is, sizeof(is)) == 0 &&
-		memcmp(is, k->hole, sizeof(is)) == 0);
+	return after - t->call.pc - 1 >= SITE_PRE_MAX + 2;
 }
 
-static void
-spread(struct recorder *r, struct task *t, const struct agent_range *range)
+static int
+spread(struct recorder *r, struct task *t, const struct agent_range *range,
+       struct err *err)
 {
 	struct agent_space *a = task_space(t)->agent;
+	struct stubs stubs = { .at = first_free(a) };
+	struct view v = { 0 };
 
 	if (map_get(&a->spread, range->number) != NULL)
-		return;
+		return 0;
 	map_set(&a->spread, range->number, NEVER);
 	for (size_t i = 0; i < range->file->known.len; i++) {
 		const struct known *k = &range->file->known.v[i];
 		uint64_t after = range->start + k->after - range->offset;
 
 		if (after - 2 - range->start < range->end - range->start - 2 &&
-		    is_alone(t, after) && is_as_known(t, after, k) &&
-		    has_hole(t, after, k))
-			patch(r, t, after, k);
+		    is_elsewhere(t, after) && is_alone(t, after) &&
+		    is_as_known(t, &v, after, k))
+			patch(r, t, after, k, &stubs);
 	}
+	return put_stubs(r, t, &stubs, err);
 }
 
 /* ---- what has been seen */
@@ -279,29 +330,43 @@ is_time(const struct recorder *r, const struct agent_space *a,
 	return a->seen >= SEEN_BY_SPACE || f->known.len >= KNOWN_FROM;
 }
 
-static bool
-is_known(const struct agent_file *f, uint64_t place)
+/* Where in the list it is, or belongs. */
+static size_t
+find_known(const struct agent_file *f, uint64_t place)
 {
-	for (size_t i = 0; i < f->known.len; i++)
-		if (f->known.v[i].after == place)
-			return true;
-	return false;
+	size_t i = 0;
+
+	while (i < f->known.len && f->known.v[i].after < place)
+		i++;
+	return i;
 }
 
-/* Its first time in this space was the last. */
-static void
-patch_here(struct recorder *r, struct task *t, const struct agent_range *range)
+/* The site that t stands behind. */
+static int
+patch_here(struct recorder *r, struct task *t, const struct agent_range *range,
+	   struct err *err)
 {
 	uint64_t place = t->call.pc - range->start + range->offset;
+	struct stubs stubs = { .at = first_free(task_space(t)->agent) };
+	struct agent_file *f = range->file;
+	size_t i = find_known(f, place);
+	struct view v = { 0 };
 	struct known k;
 
-	if (!look_at(t, range, t->call.pc, &k)) {
-		map_set(&range->file->count, place, NEVER);
-		return;
+	if (i == f->known.len || f->known.v[i].after != place) {
+		if (!look_at(t, range, t->call.pc, &k)) {
+			map_set(&f->count, place, NEVER);
+			return 0;
+		}
+		vec_push(&f->known, k);
+		memmove(&f->known.v[i + 1], &f->known.v[i],
+			(f->known.len - 1 - i) * sizeof(k));
+		f->known.v[i] = k;
 	}
-	if (!is_known(range->file, place))
-		vec_push(&range->file->known, k);
-	patch(r, t, t->call.pc, &k);
+	k = f->known.v[i];
+	if (is_as_known(t, &v, t->call.pc, &k))
+		patch(r, t, t->call.pc, &k, &stubs);
+	return put_stubs(r, t, &stubs, err);
 }
 
 int
@@ -328,8 +393,8 @@ agent_site_seen(struct recorder *r, struct task *t, struct err *err)
 		if (ret <= 0)
 			return ret;
 	}
-	if (n >= (from != 0 ? from : SEEN_BY_SITE))
-		patch_here(r, t, range);
-	spread(r, t, range);
-	return 0;
+	ret = spread(r, t, range, err);
+	if (ret == 0 && n >= (from != 0 ? from : SEEN_BY_SITE))
+		ret = patch_here(r, t, range, err);
+	return ret;
 }

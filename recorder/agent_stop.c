@@ -138,27 +138,56 @@ program_regs(const struct task *t, struct regs *regs)
 	return true;
 }
 
+/* The call has returned with its result, which is not written down yet: its
+ * event is made here, and t stands behind it. */
+static int
+complete(struct recorder *r, struct task *t, struct regs *regs, struct err *err)
+{
+	struct event ev;
+	int ret = syscall_adopt(r, t, regs, err);
+
+	if (ret < 0)
+		return ret;
+	t->call.restarting = false;
+	t->call.sc.ret = (int64_t)regs->rax;
+	regs->rip = regs->rcx = t->call.pc;
+	regs->orig_rax = UINT64_MAX;
+	ret = ptrace_set_regs(t->tid, regs);
+	if (ret < 0)
+		return ret;
+	t->last = *regs;
+	if (t->call.desc->flags & SYSF_FD)
+		agent_forget_fds(task_space(t));
+	ret = syscall_collect(r, t, &ev, err);
+	return ret < 0 ? ret : syscall_emit(r, t, &ev, err);
+}
+
 int
 agent_come_out(struct recorder *r, struct task *t, bool matters,
 	       struct err *err)
 {
 	static const uint64_t none;
 	struct regs regs;
+	bool broken;
 	int ret;
 
 	if (!is_on(t) || t->call.active)
 		return 0;
 	ret = ptrace_get_regs(t->tid, &regs);
-	if (ret < 0 || !is_broken_off(&regs) || !waits(t))
+	if (ret < 0 || regs.rip != AGENT_CALL_AFTER ||
+	    (int64_t)regs.orig_rax < 0 || !waits(t))
 		return ret;
-	/* Nothing but a handler makes it an end. */
-	if ((int64_t)regs.rax == -EINTR && !matters)
+	/* Nothing but a handler makes EINTR an end. */
+	broken = is_broken_off(&regs);
+	if (!matters && (!broken || (int64_t)regs.rax == -EINTR))
 		return 0;
 	if (!program_regs(t, &regs) ||
 	    mem_write_all(&task_space(t)->mem,
 			  AGENT_DATA + offsetof(struct agent_data, inside),
 			  &none, sizeof(none)) < 0)
 		return 0;
+	if (!broken)
+		return complete(r, t, &regs, err);
 	ret = ptrace_set_regs(t->tid, &regs);
 	return ret < 0 ? ret : syscall_adopt(r, t, &regs, err);
 }

@@ -172,7 +172,8 @@ seat_apart(struct recorder *r, const struct task *t)
 	p->away = 0;
 	if (cpu < 0 || p->home != cpu)
 		return;
-	while (i < CPU_SETSIZE && (i == cpu || !CPU_ISSET((size_t)i, &p->allowed)))
+	while (i < CPU_SETSIZE &&
+	       (i == cpu || !CPU_ISSET((size_t)i, &p->allowed)))
 		i++;
 	if (i < CPU_SETSIZE && move(0, i))
 		p->home = i;
