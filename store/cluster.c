@@ -34,6 +34,7 @@
 #include "store/pgbin.h"
 #include "store/program.h"
 #include "store/store.h"
+#include "store/wrapper.h"
 
 #define POLL_MS 5
 #define START_SECONDS 120 /* recovery after a crash reads up to 1 GB of WAL */
@@ -486,6 +487,26 @@ socket_lost(const struct postmaster *pm)
 	return lost;
 }
 
+/* The library in the data directory is for the old server alone; pg_upgrade
+ * would refuse tables that the new one cannot read. */
+static int
+forget_library(const struct cluster *c, struct err *err)
+{
+	struct db *db = NULL;
+	char *conninfo;
+	int rc;
+
+	rc = cluster_conninfo(c, CLUSTER_DATABASE, &conninfo, err);
+	if (rc < 0)
+		return rc;
+	rc = db_connect(conninfo, &db, err);
+	mem_free(conninfo);
+	if (rc == 0)
+		rc = wrapper_remove(db, err);
+	db_close(db);
+	return rc;
+}
+
 /* pg_upgrade wants an old cluster that was shut down in order. */
 static int
 upgrade(struct cluster *c, const char *old_bindir, const char *new_bindir,
@@ -495,6 +516,8 @@ upgrade(struct cluster *c, const char *old_bindir, const char *new_bindir,
 	int rc;
 
 	rc = start(c, old_bindir, err);
+	if (rc == 0)
+		rc = forget_library(c, err);
 	if (rc < 0)
 		return rc;
 	if (cluster_running(c, &pm) && pm.pid)

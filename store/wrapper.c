@@ -35,6 +35,12 @@ library(void)
 	return span_of(fdw_library, (size_t)(fdw_library_end - fdw_library));
 }
 
+bool
+wrapper_is_built(void)
+{
+	return library().len > 0;
+}
+
 /* Put the bytes at path, below the server's data directory. */
 static int
 write_file(struct db *db, const char *path, struct err *err)
@@ -61,18 +67,25 @@ out:
 }
 
 /* A file with our bytes: one that is there, or a new one. Files are never
- * written again: some backend may run what is in them. */
+ * written again: some backend may run what is in them. Each database has its
+ * own, because locks are a database's. */
 static int
 place_file(struct db *db, uint64_t hash, char *path, size_t size,
 	   struct err *err)
 {
 	struct arena a = { 0 };
 	struct db_rows r;
-	int rc = 0;
+	unsigned oid;
+	int rc;
 
+	rc = db_query(db,
+		      "select oid::bigint from pg_catalog.pg_database "
+		      "where datname = pg_catalog.current_database()",
+		      DB_NONE, &a, &r, err);
+	oid = rc == 0 ? (unsigned)db_get_int(&r, 0, 0) : 0;
 	for (unsigned i = 0; rc == 0 && i < NAMES; i++) {
-		snprintf(path, size, "./pastime_fdw-%016llx-%u.so",
-			 (unsigned long long)hash, i);
+		snprintf(path, size, "./pastime_fdw-%016llx-%u-%u.so",
+			 (unsigned long long)hash, oid, i);
 		rc = db_query(db,
 			      "select case when pg_catalog.pg_stat_file($1, "
 			      "true) is null then 0 when pg_catalog."

@@ -21,6 +21,8 @@ enum wrapper_mode {
 	WRAPPER_CHUNKS, /* PASTIME_EVENTS=chunks: on any server that lets us */
 };
 enum wrapper_mode wrapper_mode(void);
+/* This program has a library to bring. */
+bool wrapper_is_built(void);
 
 /*
  * May db read chunks by itself? Makes this program's library known where it is

@@ -19,7 +19,7 @@ tui:replayer/target.h store/query.h sym event base
 cli:recorder replayer gdb tui store sym event base tracee/spawn.h tracee/probe.h agent/abi.h
 sql:event base
 tools:event base agent tui/keys.h
-bench:event base
+bench:store/store.h store/query.h event base
 examples:
 tests:
 '

@@ -29,16 +29,32 @@ damaged(int64 recording, const struct chunk_meta *c, const char *why)
 			 c->first_seq, c->first_seq + c->n)));
 }
 
+/* Nothing but seq is wanted, which the index has. */
+static void
+number(struct decoder *d, int64 recording, const struct chunk_meta *c)
+{
+	if (c->n < 0 || c->n > (int32)CHUNK_EVENTS)
+		damaged(recording, c, "are more than a chunk has");
+	for (int32 i = 0; i < c->n; i++)
+		d->ev[i].seq = (uint64_t)(c->first_seq + i);
+}
+
 void
 decoder_chunk(struct decoder *d, struct chunk_table *t, int64 recording,
 	      const struct chunk_meta *c, uint32_t cols)
 {
-	MemoryContext was = MemoryContextSwitchTo(d->once);
+	MemoryContext was;
 	struct err err = { 0 };
 	struct chunk_info info;
-	struct span bytes = chunk_table_data(t);
+	struct span bytes;
 	size_t need;
 
+	if (cols == 0) {
+		number(d, recording, c);
+		return;
+	}
+	was = MemoryContextSwitchTo(d->once);
+	bytes = chunk_table_data(t);
 	if (c->codec != CHUNK_CODEC)
 		damaged(recording, c, "have a form that a newer pastime wrote");
 	if (XXH3_64bits(bytes.p, bytes.len) != (uint64_t)c->crc)

@@ -2,8 +2,8 @@
 #include "sql/fdw/fdw.h"
 
 #include <dlfcn.h>
-#include <storage/fd.h>
-#include <utils/builtins.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "event/codec.h"
 
@@ -43,19 +43,34 @@ pastime_fdw_handler(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(r);
 }
 
+static void
+sync_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc = fd < 0 ? -1 : fsync(fd);
+
+	if (rc < 0)
+		ereport(ERROR,
+			(errcode_for_file_access(),
+			 errmsg("could not fsync file \"%s\": %m", path)));
+	close(fd);
+}
+
 /*
  * Which form of chunks this library reads. Called once, when it is made known:
  * that it can be is the proof that it works here. The file was written by
- * lo_export, which leaves it to the kernel when it reaches the disk.
+ * lo_export, which leaves it to the kernel when it reaches the disk. (Exported
+ * names may be those of another library, so they do not say where this one is;
+ * PostgreSQL's own fsync_fname ends the server when it fails.)
  */
 Datum
 pastime_fdw_codec(PG_FUNCTION_ARGS)
 {
 	Dl_info here;
 
-	if (dladdr(&Pg_magic_func, &here) && here.dli_fname) {
-		fsync_fname(here.dli_fname, false);
-		fsync_fname(".", true);
+	if (dladdr((void *)(uintptr_t)sync_file, &here) && here.dli_fname) {
+		sync_file(here.dli_fname);
+		sync_file(".");
 	}
 	PG_RETURN_INT32((int32)CHUNK_CODEC);
 }

@@ -34,7 +34,7 @@
 struct plan {
 	double events; /* in chunks that must be read */
 	int chunks, stored;
-	double tests; /* cost of the conditions for each row */
+	double tests; /* cost of the conditions that are left, for each row */
 };
 
 int64
@@ -146,7 +146,7 @@ plan_size(PlannerInfo *root, RelOptInfo *rel, Oid table)
 	struct qual *q = palloc0(((Size)len + 1) * sizeof(*q));
 	struct plan *p = palloc0(sizeof(*p));
 	struct counts counts = { 0 };
-	List *others = NIL;
+	List *others = NIL, *tested = NIL;
 	QualCost tests;
 	double rows;
 	ListCell *lc;
@@ -154,17 +154,22 @@ plan_size(PlannerInfo *root, RelOptInfo *rel, Oid table)
 	foreach (lc, rel->baserestrictinfo) {
 		RestrictInfo *ri = lfirst_node(RestrictInfo, lc);
 		bool known = known_qual(root, ri->clause, rel->relid, &q[n]);
+		enum qual_op op;
+		Expr *value;
+		int att;
 
 		if (!known || (q[n].att != ATT_RECORDING &&
 			       q[n].att != ATT_SEQ && q[n].att != ATT_TIME))
 			others = lappend(others, ri);
 		n += known;
+		if (!qual_recognise(ri->clause, rel->relid, &att, &op, &value))
+			tested = lappend(tested, ri);
 	}
 	if (quals_want_recording(q, n, recording))
 		look_at_chunks(recording, q, n, &counts);
 	rows = counts.ranged *
 	       clauselist_selectivity(root, others, 0, JOIN_INNER, NULL);
-	cost_qual_eval(&tests, rel->baserestrictinfo, root);
+	cost_qual_eval(&tests, tested, root);
 	p->events = counts.read;
 	p->chunks = counts.chunks;
 	p->stored = counts.stored;

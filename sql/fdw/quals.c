@@ -347,6 +347,9 @@ quals_match(const struct qual *q, int n, int64 recording,
 		bool some;
 		int64 v;
 
+		/* The same for all events: quals_want_recording. */
+		if (q[i].att == ATT_RECORDING)
+			continue;
 		if (!known && (ATT_BIT(q[i].att) & ATT_FACTS)) {
 			events_facts(ev, quals_atts(q, n), NULL, &a, &f);
 			known = true;

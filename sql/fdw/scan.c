@@ -20,7 +20,7 @@
 /* What the processes of a parallel scan share. */
 struct shared {
 	pg_atomic_uint64 next; /* the chunk that is to be taken next, from 0 */
-	pg_atomic_uint64 read, pruned;
+	pg_atomic_uint64 read;
 };
 
 struct scan {
@@ -40,7 +40,7 @@ struct scan {
 	struct event_row row;
 	struct blobs *blobs;
 	struct blob_fetch fetch;
-	bool running;
+	bool running, nothing; /* nothing: no event can match */
 	int64 lo, hi;	 /* seq */
 	int32 next, end; /* in decoder.ev */
 	/* What decoder.ev holds; n 0: nothing. */
@@ -49,16 +49,8 @@ struct scan {
 	uint32_t held_cols;
 
 	struct shared *shared;
-	struct shared own;
+	int64 starts, read; /* for EXPLAIN */
 };
-
-static void
-count(struct scan *s, bool read)
-{
-	struct shared *to = s->shared ? s->shared : &s->own;
-
-	pg_atomic_fetch_add_u64(read ? &to->read : &to->pruned, 1);
-}
 
 static int
 get_blob(void *ctx, const struct blob_id *id, struct buf *out)
@@ -94,9 +86,6 @@ scan_begin(ForeignScanState *node, int flags)
 
 	s->context = CurrentMemoryContext;
 	node->fdw_state = s;
-	pg_atomic_init_u64(&s->own.next, 0);
-	pg_atomic_init_u64(&s->own.read, 0);
-	pg_atomic_init_u64(&s->own.pruned, 0);
 	read_plan(s, plan);
 	if (flags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
@@ -153,15 +142,18 @@ bind(struct scan *s, ExprContext *econtext)
 static void
 start(struct scan *s, ForeignScanState *node)
 {
-	if (!s->table)
-		open_tables(s, node->ss.ps.state->es_snapshot);
-	bind(s, node->ss.ps.ps_ExprContext);
-	quals_range(s->quals, s->n_quals, &s->lo, &s->hi);
-	if (!quals_want_recording(s->quals, s->n_quals, s->recording))
-		s->hi = 0;
 	s->ordinal = 0;
 	s->next = s->end = 0;
 	s->running = true;
+	s->starts++;
+	bind(s, node->ss.ps.ps_ExprContext);
+	quals_range(s->quals, s->n_quals, &s->lo, &s->hi);
+	s->nothing = s->lo > s->hi ||
+		     !quals_want_recording(s->quals, s->n_quals, s->recording);
+	if (s->nothing)
+		return;
+	if (!s->table)
+		open_tables(s, node->ss.ps.state->es_snapshot);
 	chunk_table_seek(s->table, s->lo, s->hi,
 			 s->back ? BackwardScanDirection
 				 : ForwardScanDirection);
@@ -215,6 +207,15 @@ decode(struct scan *s, const struct chunk_meta *c)
 	s->held_cols = cols;
 }
 
+static void
+count(struct scan *s)
+{
+	if (s->shared)
+		pg_atomic_fetch_add_u64(&s->shared->read, 1);
+	else
+		s->read++;
+}
+
 static bool
 next_chunk(struct scan *s, MemoryContext once)
 {
@@ -226,10 +227,10 @@ next_chunk(struct scan *s, MemoryContext once)
 
 		CHECK_FOR_INTERRUPTS();
 		wanted = some && quals_want_chunk(s->quals, s->n_quals, &c);
-		if (some)
-			count(s, wanted);
-		if (wanted)
+		if (wanted) {
+			count(s);
 			decode(s, &c);
+		}
 		MemoryContextSwitchTo(was);
 		MemoryContextReset(once);
 		if (!some)
@@ -275,6 +276,8 @@ scan_next(ForeignScanState *node)
 	ExecClearTuple(slot);
 	if (!s->running)
 		start(s, node);
+	if (s->nothing)
+		return slot;
 	ev = next_event(s, s->decoder.once);
 	if (!ev)
 		return slot;
@@ -317,7 +320,6 @@ scan_dsm_init(ForeignScanState *node, ParallelContext *pcxt, void *coordinate)
 	s->shared = coordinate;
 	pg_atomic_init_u64(&s->shared->next, 0);
 	pg_atomic_init_u64(&s->shared->read, 0);
-	pg_atomic_init_u64(&s->shared->pruned, 0);
 }
 
 void
@@ -344,10 +346,8 @@ scan_shutdown(ForeignScanState *node)
 
 	if (!s || !s->shared)
 		return;
-	pg_atomic_fetch_add_u64(&s->own.read,
-				(int64)pg_atomic_read_u64(&s->shared->read));
-	pg_atomic_fetch_add_u64(&s->own.pruned,
-				(int64)pg_atomic_read_u64(&s->shared->pruned));
+	s->read += (int64)pg_atomic_read_u64(&s->shared->read);
+	s->starts = Max(s->starts, 1);
 	s->shared = NULL;
 }
 
@@ -378,6 +378,7 @@ scan_explain(ForeignScanState *node, ExplainState *es)
 	ForeignScan *plan = (ForeignScan *)node->ss.ps.plan;
 	List *chunks = list_nth(plan->fdw_private, PLAN_CHUNKS);
 	struct scan *s = node->fdw_state;
+	int64 pruned;
 
 	explain_quals(node, es);
 	if (s->back)
@@ -387,8 +388,7 @@ scan_explain(ForeignScanState *node, ExplainState *es)
 	ExplainPropertyInteger("Chunks Stored", NULL, lsecond_int(chunks), es);
 	if (!es->analyze)
 		return;
-	ExplainPropertyInteger("Chunks Read", NULL,
-			       (int64)pg_atomic_read_u64(&s->own.read), es);
-	ExplainPropertyInteger("Chunks Pruned", NULL,
-			       (int64)pg_atomic_read_u64(&s->own.pruned), es);
+	pruned = s->starts * lsecond_int(chunks) - s->read;
+	ExplainPropertyInteger("Chunks Read", NULL, s->read, es);
+	ExplainPropertyInteger("Chunks Pruned", NULL, Max(pruned, 0), es);
 }
