@@ -13,6 +13,7 @@
 #include "store/db.h"
 #include "store/pgbin.h"
 #include "store/query.h"
+#include "store/wrapper.h"
 #include "tests/unit/store_fix.h"
 
 static void
@@ -282,6 +283,11 @@ Test(store_cluster, an_upgrade_keeps_recordings)
 	int major;
 
 	fix_record("before", 1, 100);
+	db = fix_connect();
+	must(query_fill_rows(db, 1, NULL, NULL, &fix_err));
+	/* As cluster_start does before it upgrades. */
+	must(wrapper_remove(db, &fix_err));
+	store_close(db);
 	must(cluster_stop(&fix_err));
 	must(pgbin_find(0, &bindir, &major, &fix_err));
 	/* As if it had been made by the major before. */
@@ -296,6 +302,8 @@ Test(store_cluster, an_upgrade_keeps_recordings)
 	cluster_release(&c);
 	db = fix_connect();
 	fix_check(db, 1, 1, 100);
+	must(query_fill_rows(db, 1, NULL, NULL, &fix_err));
+	cr_assert_eq(fix_sql(db, "select count(*) from pastime.event"), 100);
 	store_close(db);
 	mem_free(bindir);
 }
