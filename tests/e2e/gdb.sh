@@ -30,7 +30,7 @@ normalise()
 		-e '/^(ADDR\t)?[0-9]+\t(in )?\.\.?\//d' \
 		-e "s/(ADDR in )?$name \\([^()]*\\) $libc/(libc)/" \
 		-e 's/^#[1-9][0-9]*/#N/' \
-		-e 's/ \((stopped|in [a-z_0-9]+)\) \(libc\)/ (libc)/' \
+		-e 's/ \((stopped|runnable|in [a-z_0-9]+)\) \(libc\)/ (libc)/' \
 		-e '/^\+\+/d' -e 's/^\+/> /' -e 's/ $//'
 }
 

@@ -32,7 +32,8 @@ in_parent(pid_t pid)
 	count = 2;
 }
 
-/* Each waits for the other one. */
+/* Each waits for the other one. Where it is then is shown as the library is. */
+#line 1 "../meet.c"
 static void
 meet(pid_t pid)
 {
@@ -46,6 +47,7 @@ meet(pid_t pid)
 		read(alive[0], &c, 1);
 	}
 }
+#line 51 "forks.c"
 
 int
 main(void)
