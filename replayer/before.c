@@ -35,6 +35,7 @@ struct chase {
 	bool arrived;	    /* its last one is P */
 	uint64_t run_ns;    /* from base to P */
 	VEC(uint64_t) seen; /* instructions in the text before x */
+	bool plain;	    /* only instructions that were executed */
 };
 
 /* Let now be a copy of base. */
@@ -137,19 +138,52 @@ remember_seen(struct chase *c)
 	}
 }
 
+/* The first instruction that was seen at pc or behind it; 0 = none. */
+static uint64_t
+next_seen(const struct chase *c, uint64_t pc)
+{
+	uint64_t next = 0;
+
+	for (size_t i = 0; i < c->seen.len; i++) {
+		uint64_t v = c->seen.v[i];
+
+		if (v >= pc && (!next || v < next))
+			next = v;
+	}
+	return next;
+}
+
+/* Does what follows the end of a function fill up to the next one? There no
+ * instruction begins where decoding says so. */
+static bool
+is_filling(const struct code *code, const uint8_t *next, size_t left)
+{
+	switch ((enum code_flow)code->flow) {
+	case FLOW_RET:
+	case FLOW_JMP:
+	case FLOW_JMP_IND:
+	case FLOW_EVENT:
+		return left == 0 || *next == 0;
+	case FLOW_NEXT:
+	case FLOW_JCC:
+	case FLOW_LOOP:
+	case FLOW_CALL:
+	case FLOW_CALL_IND:
+		break;
+	}
+	return false;
+}
+
 /* In the text just before x, decoded from an instruction that was seen. */
 static void
 anchors_before(struct chase *c, struct tally *t)
 {
-	uint64_t from = 0, pcs[BEFORE + 1];
+	uint64_t from, pcs[BEFORE + 1];
 	uint8_t bytes[BEFORE + CODE_LEN_MAX];
 	size_t n = 0;
 	ssize_t got;
 
-	for (size_t i = 0; i < c->seen.len; i++) {
-		if (!from || c->seen.v[i] < from)
-			from = c->seen.v[i];
-	}
+	from = next_seen(c, 0);
 	if (!from)
 		return;
 	got = mem_read(&runner(c)->space->mem, from, bytes, sizeof(bytes));
@@ -163,6 +197,12 @@ anchors_before(struct chase *c, struct tally *t)
 			return;
 		pcs[n++] = at;
 		at += code.len;
+		off += code.len;
+		if (off < (size_t)got &&
+		    is_filling(&code, bytes + off, (size_t)got - off))
+			at = next_seen(c, at);
+		if (at == 0)
+			break;
 	}
 	for (size_t i = n; i > 0 && t->n < ANCHORS_BEFORE; i--)
 		add_anchor(c, t, pcs[i - 1]);
@@ -172,7 +212,8 @@ static void
 choose_anchors(struct chase *c, struct tally *t)
 {
 	remember_seen(c);
-	anchors_before(c, t);
+	if (!c->plain)
+		anchors_before(c, t);
 	/* Spread over the path, its end first. */
 	for (size_t gap = c->path.len; gap >= 1 && t->n < ANCHORS; gap /= 2) {
 		for (size_t i = c->path.len;
@@ -305,6 +346,12 @@ chase_round(struct chase *c, struct err *err)
 	if (c->progress && !c->progress(c->ctx, c->p.seq, c->p.seq))
 		return err_set(err, E_CANCELLED, "stopped on the way back");
 	ret = last_anchor(c, &pc, &n, err);
+	if (ret == -E_DIVERGED && !c->plain) {
+		/* Not all that was decoded is code. */
+		c->plain = true;
+		err_clear(err);
+		return 0;
+	}
 	if (ret < 0)
 		return ret;
 	c->base_named = false;

@@ -12,6 +12,7 @@
 
 struct watchdog;
 struct target_maps;
+struct line_space;
 
 /* A recorded file. Its contents are put into a memfd when first needed. */
 struct pfile {
@@ -69,6 +70,7 @@ struct replayer {
 	char *out_name[3];    /* what descriptors 0-2 refer to, as recorded */
 	uint64_t stack_limit; /* of the first process */
 	struct target_maps *maps; /* target.c's */
+	struct line_space *lines; /* lines.c's */
 };
 
 /* step.c: one function per event kind, so a missing one does not link. */

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "replayer/agent.h"
+#include "replayer/lines.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -53,6 +54,7 @@ replayer_close(struct replayer *r)
 	agent_ahead_free(r->ahead);
 	map_free(&r->misled);
 	target_forget(r);
+	lines_free(r);
 	map_free(&r->points);
 	if (r->deadline.open)
 		deadline_close(&r->deadline);

@@ -60,6 +60,14 @@ enum target_motion {
 	TARGET_STEP,	     /* one instruction of task; a system call is one.
 				Others run meanwhile when it is their turn */
 	TARGET_NEXT,	     /* the same, over what a call instruction calls */
+	/* By source line, of task. Code without lines is run through, back out
+	 * to what called it; so is a signal's handler. breaks count on the way
+	 * forwards. */
+	TARGET_LINE,	  /* to another line, into calls */
+	TARGET_LINE_OVER, /* the same, over calls and inlined code */
+	TARGET_FINISH,	  /* out of the function; back: to its call */
+	TARGET_UNTIL,	  /* a line further down in the function, over loops; or
+			     out of it. Back: further up, or to its call */
 };
 
 /* Before an instruction is executed. */

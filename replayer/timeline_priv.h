@@ -75,6 +75,17 @@ int tl_step_back(struct timeline *t, struct target_stop *out, struct err *err);
 int tl_next(struct timeline *t, struct target_stop *out, struct err *err);
 int tl_next_back(struct timeline *t, struct target_stop *out, struct err *err);
 
+/* Ends a step where it stands. */
+int tl_done(struct timeline *t, enum target_why why, struct target_stop *out);
+
+/* timeline_line.c, timeline_line_back.c: by source line */
+int tl_line(struct timeline *t, bool over, struct target_stop *out,
+	    struct err *err);
+int tl_finish(struct timeline *t, struct target_stop *out, struct err *err);
+int tl_until(struct timeline *t, struct target_stop *out, struct err *err);
+/* Any of them backwards. */
+int tl_line_back(struct timeline *t, struct target_stop *out, struct err *err);
+
 /* before.c */
 /* Stand one instruction before the moment of the interval where it stands,
  * which is not its beginning. */

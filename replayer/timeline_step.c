@@ -5,8 +5,8 @@
 
 #define LOOK_BACK 2048u
 
-static int
-done(struct timeline *t, enum target_why why, struct target_stop *out)
+int
+tl_done(struct timeline *t, enum target_why why, struct target_stop *out)
 {
 	const struct hit h = { .why = why, .task = t->req->task };
 
@@ -54,7 +54,7 @@ tl_step(struct timeline *t, struct target_stop *out, struct err *err)
 
 		ret = replayer_peek(r, err);
 		if (ret <= 0)
-			return ret < 0 ? ret : done(t, TARGET_AT_END, out);
+			return ret < 0 ? ret : tl_done(t, TARGET_AT_END, out);
 		ev = r->peek;
 		ev.payload = (struct span){ 0 };
 		if (ev.task == t->req->task && (ev.flags & EVF_RUNS)) {
@@ -64,13 +64,13 @@ tl_step(struct timeline *t, struct target_stop *out, struct err *err)
 			if (ret < 0)
 				return ret;
 			if (ret == 1)
-				return done(t, TARGET_AT_STEP, out);
+				return tl_done(t, TARGET_AT_STEP, out);
 		}
 		ret = replayer_advance(r, err);
 		if (ret <= 0)
-			return ret < 0 ? ret : done(t, TARGET_AT_END, out);
+			return ret < 0 ? ret : tl_done(t, TARGET_AT_END, out);
 		if (stepped_by(t, &ev, &why))
-			return done(t, why, out);
+			return tl_done(t, why, out);
 		ret = tl_tell(t, err);
 		if (ret < 0)
 			return ret;
@@ -191,12 +191,12 @@ before_event(struct timeline *t, const struct event *ev,
 
 	if (ev->kind == EV_birth) {
 		ret = replayer_seek(t->r, ev->seq, q->progress, q->ctx, err);
-		return ret < 0 ? ret : done(t, TARGET_AT_START, out);
+		return ret < 0 ? ret : tl_done(t, TARGET_AT_START, out);
 	}
 	if (ev->kind == EV_signal && !(ev->flags & EVF_RUNS)) {
 		ret = replayer_seek(t->r, ev->seq - 1, q->progress, q->ctx,
 				    err);
-		return ret < 0 ? ret : done(t, TARGET_AT_STEP, out);
+		return ret < 0 ? ret : tl_done(t, TARGET_AT_STEP, out);
 	}
 	if (!(ev->flags & EVF_RUNS))
 		ret = last_move(t, ev->seq, true, &enter, err);
@@ -204,10 +204,10 @@ before_event(struct timeline *t, const struct event *ev,
 		return ret;
 	if (ret == 0) { /* the command's own exec */
 		ret = replayer_seek(t->r, ev->seq, q->progress, q->ctx, err);
-		return ret < 0 ? ret : done(t, TARGET_AT_START, out);
+		return ret < 0 ? ret : tl_done(t, TARGET_AT_START, out);
 	}
 	ret = to_last_of(t, &enter, err);
-	return ret < 0 ? ret : done(t, TARGET_AT_STEP, out);
+	return ret < 0 ? ret : tl_done(t, TARGET_AT_STEP, out);
 }
 
 static int
@@ -221,7 +221,7 @@ step_back(struct timeline *t, struct target_stop *out, struct err *err)
 	    r->now->inside.task == t->req->task)
 		ret = before_here(r, t->req->progress, t->req->ctx, err);
 	if (ret <= 0)
-		return ret < 0 ? ret : done(t, TARGET_AT_STEP, out);
+		return ret < 0 ? ret : tl_done(t, TARGET_AT_STEP, out);
 	ret = last_move(t, r->now->seq + 1, false, &ev, err);
 	if (ret < 0)
 		return ret;
@@ -365,6 +365,24 @@ continue_on(struct timeline *t, struct target_stop *out, struct err *err)
 }
 
 static int
+line_on(struct timeline *t, struct target_stop *out, struct err *err)
+{
+	switch (t->req->motion) {
+	case TARGET_FINISH:
+		return tl_finish(t, out, err);
+	case TARGET_UNTIL:
+		return tl_until(t, out, err);
+	case TARGET_CONTINUE:
+	case TARGET_STEP:
+	case TARGET_NEXT:
+	case TARGET_LINE:
+	case TARGET_LINE_OVER:
+		break;
+	}
+	return tl_line(t, t->req->motion == TARGET_LINE_OVER, out, err);
+}
+
+static int
 move(struct timeline *t, struct target_stop *out, struct err *err)
 {
 	bool back = t->req->back;
@@ -377,6 +395,12 @@ move(struct timeline *t, struct target_stop *out, struct err *err)
 		return back ? tl_step_back(t, out, err) : tl_step(t, out, err);
 	case TARGET_NEXT:
 		return back ? tl_next_back(t, out, err) : tl_next(t, out, err);
+	case TARGET_LINE:
+	case TARGET_LINE_OVER:
+	case TARGET_FINISH:
+	case TARGET_UNTIL:
+		return back ? tl_line_back(t, out, err)
+			    : line_on(t, out, err);
 	}
 	return err_set(err, E_USAGE, "a motion that there is not");
 }

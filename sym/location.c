@@ -1,6 +1,9 @@
 /* Where an object is: the stack machine of DWARF expressions (DWARF 5, 2.5). */
 #include "sym/dwarf.h"
 
+#include "sym/lines.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #define STACK_MAX 64u
@@ -514,4 +517,50 @@ loc_part(const struct loc *l, uint64_t offset)
 		p.len -= offset;
 	}
 	return p;
+}
+
+/* ---- frames */
+
+static Dwarf_Frame *
+find_frame(const struct sym_module *m, uint64_t pc)
+{
+	Dwarf_Frame *frame = NULL;
+	Dwarf_Addr bias;
+	Dwarf_CFI *cfi = dwfl_module_eh_cfi(m->dwfl, &bias);
+
+	if (cfi && dwarf_cfi_addrframe(cfi, pc - bias, &frame) == 0)
+		return frame;
+	cfi = dwfl_module_dwarf_cfi(m->dwfl, &bias);
+	if (cfi && dwarf_cfi_addrframe(cfi, pc - bias, &frame) == 0)
+		return frame;
+	return NULL;
+}
+
+bool
+symbols_frame(struct symbols *s, const struct regs *regs, uint64_t *cfa,
+	      uint64_t *caller)
+{
+	struct sym_frame f = { .pc = regs->rip, .at = regs->rip, .regs = *regs };
+	struct scope sc = { .s = s, .frame = &f };
+	struct machine m = { .sc = &sc };
+	Dwarf_Op *ops, mem[3];
+	Dwarf_Frame *frame;
+	bool signal = true, ok;
+	size_t n;
+
+	sc.m = symbols_module(s, regs->rip);
+	frame = sc.m && sc.m->dwfl ? find_frame(sc.m, regs->rip) : NULL;
+	if (!frame)
+		return false;
+	dwarf_frame_info(frame, NULL, NULL, &signal);
+	ok = !signal && dwarf_frame_cfa(frame, &ops, &n) == 0 &&
+	     run(&m, ops, n);
+	*cfa = ok ? pop(&m) : 0;
+	*caller = 0;
+	/* Without a rule for it nobody has called this. */
+	if (ok && dwarf_frame_register(frame, DWARF_RA, mem, &ops, &n) == 0 &&
+	    n > 0)
+		symbols_read(s, *cfa - 8, caller, sizeof(*caller));
+	free(frame);
+	return ok;
 }

@@ -169,23 +169,43 @@ module_add(struct symbols *s, const struct sym_map *map)
 	vec_push(&s->modules, m);
 }
 
-static int
-report_modules(struct symbols *s, struct err *err)
+/* false: a file that can be read was refused. */
+static bool
+report_all(struct symbols *s)
 {
-	if (!s->dwfl)
-		s->dwfl = dwfl_begin(&dwfl_callbacks);
-	if (!s->dwfl)
-		return err_set(err, E_FORMAT, "cannot start libdwfl: %s",
-			       dwfl_errmsg(-1));
+	bool all = true;
+
 	/* modules reported again under the same name and place are kept */
 	dwfl_report_begin(s->dwfl);
 	for (size_t i = 0; i < s->modules.len; i++) {
 		struct sym_module *m = &s->modules.v[i];
 
-		if (*m->path)
-			m->dwfl = dwfl_report_elf(s->dwfl, m->shown, m->path,
-						  -1, m->bias, true);
+		if (!*m->path)
+			continue;
+		m->dwfl = dwfl_report_elf(s->dwfl, m->shown, m->path, -1,
+					  m->bias, true);
+		all &= m->dwfl != NULL;
 	}
+	return all;
+}
+
+static int
+report_modules(struct symbols *s, struct err *err)
+{
+	bool fresh = !s->dwfl;
+
+	if (fresh)
+		s->dwfl = dwfl_begin(&dwfl_callbacks);
+	/* A program that is not position-independent is not known again. */
+	if (s->dwfl && !report_all(s) && !fresh) {
+		dwfl_end(s->dwfl);
+		s->dwfl = dwfl_begin(&dwfl_callbacks);
+		if (s->dwfl)
+			report_all(s);
+	}
+	if (!s->dwfl)
+		return err_set(err, E_FORMAT, "cannot start libdwfl: %s",
+			       dwfl_errmsg(-1));
 	if (dwfl_report_end(s->dwfl, NULL, NULL))
 		return err_set(err, E_FORMAT, "libdwfl: %s", dwfl_errmsg(-1));
 	return 0;

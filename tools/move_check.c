@@ -1,10 +1,10 @@
 /*
- * move-check [-n STOPS] [-r ROUNDS] [-s SEED] [-va] COMMAND...: record a
+ * move-check [-n STOPS] [-r ROUNDS] [-s SEED] [-lva] COMMAND...: record a
  * command into memory; then, in each round, put breakpoints, a watchpoint or an
  * event filter somewhere, go forwards from stop to stop, back over all of them,
  * once more from elsewhere, and compare positions, registers and the stack at
- * each. Steps likewise, by instruction and over calls. -a: with the agent. -S
- * NS: code is looked at so often.
+ * each. Steps likewise, by instruction, over calls, by source line. -l: those
+ * only. -a: with the agent. -S NS: code is looked at so often.
  *
  * Status: 0 all alike, 1 some differ, 2 error.
  */
@@ -34,7 +34,7 @@ struct stop {
 struct check {
 	unsigned stops, rounds;
 	unsigned short seed[3];
-	bool verbose;
+	bool verbose, lines;
 	uint64_t slice_ns;
 	struct target *t;
 	uint64_t last;
@@ -337,10 +337,91 @@ check_steps(struct check *c, enum target_motion motion, const char *what,
 	return ret;
 }
 
+static void
+tell_stop(const char *what, const struct stop *s)
+{
+	char text[POS_TEXT_MAX];
+
+	printf("%s: %s at %#lx, rsp %#lx\n", what, text_of(s, text),
+	       s->regs.rip, s->regs.rsp);
+	fflush(stdout);
+}
+
+/* Does it stand in the program's own file, which is mapped first? */
+static bool
+in_program(struct check *c, const struct stop *s)
+{
+	struct target_map *maps;
+	struct arena a = { 0 };
+	bool yes = false;
+	uint64_t file = 0;
+	size_t n = 0;
+
+	if (c->t->ops->maps(c->t, s->stop.task, &a, &maps, &n, NULL) < 0)
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		file = file ? file : maps[i].file;
+		yes |= maps[i].file == file && s->regs.rip >= maps[i].start &&
+		       s->regs.rip < maps[i].end;
+	}
+	arena_free(&a);
+	return yes;
+}
+
+/*
+ * By source line: from one end of a step to the next, and back over them. What
+ * it begins from need not be one; whether libraries have lines depends on what
+ * is installed. Over calls the way back from a function into its caller leads
+ * over the function.
+ */
+static int
+check_lines(struct check *c, enum target_motion motion, const char *what,
+	    struct err *err)
+{
+	struct target_motion_req req = { .motion = motion, .call = -1 };
+	struct stop s;
+	struct pos p;
+	int ret = somewhere(c, &p, &s, err);
+
+	req.task = p.task;
+	s.stop = (struct target_stop){ .why = TARGET_AT_STEP, .pos = p };
+	vec_clear(&c->v);
+	if (c->verbose && ret == 0)
+		tell_stop("from", &s);
+	while (ret == 0 && c->v.len < c->stops) {
+		ret = move(c, &req, &s, err);
+		if (ret < 0 || s.stop.why == TARGET_AT_END)
+			break;
+		if (!in_program(c, &s) && c->v.len == 0)
+			continue;
+		if (!in_program(c, &s))
+			break;
+		vec_push(&c->v, s);
+		if (c->verbose)
+			tell_stop(what, &s);
+	}
+	if (ret == 0 && c->v.len)
+		ret = seek(c, &c->v.v[c->v.len - 1].stop.pos, err);
+	req.back = true;
+	for (size_t i = c->v.len; ret == 0 && i-- > 1;) {
+		struct stop got;
+
+		if (motion == TARGET_LINE_OVER &&
+		    c->v.v[i].regs.rsp != c->v.v[i - 1].regs.rsp)
+			break;
+		ret = move(c, &req, &got, err);
+		if (ret == 0)
+			compare(c, what, &c->v.v[i - 1], &got, false);
+	}
+	return ret;
+}
+
 static int
 round_of(struct check *c, unsigned i, struct err *err)
 {
-	switch (i % 5) {
+	if (c->lines)
+		i = 5 + i % 2;
+	switch (i % 7) {
 	case 0:
 		return check_breaks(c, err);
 	case 1:
@@ -349,8 +430,12 @@ round_of(struct check *c, unsigned i, struct err *err)
 		return check_events(c, err);
 	case 3:
 		return check_steps(c, TARGET_STEP, "step", err);
-	default:
+	case 4:
 		return check_steps(c, TARGET_NEXT, "next", err);
+	case 5:
+		return check_lines(c, TARGET_LINE, "line", err);
+	default:
+		return check_lines(c, TARGET_LINE_OVER, "line over", err);
 	}
 }
 
@@ -389,7 +474,7 @@ main(int argc, char **argv)
 	bool agent = false;
 	int opt, ret;
 
-	while ((opt = getopt(argc, argv, "+aS:n:r:s:v")) != -1) {
+	while ((opt = getopt(argc, argv, "+aS:ln:r:s:v")) != -1) {
 		if (opt == 'n')
 			c.stops = (unsigned)atoi(optarg);
 		else if (opt == 'r')
@@ -400,6 +485,8 @@ main(int argc, char **argv)
 			c.verbose = true;
 		else if (opt == 'S')
 			c.slice_ns = strtoul(optarg, NULL, 10);
+		else if (opt == 'l')
+			c.lines = true;
 		else if (opt == 'a')
 			agent = true;
 		else

@@ -3,19 +3,29 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "tui/ui.h"
 
 #define WATCHED 8u
+#define STEP_BREAKS 8u
+
+/* Who holds a key down sees where it is now and then. */
+#define SHOW_NS 150000000ull
+/* More presses than that are dropped: nobody counts them. */
+#define AHEAD_MAX 100u
 
 struct motion_job {
 	struct job job;
 	struct ui *ui;
+	enum request asked;
 	struct pos from;
-	uint64_t count;
+	_Atomic uint64_t count; /* more are added while it runs */
+	uint64_t made;
 	struct target_motion_req req;
 	struct target_break *breaks;
 	struct target_watch watch;
 	struct target_stop stop;
+	bool edge;     /* nothing more that way */
 	char *nothing; /* to say at the recording's end */
 };
 
@@ -29,25 +39,32 @@ motion_progress(void *ctx, uint64_t at, uint64_t to)
 	return !atomic_load(&job->stop);
 }
 
-/* As often as was asked; a step that cannot go on ends it. */
+/* As often as was asked, for a while; a step that cannot go on ends it. */
 static int
 motion_run(struct job *job, void *data)
 {
 	struct motion_job *j = (struct motion_job *)job;
+	uint64_t began = clock_now_ns();
 	struct pos from = j->from;
 	int rc = 0;
 
 	j->req.progress = motion_progress;
 	j->req.ctx = job;
-	for (uint64_t i = 0; rc == 0 && i < j->count; i++) {
+	j->edge = false;
+	for (j->made = 0; j->made < atomic_load(&j->count);) {
 		rc = j->ui->o->replay->move(data, &from, &j->req, &j->stop,
 					    &job->err);
+		if (rc < 0)
+			break;
+		j->made++;
 		from = j->stop.pos;
-		if (j->stop.why == TARGET_AT_START ||
-		    j->stop.why == TARGET_AT_END)
+		j->edge = j->stop.why == TARGET_AT_START ||
+			  j->stop.why == TARGET_AT_END;
+		if (j->edge || clock_now_ns() - began > SHOW_NS)
 			break;
 	}
-	return rc;
+	/* What came before the failure holds. */
+	return rc == -E_CANCELLED && j->made > 0 ? 0 : rc;
 }
 
 static void
@@ -83,12 +100,28 @@ tell(struct ui *ui, const struct motion_job *j)
 	}
 }
 
+/* What was asked for meanwhile: the rest of it, or another motion. */
+static void
+motion_goes_on(struct ui *ui, const struct motion_job *j)
+{
+	uint64_t rest = atomic_load(&j->count) - j->made;
+	enum request then = ui->motion.then;
+
+	ui->motion.job = NULL;
+	ui->motion.then = REQ_NONE;
+	if (atomic_load(&j->job.stop) || j->job.rc < 0)
+		return;
+	if (rest > 0 && !j->edge)
+		motion_request(ui, j->asked, rest);
+	if (then != REQ_NONE)
+		motion_request(ui, then, ui->motion.then_count);
+}
+
 static void
 motion_done(struct job *job, void *owner)
 {
 	struct motion_job *j = (struct motion_job *)job;
 	struct ui *ui = owner;
-	bool edge;
 
 	if (job->rc == -E_CANCELLED) {
 		if (!atomic_load(&job->replaced))
@@ -96,16 +129,15 @@ motion_done(struct job *job, void *owner)
 	} else if (job->rc < 0) {
 		ui_complain_err(ui, &job->err);
 	} else {
-		edge = j->stop.why == TARGET_AT_START ||
-		       j->stop.why == TARGET_AT_END;
 		/* At an end of time nothing was found: stay. */
-		if (!edge || j->req.motion != TARGET_CONTINUE) {
+		if (!j->edge || j->req.motion != TARGET_CONTINUE) {
 			if (j->req.motion == TARGET_CONTINUE)
 				history_leave(&ui->history, ui->seq);
 			nav_goto_pos(ui, &j->stop.pos);
 		}
 		tell(ui, j);
 	}
+	motion_goes_on(ui, j);
 	mem_free(j->breaks);
 	mem_free(j->nothing);
 }
@@ -118,7 +150,7 @@ motion_new(struct ui *ui, enum target_motion motion, bool back, uint64_t count)
 
 	j->ui = ui;
 	j->from = nav_pos(ui);
-	j->count = count ? count : 1;
+	atomic_store(&j->count, count ? count : 1);
 	j->req = (struct target_motion_req){
 		.motion = motion, .back = back, .task = nav_task(ui), .call = -1
 	};
@@ -126,22 +158,56 @@ motion_new(struct ui *ui, enum target_motion motion, bool back, uint64_t count)
 }
 
 static void
-submit(struct ui *ui, struct motion_job *j, const char *nothing)
+submit(struct ui *ui, struct motion_job *j, enum request asked,
+       const char *nothing)
 {
 	j->nothing = mem_strdup(nothing);
+	j->asked = asked;
+	ui->motion.job = j;
 	ui->replay_stopped = false;
 	worker_submit(ui->rep, &j->job);
 }
 
+/* Breakpoints count on the way of a step, too. */
 static void
-step(struct ui *ui, enum target_motion motion, bool back, uint64_t count)
+add_breaks(struct ui *ui, struct motion_job *j, size_t most)
 {
+	size_t n = ui->breaks.len < most ? ui->breaks.len : most;
+
+	j->breaks = mem_zalloc((n + 1) * sizeof(*j->breaks));
+	for (size_t i = 0; i < n; i++)
+		j->breaks[i].addr = ui->breaks.v[i];
+	j->req.breaks = j->breaks;
+	j->req.n_breaks = n;
+}
+
+/* Rows of the requests that are steps of one task. */
+static const struct {
+	enum request forwards, back;
+	enum target_motion motion;
+} steps[] = {
+	{ REQ_INSN, REQ_INSN_BACK, TARGET_STEP },
+	{ REQ_OVER, REQ_OVER_BACK, TARGET_NEXT },
+	{ REQ_LINE, REQ_LINE_BACK, TARGET_LINE },
+	{ REQ_NEXT, REQ_NEXT_BACK, TARGET_LINE_OVER },
+	{ REQ_FINISH, REQ_FINISH_BACK, TARGET_FINISH },
+	{ REQ_UNTIL, REQ_UNTIL_BACK, TARGET_UNTIL },
+};
+
+static void
+step(struct ui *ui, enum request r, enum target_motion motion, bool back,
+     uint64_t count)
+{
+	struct motion_job *j;
+
 	if (!nav_task(ui)) {
 		ui_say(ui, "this event belongs to no task");
 		return;
 	}
-	submit(ui, motion_new(ui, motion, back, count),
-	       back ? "the task begins here" : "the task ends here");
+	j = motion_new(ui, motion, back, count);
+	if (!back && motion != TARGET_STEP)
+		add_breaks(ui, j, STEP_BREAKS);
+	submit(ui, j, r, back ? "the task begins here" : "the task ends here");
 }
 
 static void
@@ -154,13 +220,9 @@ go_on(struct ui *ui, bool back, uint64_t count)
 		return;
 	}
 	j = motion_new(ui, TARGET_CONTINUE, back, count);
-	j->breaks = mem_zalloc(ui->breaks.len * sizeof(*j->breaks));
-	for (size_t i = 0; i < ui->breaks.len; i++)
-		j->breaks[i].addr = ui->breaks.v[i];
+	add_breaks(ui, j, SIZE_MAX);
 	j->req.task = 0;
-	j->req.breaks = j->breaks;
-	j->req.n_breaks = ui->breaks.len;
-	submit(ui, j,
+	submit(ui, j, back ? REQ_CONTINUE_BACK : REQ_CONTINUE,
 	       back ? "no breakpoint is met before this moment"
 		    : "no breakpoint is met after this moment");
 }
@@ -185,7 +247,7 @@ writer(struct ui *ui, bool back, uint64_t count)
 	j->req.task = 0;
 	j->req.watches = &j->watch;
 	j->req.n_watches = 1;
-	submit(ui, j,
+	submit(ui, j, back ? REQ_WRITER : REQ_NEXT_WRITER,
 	       back ? "nobody wrote there before this moment"
 		    : "nobody writes there after this moment");
 }
@@ -217,18 +279,48 @@ toggle_break(struct ui *ui)
 	ui_say(ui, "breakpoint at 0x%" PRIx64, addr);
 }
 
+static bool
+is_motion(enum request r)
+{
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		if (r == steps[i].forwards || r == steps[i].back)
+			return true;
+	}
+	return r == REQ_CONTINUE || r == REQ_CONTINUE_BACK || r == REQ_WRITER ||
+	       r == REQ_NEXT_WRITER;
+}
+
+/* While one is under way: the same one more often, or another one after it.
+ * False: none is. */
+static bool
+add_to_motion(struct ui *ui, enum request r, uint64_t count)
+{
+	struct motion_job *j = ui->motion.job;
+	uint64_t n = count ? count : 1;
+
+	if (!j)
+		return false;
+	if (j->asked != r) {
+		ui->motion.then = r;
+		ui->motion.then_count = n;
+	} else if (atomic_load(&j->count) < AHEAD_MAX) {
+		atomic_fetch_add(&j->count, n);
+	}
+	return true;
+}
+
 bool
 motion_request(struct ui *ui, enum request r, uint64_t count)
 {
+	if (is_motion(r) && add_to_motion(ui, r, count))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		if (r != steps[i].forwards && r != steps[i].back)
+			continue;
+		step(ui, r, steps[i].motion, r == steps[i].back, count);
+		return true;
+	}
 	switch ((int)r) {
-	case REQ_INSN:
-	case REQ_INSN_BACK:
-		step(ui, TARGET_STEP, r == REQ_INSN_BACK, count);
-		return true;
-	case REQ_OVER:
-	case REQ_OVER_BACK:
-		step(ui, TARGET_NEXT, r == REQ_OVER_BACK, count);
-		return true;
 	case REQ_CONTINUE:
 	case REQ_CONTINUE_BACK:
 		go_on(ui, r == REQ_CONTINUE_BACK, count);

@@ -65,6 +65,16 @@ struct ui_step {
 	int64_t n;     /* 0 = no step is under way */
 };
 
+struct motion_job;
+
+/* Motion under way: presses of its key add to it, another one comes after it.
+ */
+struct ui_motion {
+	struct motion_job *job; /* NULL = none */
+	enum request then;	/* REQ_NONE = nothing */
+	uint64_t then_count;
+};
+
 struct ui {
 	const struct tui_opts *o;
 	struct keymap keys;
@@ -87,6 +97,7 @@ struct ui {
 	char *filter; /* NULL = none */
 	char *search;
 	struct ui_step step;
+	struct ui_motion motion;
 
 	struct ui_moment moment, before; /* before: the last stop */
 	struct err replay_err;		 /* code 0: none */
