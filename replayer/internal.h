@@ -12,7 +12,6 @@
 
 struct watchdog;
 struct target_maps;
-struct line_space;
 
 /* A recorded file. Its contents are put into a memfd when first needed. */
 struct pfile {

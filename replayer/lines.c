@@ -35,8 +35,8 @@ find_space(struct replayer *r, uint32_t space)
 		return s;
 	s = mem_zalloc(sizeof(*s));
 	*s = (struct line_space){ .next = r->lines, .r = r, .space = space };
-	s->sym = symbols_new(
-		&(struct sym_ops){ .read = read_memory, .ctx = s });
+	s->sym =
+		symbols_new(&(struct sym_ops){ .read = read_memory, .ctx = s });
 	r->lines = s;
 	return s;
 }

@@ -12,9 +12,9 @@
 
 #define ON_FOOT 150u
 #define RED_ZONE 128u
-#define STUB_INSNS 4u	 /* of an entry of the procedure linkage table */
+#define STUB_INSNS 4u	   /* of an entry of the procedure linkage table */
 #define LANDING_INSNS 200u /* of longjmp */
-#define EXITS_MAX 14u /* leaves room for the caller's breakpoints */
+#define EXITS_MAX 14u	   /* leaves room for the caller's breakpoints */
 
 void
 walker_init(struct walker *w, struct timeline *t, bool over,
@@ -189,8 +189,7 @@ run(struct walker *w, struct target_break *mine, size_t n,
 		return ret;
 	if (stop->why == TARGET_AT_BREAK && stop->index >= users) {
 		stop->index -= users;
-	} else if (stop->why == TARGET_AT_BREAK ||
-		   stop->why == TARGET_AT_END ||
+	} else if (stop->why == TARGET_AT_BREAK || stop->why == TARGET_AT_END ||
 		   stop->event == TARGET_ON_EXIT) {
 		*w->out = *stop;
 		if (stop->why == TARGET_AT_EVENT)
@@ -230,8 +229,8 @@ land(struct walker *w)
 }
 
 /*
- * On to pc in a frame whose stack pointer is rsp or above, unless several frames
- * are left at once. 1: it stands in such a frame; 0: the motion is over.
+ * On to pc in a frame whose stack pointer is rsp or above, unless several
+ * frames are left at once. 1: it stands in such a frame; 0: the motion is over.
  */
 static int
 run_out_to(struct walker *w, uint64_t pc, uint64_t rsp)
@@ -515,8 +514,7 @@ exits_of_row(struct walker *w, struct exits *e, const struct sym_row *row)
 		struct code c;
 		ssize_t n = mem_read(&p->space->mem, pc, bytes, sizeof(bytes));
 
-		if (n <= 0 ||
-		    !code_decode(span_of(bytes, (size_t)n), pc, &c)) {
+		if (n <= 0 || !code_decode(span_of(bytes, (size_t)n), pc, &c)) {
 			e->full = true;
 			return;
 		}
@@ -560,8 +558,7 @@ advance(struct walker *w)
 	uint64_t rsp = w->regs.rsp, pc = w->regs.rip;
 	struct code c = { 0 };
 	bool known = walker_code(w, &c), in = false;
-	bool call = known &&
-		    (c.flow == FLOW_CALL || c.flow == FLOW_CALL_IND);
+	bool call = known && (c.flow == FLOW_CALL || c.flow == FLOW_CALL_IND);
 	int ret;
 
 	if (call && (w->over || is_quiet(w, pc)))
@@ -635,13 +632,38 @@ leave_line(struct walker *w)
 	return ret;
 }
 
+/* A task that is not born yet, or has not executed its program: on to where it
+ * has. 1, or 0: the recording ends before. */
+static int
+await_program(struct walker *w)
+{
+	for (;;) {
+		const struct puppet *p = world_puppet(w->r->now, w->task);
+		int ret;
+
+		if (p && p->pid && p->space)
+			return 1;
+		ret = replayer_peek(w->r, w->err);
+		if (ret > 0)
+			ret = replayer_advance(w->r, w->err);
+		if (ret == 0)
+			return tl_done(w->t, TARGET_AT_END, w->out);
+		if (ret > 0)
+			ret = tl_tell(w->t, w->err);
+		if (ret < 0)
+			return ret;
+	}
+}
+
 /* On past a frame's making, or out of code without lines. */
 static int
 begin(struct walker *w)
 {
-	int ret = walker_look(w);
+	int ret = await_program(w);
 
-	if (ret < 0)
+	if (ret == 1)
+		ret = walker_look(w) < 0 ? -E_NOT_FOUND : 1;
+	if (ret != 1)
 		return ret;
 	ret = walker_enter(w);
 	if (ret == 1)

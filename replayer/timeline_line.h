@@ -19,7 +19,7 @@ struct walker {
 	/* The frame in which lines are looked for. */
 	struct sym_lines fn;
 	uint64_t cfa;
-	uint64_t id;	 /* of the line that it leaves */
+	uint64_t id;	     /* of the line that it leaves */
 	VEC(uint64_t) quiet; /* calls of code without lines */
 	uint64_t jumps[JUMPS_MAX];
 	size_t n_jumps;
@@ -42,7 +42,8 @@ bool walker_frame(struct walker *w, uint64_t *cfa, uint64_t *caller,
 bool walker_in_frame(void *ctx, struct target *t, uint32_t task);
 /* The instruction there. */
 bool walker_code(struct walker *w, struct code *out);
-/* One instruction of the task. 1, or 0: the motion is over, as *w->out tells. */
+/* One instruction of the task. 1, or 0: the motion is over, as *w->out tells.
+ */
 int walker_step(struct walker *w);
 
 #endif

@@ -5,8 +5,8 @@
  * function's beginning.
  *
  *	feet: the instructions just before now, of the frame, calls left out
- *	many of them, all of one line: the last row of another line, by counting,
- *	then forwards to the first one of this line
+ *	many of them, all of one line: the last row of another line, by
+ *counting, then forwards to the first one of this line
  */
 #include "replayer/timeline_line.h"
 
@@ -46,8 +46,8 @@ static int
 stand(struct trail *l, const struct pos *p)
 {
 	const struct target_motion_req *q = l->w.t->req;
-	int ret = inside_seek(l->w.r, p, NULL, 0, q->progress, q->ctx,
-			      l->w.err);
+	int ret =
+		inside_seek(l->w.r, p, NULL, 0, q->progress, q->ctx, l->w.err);
 
 	return ret < 0 ? ret : walker_look(&l->w);
 }
@@ -267,8 +267,7 @@ code_at(struct trail *l, uint64_t pc, struct code *out)
 	if (!p || !p->pid)
 		return false;
 	n = mem_read(&p->space->mem, pc, bytes, sizeof(bytes));
-	return n > 0 &&
-	       code_decode(span_of(bytes, (size_t)n), pc, out);
+	return n > 0 && code_decode(span_of(bytes, (size_t)n), pc, out);
 }
 
 /* To what was executed in the frame before here, or what else the way says. */
@@ -294,9 +293,9 @@ back_one(struct trail *l, enum way *way)
 			return 0;
 		}
 		ret = over_call(l, was.rsp);
-	} else if (was.rsp >= l->w.cfa || (c.flow == FLOW_JMP && l->w.cfa &&
-					   was.rsp + 8 == l->w.cfa &&
-					   !lines_row(&l->w.fn, was.pc))) {
+	} else if (was.rsp >= l->w.cfa ||
+		   (c.flow == FLOW_JMP && l->w.cfa && was.rsp + 8 == l->w.cfa &&
+		    !lines_row(&l->w.fn, was.pc))) {
 		l->at++;
 		*way = WAY_LEFT;
 	} else if (c.flow == FLOW_EVENT && was.rsp + RED_ZONE < now.rsp) {
@@ -633,9 +632,9 @@ until_back(struct trail *l)
 	struct foot now;
 	int ret = begin(l);
 
-	now = *here(l);
 	if (ret < 0 || walker_enter(&l->w) != 1)
 		return ret < 0 ? ret : line_back(l);
+	now = *here(l);
 	add_site(l, &s, l->w.fn.entry);
 	for (size_t i = 0; i < l->w.fn.n; i++) {
 		const struct sym_row *row = &l->w.fn.rows[i];

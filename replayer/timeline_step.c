@@ -399,8 +399,7 @@ move(struct timeline *t, struct target_stop *out, struct err *err)
 	case TARGET_LINE_OVER:
 	case TARGET_FINISH:
 	case TARGET_UNTIL:
-		return back ? tl_line_back(t, out, err)
-			    : line_on(t, out, err);
+		return back ? tl_line_back(t, out, err) : line_on(t, out, err);
 	}
 	return err_set(err, E_USAGE, "a motion that there is not");
 }

@@ -37,8 +37,8 @@ const struct sym_row *lines_row(const struct sym_lines *l, uint64_t pc);
 bool symbols_has_lines(struct symbols *s, uint64_t pc);
 /*
  * The frame of the function at regs: the stack pointer in its caller, and the
- * pc there (0: nobody called it). False: no tables tell, or the kernel called it,
- * for a signal.
+ * pc there (0: nobody called it). False: no tables tell, or the kernel called
+ * it, for a signal.
  */
 bool symbols_frame(struct symbols *s, const struct regs *regs, uint64_t *cfa,
 		   uint64_t *caller);

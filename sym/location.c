@@ -540,7 +540,9 @@ bool
 symbols_frame(struct symbols *s, const struct regs *regs, uint64_t *cfa,
 	      uint64_t *caller)
 {
-	struct sym_frame f = { .pc = regs->rip, .at = regs->rip, .regs = *regs };
+	struct sym_frame f = { .pc = regs->rip,
+			       .at = regs->rip,
+			       .regs = *regs };
 	struct scope sc = { .s = s, .frame = &f };
 	struct machine m = { .sc = &sc };
 	Dwarf_Op *ops, mem[3];

@@ -198,13 +198,18 @@ static void
 step(struct ui *ui, enum request r, enum target_motion motion, bool back,
      uint64_t count)
 {
+	uint32_t task = nav_task(ui);
 	struct motion_job *j;
 
-	if (!nav_task(ui)) {
+	/* Where nothing lives yet, the first one to come. */
+	if (!task && ui->tasks.n && motion == TARGET_LINE && !back)
+		task = ui->tasks.v[0].task;
+	if (!task) {
 		ui_say(ui, "this event belongs to no task");
 		return;
 	}
 	j = motion_new(ui, motion, back, count);
+	j->req.task = task;
 	if (!back && motion != TARGET_STEP)
 		add_breaks(ui, j, STEP_BREAKS);
 	submit(ui, j, r, back ? "the task begins here" : "the task ends here");

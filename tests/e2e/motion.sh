@@ -55,6 +55,153 @@ if [ -x "$(command -v python3)" ]; then
 	check 8 10 python3 -c 'print(sum(map(hash, map(str, range(9000)))))'
 fi
 
+# By source line: calls, recursion, a callback out of code without lines, a line
+# that is a long loop; then a handler in the midst, longjmp, another thread.
+cat >"$T/calls.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+
+static long
+factorial(long n)
+{
+	if (n <= 1)
+		return 1;
+	return n * factorial(n - 1);
+}
+
+static int
+twice(int a)
+{
+	return a * 2;
+}
+
+static int
+order(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+int
+main(void)
+{
+	int v[] = { 5, 3, 1, 4 };
+	int (*f)(int) = twice;
+
+	for (int i = 0; i < 2; i++) {
+		v[i] += f(i) + twice(1);
+		for (int k = 0; k < 500; k++) v[3] += k ^ i;
+	}
+	qsort(v, 4, sizeof(*v), order);
+	printf("%ld %d\n", factorial(4), v[0]);
+	return 0;
+}
+END
+cat >"$T/jumps.c" <<'END'
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/time.h>
+
+static volatile int hits, sum;
+static jmp_buf env;
+
+static void
+on_alarm(int s)
+{
+	hits++;
+	sum ^= s;
+}
+
+static void
+deeper(int n)
+{
+	if (n == 0)
+		longjmp(env, 1);
+	deeper(n - 1);
+}
+
+static void *
+worker(void *arg)
+{
+	for (int i = 0; i < 300; i++)
+		sum += i;
+	return arg;
+}
+
+int
+main(void)
+{
+	struct itimerval it = { { 0, 2000 }, { 0, 2000 } };
+	pthread_t t;
+
+	signal(SIGALRM, on_alarm);
+	setitimer(ITIMER_REAL, &it, NULL);
+	while (hits < 3) sum++;
+	it.it_value.tv_usec = it.it_interval.tv_usec = 0;
+	setitimer(ITIMER_REAL, &it, NULL);
+	if (setjmp(env) == 0)
+		deeper(2);
+	sum++;
+	pthread_create(&t, NULL, worker, NULL);
+	for (int i = 0; i < 20; i++)
+		sum += i;
+	pthread_join(t, NULL);
+	raise(SIGALRM);
+	printf("%d\n", hits);
+	return 0;
+}
+END
+if (cd "$T" && ${CC:-cc} -g -O0 -o calls calls.c &&
+	${CC:-cc} -g -O0 -pthread -o jumps jumps.c) 2>/dev/null; then
+	check 3 4 -l "$T/calls"
+	check 4 4 -l "$T/jumps"
+	# Until line N is the one of the Source pane.
+	cat >"$T/keys" <<'END'
+size 100x40
+key 0 s
+screen main
+key n n n
+screen over
+key s
+screen into
+key f
+screen finished
+key n n u
+screen until
+key U
+screen until-back
+key 0 s 3 n s
+screen again
+key F
+screen called
+key N
+screen line-before
+key 0 s s s s s S S
+screen two-back
+END
+	"$PASTIME" record -q -n calls "$T/calls" >/dev/null
+	PASTIME_TUI_SCRIPT=$T/keys run "$PASTIME" tui calls
+	is "tui by line" 0 "$status"
+	# line SCREEN NUMBER
+	line()
+	{
+		is "the line: $1" "$2" "$(sed -n "/^--- $1 /,/^--- /p" \
+			"$T/out" | grep -oE '^> +[0-9]+ ' | tr -dc '0-9\n' |
+			tail -n 1)"
+	}
+	line main 27
+	line over 31
+	line into 15
+	line finished 31
+	line until 34
+	line until-back 30
+	line again 15
+	line called 31
+	line line-before 31
+	line two-back 30
+fi
+
 # The same from the keyboard: what is copied is where it stands.
 cat >"$T/walk.c" <<'END'
 #include <unistd.h>
