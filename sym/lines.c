@@ -293,3 +293,101 @@ symbols_has_lines(struct symbols *s, uint64_t pc)
 	arena_free(&a);
 	return yes;
 }
+
+/* ---- from lines to code */
+
+/* Is the path file, or does it end with it? */
+static bool
+is_file(const char *path, const char *file)
+{
+	size_t n = path ? strlen(path) : 0, m = strlen(file);
+
+	return n >= m && strcmp(path + n - m, file) == 0 &&
+	       (n == m || path[n - m - 1] == '/');
+}
+
+struct found {
+	const char *file;
+	int wanted, line; /* line: the best so far, 0 = none */
+	uint64_t *out;
+	size_t n, max;
+};
+
+static void
+add_place(struct symbols *s, struct found *f, uint64_t pc, int line)
+{
+	uint64_t at;
+
+	if (f->line && line > f->line)
+		return;
+	if (line != f->line)
+		f->n = 0;
+	f->line = line;
+	at = symbols_body(s, pc);
+	for (size_t i = 0; i < f->n; i++) {
+		if (f->out[i] == at)
+			return;
+	}
+	if (f->n < f->max)
+		f->out[f->n++] = at;
+}
+
+static void
+places_of_unit(struct symbols *s, struct found *f, Dwarf_Die *unit,
+	       Dwarf_Addr bias)
+{
+	Dwarf_Lines *lines;
+	size_t n;
+	int before = 0;
+
+	if (dwarf_getsrclines(unit, &lines, &n) != 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		Dwarf_Line *l = dwarf_onesrcline(lines, i);
+		bool statement = false, end = false;
+		Dwarf_Addr addr;
+		int line = 0;
+
+		dwarf_linebeginstatement(l, &statement);
+		dwarf_lineendsequence(l, &end);
+		dwarf_lineno(l, &line);
+		if (statement && !end && line >= f->wanted && line != before &&
+		    dwarf_lineaddr(l, &addr) == 0 &&
+		    is_file(dwarf_linesrc(l, NULL, NULL), f->file))
+			add_place(s, f, addr + bias, line);
+		before = line;
+	}
+}
+
+size_t
+symbols_places(struct symbols *s, const char *file, int line, uint64_t *out,
+	       size_t max)
+{
+	struct found f = {
+		.file = file, .wanted = line, .out = out, .max = max
+	};
+
+	for (size_t i = 0; i < s->modules.len; i++) {
+		struct sym_module *m = &s->modules.v[i];
+		Dwarf_Die *unit = NULL;
+		Dwarf_Addr bias;
+
+		while (m->dwfl &&
+		       (unit = dwfl_module_nextcu(m->dwfl, unit, &bias)))
+			places_of_unit(s, &f, unit, bias);
+	}
+	return f.n;
+}
+
+uint64_t
+symbols_body(struct symbols *s, uint64_t pc)
+{
+	struct arena a = { 0 };
+	struct sym_lines fn;
+
+	if (symbols_lines(s, pc, false, &a, &fn) && pc >= fn.entry &&
+	    pc < fn.body)
+		pc = fn.body;
+	arena_free(&a);
+	return pc;
+}

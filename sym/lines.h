@@ -36,6 +36,15 @@ const struct sym_row *lines_row(const struct sym_lines *l, uint64_t pc);
 /* Does the code at pc have lines? */
 bool symbols_has_lines(struct symbols *s, uint64_t pc);
 /*
+ * Where code of a source line begins, of each function that has some; the next
+ * line that has code stands for one that has none. file: its path, or the end
+ * of it. Returns how many, at most max.
+ */
+size_t symbols_places(struct symbols *s, const char *file, int line,
+		      uint64_t *out, size_t max);
+/* Where a step into the function at pc ends; pc itself without lines. */
+uint64_t symbols_body(struct symbols *s, uint64_t pc);
+/*
  * The frame of the function at regs: the stack pointer in its caller, and the
  * pc there (0: nobody called it). False: no tables tell, or the kernel called
  * it, for a signal.

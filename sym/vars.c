@@ -219,6 +219,7 @@ describe_object(const struct scope *sc, const struct object *o,
 	v->size = o->dim ? type_stride(&type, o->dim - 1) : type_size(&type);
 	v->addr = o->loc.kind == LOC_MEMORY ? o->loc.addr : 0;
 	v->parts = has_parts(sc, o);
+	v->counts = value_number(sc, o, &v->number);
 	value_text(sc, o, &value);
 	v->value = arena_strdup(sc->a, buf_cstr(&value));
 	buf_free(&value);

@@ -23,6 +23,8 @@ struct sym_var {
 	bool open;
 	bool argument; /* else a local variable, */
 	bool global;   /* or one of the frame's compilation unit */
+	bool counts;   /* an integer, a pointer: number is its value */
+	int64_t number;
 };
 
 /*

@@ -3,8 +3,10 @@
  * command into memory; then, in each round, put breakpoints, a watchpoint or an
  * event filter somewhere, go forwards from stop to stop, back over all of them,
  * once more from elsewhere, and compare positions, registers and the stack at
- * each. Steps likewise, by instruction, over calls, by source line. -l: those
- * only. -a: with the agent. -S NS: code is looked at so often.
+ * each. Steps likewise, by instruction and over calls. -l: by source line,
+ * nothing else; the command is a program compiled with -g -O0, for where lines
+ * of inlined code end depends on where one stands. -a: with the agent. -S NS:
+ * code is looked at so often.
  *
  * Status: 0 all alike, 1 some differ, 2 error.
  */
@@ -419,9 +421,7 @@ check_lines(struct check *c, enum target_motion motion, const char *what,
 static int
 round_of(struct check *c, unsigned i, struct err *err)
 {
-	if (c->lines)
-		i = 5 + i % 2;
-	switch (i % 7) {
+	switch (c->lines ? 5 + i % 2 : i % 5) {
 	case 0:
 		return check_breaks(c, err);
 	case 1:

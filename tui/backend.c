@@ -330,6 +330,29 @@ backend_moment(void *d, const struct tui_moment_req *req,
 	return look_at(r->look, req, a, out, err);
 }
 
+static int
+backend_places(void *d, const struct pos *at, const char *spec,
+	       const char *file, uint64_t *out, size_t max, size_t *n,
+	       struct err *err)
+{
+	struct replay_side *r = d;
+	int rc = open_target(r, err);
+
+	if (rc >= 0)
+		rc = r->target->ops->seek(r->target, at, NULL, NULL, err);
+	return rc < 0 ? rc
+		      : look_places(r->look, at->task, spec, file, out, max, n,
+				    err);
+}
+
+static bool
+backend_holds(void *d, uint32_t task, const char *cond)
+{
+	struct replay_side *r = d;
+
+	return look_holds(r->look, task, cond);
+}
+
 static void
 backend_replay_close(void *d)
 {
@@ -344,5 +367,7 @@ backend_replay_close(void *d)
 const struct tui_replay_ops tui_backend_replay = {
 	.move = backend_move,
 	.moment = backend_moment,
+	.places = backend_places,
+	.holds = backend_holds,
 	.close = backend_replay_close,
 };

@@ -12,7 +12,7 @@ struct code_view {
 
 static void
 add_insn(struct lines *l, const struct tui_moment *m, size_t i,
-	 const uint64_t *breaks, size_t n_breaks)
+	 const struct ui *ui)
 {
 	const struct sym_insn *insn = &m->insns[i];
 	const struct sym_place *p = &m->insn_places[i];
@@ -26,8 +26,8 @@ add_insn(struct lines *l, const struct tui_moment *m, size_t i,
 	line = lines_addf(l, here ? STYLE_STATUS : STYLE_NORMAL,
 			  "%12" PRIx64 "  %s", insn->addr, insn->text);
 	line->gutter = here ? '>' : 0;
-	for (size_t k = 0; k < n_breaks && !here; k++)
-		line->gutter = breaks[k] == insn->addr ? 'b' : line->gutter;
+	if (!here && breaks_at(ui, insn->addr))
+		line->gutter = 'b';
 	line->num = insn->addr;
 }
 
@@ -48,7 +48,7 @@ code_update(struct view *v, unsigned dirty)
 		return;
 	}
 	for (size_t i = 0; i < m->n_insns; i++) {
-		add_insn(l, m, i, v->ui->breaks.v, v->ui->breaks.len);
+		add_insn(l, m, i, v->ui);
 		if (i == m->insn_at)
 			here = l->v.len - 1;
 	}

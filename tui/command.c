@@ -50,7 +50,7 @@ static const struct {
 	{ "memory", memory_look },    { "filter", search_filter },
 	{ "search", search_forward }, { "sql", sql_run },
 	{ "mark", set_mark },	      { "delete", del_mark },
-	{ "task", pin_task },
+	{ "task", pin_task },	      { "break", breaks_set },
 };
 
 static void

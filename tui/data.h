@@ -130,6 +130,12 @@ struct tui_replay_ops {
 		      bool (*progress)(void *ctx, uint64_t at, uint64_t to),
 		      void *ctx, struct arena *a, struct tui_moment *out,
 		      struct err *err);
+	/* Places of code at that moment, as look_places. */
+	int (*places)(void *d, const struct pos *at, const char *spec,
+		      const char *file, uint64_t *out, size_t max, size_t *n,
+		      struct err *err);
+	/* A breakpoint's condition, while it moves. */
+	bool (*holds)(void *d, uint32_t task, const char *cond);
 	void (*close)(void *d); /* on the worker's thread */
 };
 

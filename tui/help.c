@@ -43,6 +43,8 @@ help_update(struct view *v, unsigned dirty)
 		"  memory ADDRESS   register, symbol or number, with + or -",
 		"  filter WORDS     search WORDS     sql QUERY     "
 		"mark NAME     delete NAME",
+		"  break PLACE [if CONDITION]   a function, FILE:LINE, LINE or "
+		"0xADDRESS; n == 5",
 	};
 
 	(void)dirty;

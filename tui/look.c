@@ -1,4 +1,4 @@
-#include "tui/look.h"
+#include "tui/look_priv.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -7,26 +7,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/map.h"
-#include "base/mem.h"
 #include "base/vec.h"
 
 #define FRAMES_MAX 128
 #define LINES_AROUND 100
 #define CODE_BEFORE 60
-
-/* Symbols of one space; the modules are found anew when its maps change. */
-struct space {
-	struct look *look;
-	uint32_t task; /* through which its memory is read now */
-	struct symbols *sym;
-	struct buf maps; /* what sym was told, to see a change */
-};
-
-struct look {
-	struct target *t;
-	struct map spaces; /* space number -> struct space */
-};
 
 struct look *
 look_new(struct target *t)
@@ -66,8 +51,8 @@ read_memory(void *ctx, uint64_t addr, void *out, size_t n)
 	return t->ops->read(t, s->task, addr, out, n);
 }
 
-static struct space *
-find_space(struct look *l, uint32_t space, uint32_t task)
+struct space *
+look_space(struct look *l, uint32_t space, uint32_t task)
 {
 	struct space *s = map_get(&l->spaces, space);
 
@@ -82,10 +67,9 @@ find_space(struct look *l, uint32_t space, uint32_t task)
 	return s;
 }
 
-/* The mappings as sym wants them, and as bytes that tell two lists apart. */
-static int
-tell_maps(struct space *s, const struct tui_moment *m, struct arena *a,
-	  struct err *err)
+int
+look_tell_maps(struct space *s, const struct tui_moment *m, struct arena *a,
+	       struct err *err)
 {
 	struct target *t = s->look->t;
 	struct sym_map *v = arena_alloc(a, (m->n_maps + 1) * sizeof(*v));
@@ -452,8 +436,8 @@ look_at(struct look *l, const struct tui_moment_req *req, struct arena *a,
 		return 0;
 	}
 	m.has_regs = true;
-	s = find_space(l, task->space, task->task);
-	rc = tell_maps(s, &m, a, err);
+	s = look_space(l, task->space, task->task);
+	rc = look_tell_maps(s, &m, a, err);
 	if (rc < 0)
 		return rc;
 	take_frames(s, req->frame, a, &m);

@@ -17,6 +17,20 @@ int look_at(struct look *l, const struct tui_moment_req *req, struct arena *a,
 	    struct tui_moment *out, struct err *err);
 
 /*
+ * Places of code for a breakpoint, in the program of task: a function, "12",
+ * "file.c:12", an address. file: whose line a mere number is, or NULL. At most
+ * max of them. Errors: E_USAGE, E_NOT_FOUND.
+ */
+int look_places(struct look *l, uint32_t task, const char *spec,
+		const char *file, uint64_t *out, size_t max, size_t *n,
+		struct err *err);
+/*
+ * Is the condition true where the target stands? "x", or two of variables and
+ * numbers with == != < <= > >= between them. What cannot be told is true.
+ */
+bool look_holds(struct look *l, uint32_t task, const char *cond);
+
+/*
  * "rsp", "rdi+8", "main", "libc.so.6:environ-0x10", "4096": what it comes
  * to. by_name finds symbols; it may be NULL. Errors: E_USAGE.
  */

@@ -14,6 +14,13 @@
 /* More presses than that are dropped: nobody counts them. */
 #define AHEAD_MAX 100u
 
+/* Of a breakpoint, asked on the worker's thread with its data. */
+struct condition {
+	const struct tui_replay_ops *ops;
+	void *data;
+	char *text;
+};
+
 struct motion_job {
 	struct job job;
 	struct ui *ui;
@@ -23,6 +30,7 @@ struct motion_job {
 	uint64_t made;
 	struct target_motion_req req;
 	struct target_break *breaks;
+	struct condition *conds; /* of each of them */
 	struct target_watch watch;
 	struct target_stop stop;
 	bool edge;     /* nothing more that way */
@@ -51,6 +59,8 @@ motion_run(struct job *job, void *data)
 	j->req.progress = motion_progress;
 	j->req.ctx = job;
 	j->edge = false;
+	for (size_t i = 0; i < j->req.n_breaks; i++)
+		j->conds[i].data = data;
 	for (j->made = 0; j->made < atomic_load(&j->count);) {
 		rc = j->ui->o->replay->move(data, &from, &j->req, &j->stop,
 					    &job->err);
@@ -138,6 +148,9 @@ motion_done(struct job *job, void *owner)
 		tell(ui, j);
 	}
 	motion_goes_on(ui, j);
+	for (size_t i = 0; i < j->req.n_breaks; i++)
+		mem_free(j->conds[i].text);
+	mem_free(j->conds);
 	mem_free(j->breaks);
 	mem_free(j->nothing);
 }
@@ -168,15 +181,40 @@ submit(struct ui *ui, struct motion_job *j, enum request asked,
 	worker_submit(ui->rep, &j->job);
 }
 
+/* On the worker's thread: does a breakpoint's condition hold? */
+static bool
+holds(void *ctx, struct target *t, uint32_t task)
+{
+	const struct condition *c = ctx;
+
+	(void)t;
+	return c->ops->holds(c->data, task, c->text);
+}
+
 /* Breakpoints count on the way of a step, too. */
 static void
 add_breaks(struct ui *ui, struct motion_job *j, size_t most)
 {
-	size_t n = ui->breaks.len < most ? ui->breaks.len : most;
+	size_t n = 0;
 
-	j->breaks = mem_zalloc((n + 1) * sizeof(*j->breaks));
-	for (size_t i = 0; i < n; i++)
-		j->breaks[i].addr = ui->breaks.v[i];
+	j->breaks = mem_zalloc((ui->breaks.len + 1) * sizeof(*j->breaks));
+	j->conds = mem_zalloc((ui->breaks.len + 1) * sizeof(*j->conds));
+	for (size_t i = 0; i < ui->breaks.len && n < most; i++) {
+		const struct ui_break *b = &ui->breaks.v[i];
+
+		if (b->off)
+			continue;
+		j->breaks[n].addr = b->addr;
+		if (b->cond) {
+			j->conds[n] = (struct condition){
+				.ops = ui->o->replay,
+				.text = mem_strdup(b->cond),
+			};
+			j->breaks[n].cond = holds;
+			j->breaks[n].ctx = &j->conds[n];
+		}
+		n++;
+	}
 	j->req.breaks = j->breaks;
 	j->req.n_breaks = n;
 }
@@ -221,7 +259,7 @@ go_on(struct ui *ui, bool back, uint64_t count)
 	struct motion_job *j;
 
 	if (ui->breaks.len == 0) {
-		ui_say(ui, "there are no breakpoints; b in Code sets one");
+		ui_say(ui, "there are no breakpoints; b sets one");
 		return;
 	}
 	j = motion_new(ui, TARGET_CONTINUE, back, count);
@@ -257,31 +295,26 @@ writer(struct ui *ui, bool back, uint64_t count)
 		    : "nobody writes there after this moment");
 }
 
-/* At the line of the code pane when that has the keys. */
+/* At the line of the pane that has the keys, or where the user says. */
 static void
-toggle_break(struct ui *ui)
+set_break(struct ui *ui)
 {
 	const struct view *v = ui_focused(ui);
 	const struct tui_moment *m = &ui->moment.m;
-	uint64_t addr = ui->moment.valid && m->has_regs ? m->regs.rip : 0;
+	char line[32];
 
 	if (v == ui->views[VIEW_CODE] && v->lines.cursor < v->lines.v.len &&
-	    v->lines.v.v[v->lines.cursor].num)
-		addr = v->lines.v.v[v->lines.cursor].num;
-	if (!addr) {
-		ui_say(ui, "there is no code here");
-		return;
+	    v->lines.v.v[v->lines.cursor].num) {
+		breaks_toggle(ui, v->lines.v.v[v->lines.cursor].num);
+	} else if (v == ui->views[VIEW_SOURCE] && ui->moment.valid &&
+		   m->n_src) {
+		snprintf(line, sizeof(line), "%zu",
+			 (size_t)m->src_first + v->lines.cursor);
+		breaks_set(ui, line);
+	} else {
+		prompt_open(&ui->prompt, PROMPT_COMMAND, "break ");
+		ui->redraw = true;
 	}
-	ui_invalidate(ui, DIRTY_MOMENT);
-	for (size_t i = 0; i < ui->breaks.len; i++) {
-		if (ui->breaks.v[i] != addr)
-			continue;
-		vec_remove(&ui->breaks, i);
-		ui_say(ui, "the breakpoint at 0x%" PRIx64 " is gone", addr);
-		return;
-	}
-	vec_push(&ui->breaks, addr);
-	ui_say(ui, "breakpoint at 0x%" PRIx64, addr);
 }
 
 static bool
@@ -335,7 +368,7 @@ motion_request(struct ui *ui, enum request r, uint64_t count)
 		writer(ui, r == REQ_WRITER, count);
 		return true;
 	case REQ_BREAK:
-		toggle_break(ui);
+		set_break(ui);
 		return true;
 	}
 	return false;

@@ -55,6 +55,14 @@ void moment_status(struct ui *ui, struct buf *out);
 /* motion.c: the requests that move to stops of the program. False: another. */
 bool motion_request(struct ui *ui, enum request r, uint64_t count);
 
+/* breaks.c */
+struct ui_break;
+void breaks_toggle(struct ui *ui, uint64_t addr);
+/* "FUNCTION", "FILE:LINE", "LINE", "0xADDRESS", then perhaps " if x == 5". */
+void breaks_set(struct ui *ui, const char *text);
+const struct ui_break *breaks_at(const struct ui *ui, uint64_t addr);
+void breaks_release(struct ui *ui);
+
 /* What views offer each other. */
 const char *const *vars_open(const struct ui *ui, size_t *n); /* vars.c */
 void memory_look(struct ui *ui, const char *expr);	 /* memory.c */

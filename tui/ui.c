@@ -21,8 +21,8 @@ static const struct view_ops *const all_views[VIEW_COUNT] = {
 	[VIEW_MEMORY] = &memory_ops, [VIEW_FDS] = &fds_ops,
 	[VIEW_MAPS] = &maps_ops,     [VIEW_OUTPUT] = &output_ops,
 	[VIEW_SQL] = &sql_ops,	     [VIEW_MARKS] = &marks_ops,
-	[VIEW_TREE] = &tree_ops,     [VIEW_TASKS] = &tasks_ops,
-	[VIEW_HELP] = &help_ops,
+	[VIEW_BREAKS] = &breaks_ops, [VIEW_TREE] = &tree_ops,
+	[VIEW_TASKS] = &tasks_ops,   [VIEW_HELP] = &help_ops,
 };
 
 static const struct {
@@ -36,8 +36,8 @@ static const struct {
 	{ REQ_VIEW_MEMORY, VIEW_MEMORY }, { REQ_VIEW_FDS, VIEW_FDS },
 	{ REQ_VIEW_MAPS, VIEW_MAPS },	  { REQ_VIEW_OUTPUT, VIEW_OUTPUT },
 	{ REQ_VIEW_SQL, VIEW_SQL },	  { REQ_VIEW_MARKS, VIEW_MARKS },
-	{ REQ_VIEW_TREE, VIEW_TREE },	  { REQ_VIEW_TASKS, VIEW_TASKS },
-	{ REQ_HELP, VIEW_HELP },
+	{ REQ_VIEW_BREAKS, VIEW_BREAKS }, { REQ_VIEW_TREE, VIEW_TREE },
+	{ REQ_VIEW_TASKS, VIEW_TASKS },	  { REQ_HELP, VIEW_HELP },
 };
 
 struct ui *
@@ -84,7 +84,7 @@ ui_free(struct ui *ui)
 	mem_free(ui->search);
 	mem_free(ui->mem_expr);
 	mem_free(ui->clip);
-	vec_free(&ui->breaks);
+	breaks_release(ui);
 	mem_free(ui);
 }
 

@@ -29,6 +29,7 @@ enum job_key {
 	JOB_OUTPUT,
 	JOB_MOMENT, /* replay worker */
 	JOB_MOTION,
+	JOB_BREAK,
 	JOB_EDIT, /* nav; from here on every job has a key of its own */
 };
 
@@ -63,6 +64,14 @@ struct ui_step {
 	uint64_t from;
 	uint32_t task; /* 0 = of any task */
 	int64_t n;     /* 0 = no step is under way */
+};
+
+/* A place of a breakpoint; several may have one name. */
+struct ui_break {
+	uint64_t addr;
+	char *text; /* as it was asked for */
+	char *cond; /* NULL = none */
+	bool off;
 };
 
 struct motion_job;
@@ -104,7 +113,7 @@ struct ui {
 	bool replay_stopped;		 /* by the user, here */
 	uint32_t asked_task;		 /* whose moment was asked for last */
 	unsigned frame;
-	VEC(uint64_t) breaks; /* addresses */
+	VEC(struct ui_break) breaks;
 	char *mem_expr;
 	int64_t mem_shift;
 

@@ -24,6 +24,7 @@ enum dirty {
 	DIRTY_HERE = 1u << 5, /* the current event's own fields arrived */
 	DIRTY_SIZE = 1u << 6,
 	DIRTY_GROWN = 1u << 7, /* the recording has more events */
+	DIRTY_BREAKS = 1u << 8,
 	DIRTY_ALL = ~0u,
 };
 
@@ -66,6 +67,7 @@ enum view_id {
 	VIEW_OUTPUT,
 	VIEW_SQL,
 	VIEW_MARKS,
+	VIEW_BREAKS,
 	VIEW_TREE,
 	VIEW_TASKS,
 	VIEW_HELP,
@@ -74,7 +76,8 @@ enum view_id {
 
 extern const struct view_ops lanes_ops, events_ops, detail_ops, source_ops,
 	code_ops, stack_ops, vars_ops, regs_ops, memory_ops, fds_ops, maps_ops,
-	output_ops, sql_ops, marks_ops, tree_ops, tasks_ops, help_ops;
+	output_ops, sql_ops, marks_ops, breaks_ops, tree_ops, tasks_ops,
+	help_ops;
 
 struct view *view_new(const struct view_ops *ops, struct ui *ui);
 void view_free(struct view *v);

@@ -179,6 +179,22 @@ key N
 screen line-before
 key 0 s s s s s S S
 screen two-back
+type :break twice if a == 1
+key Enter c
+screen conditional
+clip
+key y
+clip
+key c c C C y
+clip
+type :break calls.c:34
+key Enter c c c
+screen by-file
+type :break factorial
+key Enter c
+screen by-name
+key c c n
+screen recursion
 END
 	"$PASTIME" record -q -n calls "$T/calls" >/dev/null
 	PASTIME_TUI_SCRIPT=$T/keys run "$PASTIME" tui calls
@@ -200,6 +216,15 @@ END
 	line called 31
 	line line-before 31
 	line two-back 30
+	line conditional 15
+	line by-file 34
+	line by-name 7
+	line recursion 9
+	is "back over a breakpoint with a condition" \
+		"$(grep '^clipboard: ' "$T/out" | sed -n 2p)" \
+		"$(grep '^clipboard: ' "$T/out" | sed -n 3p)"
+	like "it was somewhere" '^clipboard: e[0-9]+[+]' \
+		"$(grep '^clipboard: ' "$T/out" | sed -n 3p)"
 fi
 
 # The same from the keyboard: what is copied is where it stands.

@@ -651,7 +651,35 @@ fake_move(void *d, const struct pos *from, const struct target_motion_req *req,
 	return 0;
 }
 
+static int
+fake_places(void *d, const struct pos *at, const char *spec, const char *file,
+	    uint64_t *out, size_t max, size_t *n, struct err *err)
+{
+	(void)d;
+	(void)at;
+	(void)file;
+	(void)max;
+	if (!strcmp(spec, "nowhere"))
+		return err_set(err, E_NOT_FOUND,
+			       "\"%s\" is no function, line or address of the "
+			       "program",
+			       spec);
+	out[0] = 0x401100 + strlen(spec);
+	*n = 1;
+	return 0;
+}
+
+static bool
+fake_holds(void *d, uint32_t task, const char *cond)
+{
+	(void)d;
+	(void)task;
+	return strcmp(cond, "0") != 0;
+}
+
 const struct tui_replay_ops fake_replay = {
+	.places = fake_places,
+	.holds = fake_holds,
 	.move = fake_move,
 	.moment = fake_moment,
 	.close = fake_close,

@@ -1,0 +1,166 @@
+/* Breakpoints by name, and their conditions. */
+#include "sym/lines.h"
+#include "tui/look_priv.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The task's space, its mappings told. */
+static struct space *
+space_of(struct look *l, uint32_t task, struct arena *a, struct err *err)
+{
+	struct tui_moment m = { .task = task };
+	const struct target_task *found = NULL;
+	struct target *t = l->t;
+	struct space *s;
+
+	if (t->ops->tasks(t, a, &m.tasks, &m.n_tasks, err) < 0)
+		return NULL;
+	for (size_t i = 0; i < m.n_tasks; i++) {
+		if (m.tasks[i].task == task && m.tasks[i].alive)
+			found = &m.tasks[i];
+	}
+	if (!found) {
+		err_set(err, E_NOT_FOUND, "no program runs here");
+		return NULL;
+	}
+	if (t->ops->maps(t, task, a, &m.maps, &m.n_maps, err) < 0)
+		return NULL;
+	s = look_space(l, found->space, task);
+	return look_tell_maps(s, &m, a, err) < 0 ? NULL : s;
+}
+
+static bool
+is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static int
+find_places(struct symbols *sym, const char *spec, const char *file,
+	    uint64_t *out, size_t max, size_t *n, struct err *err)
+{
+	const char *colon = strrchr(spec, ':');
+	uint64_t size;
+	char *name, *end;
+
+	*n = 0;
+	if (is_number(spec)) {
+		if (!file)
+			return err_set(err, E_USAGE,
+				       "no source is shown here: FILE:%s",
+				       spec);
+		*n = symbols_places(sym, file, atoi(spec), out, max);
+	} else if (colon && is_number(colon + 1)) {
+		name = mem_printf("%.*s", (int)(colon - spec), spec);
+		*n = symbols_places(sym, name, atoi(colon + 1), out, max);
+		mem_free(name);
+	} else if (!strncmp(spec, "0x", 2)) {
+		out[0] = strtoull(spec, &end, 16);
+		*n = *end == 0;
+	} else if (symbols_by_name(sym, spec, out, &size, NULL) == 0) {
+		out[0] = symbols_body(sym, out[0]);
+		*n = 1;
+	}
+	if (*n == 0)
+		return err_set(err, E_NOT_FOUND,
+			       "\"%s\" is no function, line or address of the "
+			       "program",
+			       spec);
+	return 0;
+}
+
+int
+look_places(struct look *l, uint32_t task, const char *spec, const char *file,
+	    uint64_t *out, size_t max, size_t *n, struct err *err)
+{
+	struct arena a = { 0 };
+	struct space *s = space_of(l, task, &a, err);
+	int rc = s ? find_places(s->sym, spec, file, out, max, n, err)
+		   : -E_NOT_FOUND;
+
+	arena_free(&a);
+	return rc;
+}
+
+/* ---- conditions */
+
+/* A number, or an integer variable of the frame. */
+static bool
+operand(struct space *s, const struct sym_frame *f, const char *text,
+	size_t len, struct arena *a, int64_t *out)
+{
+	char *name, *end;
+	struct sym_var v;
+	bool known;
+
+	while (len && isspace((uint8_t)*text)) {
+		text++;
+		len--;
+	}
+	while (len && isspace((uint8_t)text[len - 1]))
+		len--;
+	name = mem_printf("%.*s", (int)len, text);
+	*out = strtoll(name, &end, 0);
+	known = end > name && *end == 0;
+	if (!known && symbols_var(s->sym, f, name, a, &v, NULL) == 0) {
+		known = v.counts;
+		*out = v.number;
+	}
+	mem_free(name);
+	return known;
+}
+
+static bool
+compare(int64_t a, const char *op, size_t len, int64_t b)
+{
+	switch (*op) {
+	case '=':
+		return a == b;
+	case '!':
+		return a != b;
+	case '<':
+		return len == 2 ? a <= b : a < b;
+	}
+	return len == 2 ? a >= b : a > b;
+}
+
+/* Where the comparison is: not the > of ->. */
+static const char *
+find_operator(const char *cond, size_t *len)
+{
+	for (const char *p = cond; *p; p++) {
+		if (!strchr("=!<>", *p) ||
+		    (*p == '>' && p > cond && p[-1] == '-'))
+			continue;
+		*len = p[1] == '=' ? 2 : 1;
+		return p;
+	}
+	return NULL;
+}
+
+bool
+look_holds(struct look *l, uint32_t task, const char *cond)
+{
+	struct arena a = { 0 };
+	struct space *s = space_of(l, task, &a, NULL);
+	struct sym_frame *f = NULL;
+	struct regs regs;
+	int64_t left = 1, right = 0;
+	const char *op;
+	size_t n = 0, len = 0;
+	bool yes = true;
+
+	if (s && l->t->ops->regs(l->t, task, &regs, NULL) == 0 &&
+	    symbols_backtrace(s->sym, &regs, 2, &a, &f, &n, NULL) == 0 && n) {
+		op = find_operator(cond, &len);
+		if (op && operand(s, f, cond, (size_t)(op - cond), &a, &left) &&
+		    operand(s, f, op + len, strlen(op + len), &a, &right))
+			yes = compare(left, op, len, right);
+		else if (!op && operand(s, f, cond, strlen(cond), &a, &left))
+			yes = left != 0;
+	}
+	arena_free(&a);
+	return yes;
+}
