@@ -51,8 +51,7 @@ struct replayer {
 	uint64_t last_cost_ns; /* of the last checkpoint */
 
 	cpu_set_t allowed; /* CPUs of the replaying thread */
-	int home_cpu;
-	int cpu; /* where it is kept, -1 = nowhere yet */
+	int home_cpu, cpu; /* cpu: where it is kept, -1 = nowhere yet */
 
 	struct event peek; /* the event after now, when has_peek */
 	bool has_peek;

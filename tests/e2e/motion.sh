@@ -156,6 +156,11 @@ if (cd "$T" && ${CC:-cc} -g -O0 -o calls calls.c &&
 	${CC:-cc} -g -O0 -pthread -o jumps jumps.c) 2>/dev/null; then
 	check 3 4 -l "$T/calls"
 	check 4 4 -l "$T/jumps"
+	# At a fixed address, and without a table of unwinding in memory.
+	if (cd "$T" && ${CC:-cc} -g -O0 -static -no-pie -o static calls.c) \
+		2>/dev/null; then
+		check 3 4 -l "$T/static"
+	fi
 	# Until line N is the one of the Source pane.
 	cat >"$T/keys" <<'END'
 size 100x40
