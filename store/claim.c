@@ -202,6 +202,31 @@ claims_server_is_away(struct claims *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* Claims [from, upto), in one transaction. Locked but for the questions. */
+static int
+ask(struct claims *c, struct shipper *sh, size_t from, size_t upto, bool *held,
+    struct err *err)
+{
+	int rc;
+
+	pthread_mutex_unlock(&c->lock);
+	rc = ship_hold_begin(sh, err);
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = from; rc == 0 && i < upto; i++) {
+		struct claim *one = c->v.v[i];
+
+		if (one->state != CLAIM_OPEN)
+			continue;
+		pthread_mutex_unlock(&c->lock);
+		rc = ship_hold(sh, one->ids, one->n, &held[i - from], err);
+		pthread_mutex_lock(&c->lock);
+	}
+	pthread_mutex_unlock(&c->lock);
+	rc = ship_hold_end(sh, rc, err);
+	pthread_mutex_lock(&c->lock);
+	return rc;
+}
+
 int
 claims_ask(struct claims *c, struct shipper *sh, struct err *err)
 {
@@ -210,23 +235,37 @@ claims_ask(struct claims *c, struct shipper *sh, struct err *err)
 	pthread_mutex_lock(&c->lock);
 	c->away = false;
 	while (rc == 0 && c->asked < c->v.len) {
-		struct claim *one = c->v.v[c->asked];
-		bool held = false;
+		size_t from = c->asked, upto = c->v.len;
+		bool *held = mem_calloc(upto - from, sizeof(*held));
 
-		if (one->state == CLAIM_OPEN) {
-			pthread_mutex_unlock(&c->lock);
-			rc = ship_hold(sh, one->ids, one->n, &held, err);
-			pthread_mutex_lock(&c->lock);
+		rc = ask(c, sh, from, upto, held, err);
+		for (size_t i = from; rc == 0 && i < upto; i++) {
+			struct claim *one = c->v.v[i];
+
+			if (one->state == CLAIM_OPEN)
+				one->state = held[i - from] ? CLAIM_HELD
+							    : CLAIM_ABSENT;
 		}
-		if (rc < 0)
-			break;
-		if (one->state == CLAIM_OPEN)
-			one->state = held ? CLAIM_HELD : CLAIM_ABSENT;
-		c->asked++;
+		if (rc == 0)
+			c->asked = upto;
+		mem_free(held);
 	}
 	c->away |= rc < 0;
 	pthread_cond_broadcast(&c->answered);
 	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+/* Again, alone. */
+static int
+hold(struct shipper *sh, const struct claim *one, bool *held, struct err *err)
+{
+	int rc = ship_hold_begin(sh, err);
+
+	if (rc == 0)
+		rc = ship_hold(sh, one->ids, one->n, held, err);
+	rc = ship_hold_end(sh, rc, err);
+	*held &= rc == 0;
 	return rc;
 }
 
@@ -252,7 +291,7 @@ claims_renew(struct claims *c, struct shipper *sh, struct err *err)
 		if (one->state != CLAIM_HELD)
 			continue;
 		pthread_mutex_unlock(&c->lock);
-		rc = ship_hold(sh, one->ids, one->n, &held, err);
+		rc = hold(sh, one, &held, err);
 		if (rc == 0 && !held && one->fd >= 0)
 			rc = claim_read(one, to_server, sh, err);
 		pthread_mutex_lock(&c->lock);

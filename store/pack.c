@@ -376,6 +376,12 @@ lock_out_gc(struct db *db, struct err *err)
 }
 
 int
+packer_lock(struct db *db, struct err *err)
+{
+	return lock_out_gc(db, err);
+}
+
+int
 packer_hold(struct packer *p, struct db *db, uint64_t recording,
 	    const struct blob_id *ids, size_t n, bool *out_held,
 	    struct err *err)
@@ -385,18 +391,17 @@ packer_hold(struct packer *p, struct db *db, uint64_t recording,
 	struct blobset wanted = { 0 };
 	struct arena a = { 0 };
 	struct db_rows r = { 0 };
-	int rc = lock_out_gc(db, err);
+	int rc;
 
 	*out_held = false;
 	for (size_t i = 0; i < n; i++)
 		if (memcmp(&ids[i], &none, sizeof(none)) != 0)
 			blobset_add(&wanted, &ids[i], 0, NULL);
-	if (rc == 0)
-		rc = db_query(db,
-			      "select b.pack from pastime.blob b "
-			      "join pastime.pack p on p.pack = b.pack "
-			      "where b.blob = any ($1)",
-			      DB_ARGS(DB_UUIDS(ids, n)), &a, &r, err);
+	rc = db_query(db,
+		      "select b.pack from pastime.blob b "
+		      "join pastime.pack p on p.pack = b.pack "
+		      "where b.blob = any ($1)",
+		      DB_ARGS(DB_UUIDS(ids, n)), &a, &r, err);
 	if (rc == 0 && r.n == wanted.len) {
 		for (size_t i = 0; i < r.n; i++)
 			memcpy(&packs[i], db_get_bytes(&r, i, 0).p,

@@ -28,9 +28,10 @@ size_t packer_bytes(const struct packer *p);
 int packer_store(struct packer *p, struct db *db, uint64_t recording,
 		 uint64_t *out_bytes, struct err *err);
 /*
- * In the caller's transaction: does the database have them all? If so,
- * recording needs them from now on.
+ * In the caller's transaction, which packer_lock began: does the database have
+ * them all? If so, recording needs them from now on.
  */
+int packer_lock(struct db *db, struct err *err);
 int packer_hold(struct packer *p, struct db *db, uint64_t recording,
 		const struct blob_id *ids, size_t n, bool *out_held,
 		struct err *err);

@@ -399,19 +399,26 @@ transact(struct shipper *s, struct load *l, bool durable, struct err *err)
 }
 
 int
+ship_hold_begin(struct shipper *s, struct err *err)
+{
+	int rc = db_exec(s->db, "begin; set local synchronous_commit = off",
+			 err);
+
+	return rc < 0 ? rc : packer_lock(s->db, err);
+}
+
+int
 ship_hold(struct shipper *s, const struct blob_id *ids, size_t n,
 	  bool *out_held, struct err *err)
 {
-	int rc;
+	return packer_hold(s->packer, s->db, s->recording, ids, n, out_held,
+			   err);
+}
 
-	rc = db_exec(s->db, "begin; set local synchronous_commit = off", err);
-	if (rc == 0)
-		rc = packer_hold(s->packer, s->db, s->recording, ids, n,
-				 out_held, err);
-	rc = end(s, rc, err);
-	if (rc < 0)
-		*out_held = false;
-	return rc;
+int
+ship_hold_end(struct shipper *s, int rc, struct err *err)
+{
+	return end(s, rc, err);
 }
 
 int

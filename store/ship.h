@@ -23,10 +23,16 @@ int ship_open(struct db *db, struct spool *sp, bool live, struct shipper **out,
 void ship_close(struct shipper *s);
 uint64_t ship_recording(const struct shipper *s);
 
-/* Hold what the server has of this, when it is all of it: for this recording,
- * whether it has events yet or not. */
+/*
+ * Hold what the server has of this, when it is all of it: for this recording,
+ * whether it has events yet or not. Any number of times between begin and end,
+ * which takes what the ones between returned; only what end returns 0 for is
+ * held.
+ */
+int ship_hold_begin(struct shipper *s, struct err *err);
 int ship_hold(struct shipper *s, const struct blob_id *ids, size_t n,
 	      bool *out_held, struct err *err);
+int ship_hold_end(struct shipper *s, int rc, struct err *err);
 /* Store one blob at once. */
 int ship_blob(struct shipper *s, const struct blob_id *id, struct span bytes,
 	      struct err *err);
