@@ -42,12 +42,14 @@ enum chaos_choice {
 	CHAOS_AMBUSH = 5,   /* stopped at this pc; at which visit */
 	CHAOS_SHORT = 6,   /* the call that follows: bytes asked for, offered */
 	CHAOS_EINTR = 7,   /* ... fails with EINTR, for nothing */
-	CHAOS_WAKE = 8,	   /* ... wakes: waiters asked for, waiters meant */
+	CHAOS_WAKE = 8,	   /* ... wakes so many, that task among them */
 	CHAOS_MAP = 9,	   /* ... maps: is given this hint */
 	CHAOS_SIGNAL = 10, /* this signal waits for a worse place */
 	CHAOS_MEET = 11,   /* it touched this address, as that held task will */
 	CHAOS_PLAN = 12, /* inclinations are drawn: plan, births + 256 * places
 			  * (docs/CHAOS.md) */
+	CHAOS_SPURIOUS = 13, /* the wait at this address ends for nothing */
+	CHAOS_CPUS = 14,     /* the read shows so many CPUs */
 };
 
 /* What else ends a hold. */

@@ -334,8 +334,14 @@ format_chaos(struct fmt *f)
 		buf_str(f->out, "EINTR for nothing");
 		return;
 	case CHAOS_WAKE:
-		buf_printf(f->out, "wakes %" PRIu64 " instead of %" PRIu64,
-			   a[2], a[1]);
+		buf_printf(f->out, "wakes %" PRIu64 ", task %" PRIu64 " first",
+			   a[1], a[2]);
+		return;
+	case CHAOS_SPURIOUS:
+		buf_str(f->out, "woken for nothing");
+		return;
+	case CHAOS_CPUS:
+		buf_printf(f->out, "%" PRIu64 " CPUs", a[1]);
 		return;
 	case CHAOS_MAP:
 		buf_str(f->out, "maps near ");

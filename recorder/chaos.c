@@ -113,6 +113,7 @@ chaos_release(struct recorder *r)
 		mem_free(value);
 	map_free(&c->tasks);
 	code_release(c);
+	cpus_release(c);
 	mem_free(c);
 	r->chaos = NULL;
 }

@@ -16,6 +16,7 @@
 #define LINES 1024u /* words of memory, a power of two */
 #define TEXTS_MAX 16u
 #define RETURNS_MAX 4u
+#define CPU_FILES 5u
 
 /* What a place is, once it is behind. */
 enum did {
@@ -106,6 +107,8 @@ struct chaos {
 	uint64_t ambush_ns; /* and ambushes took so long */
 	struct map texts;   /* space number -> struct texts */
 	struct watch watch;
+	bool requeues; /* futexes move waiters: no choice of whom to wake */
+	struct buf cpu_file[CPU_FILES];
 	struct line lines[LINES];
 	struct seen barren[SEEN]; /* holds there had all others wait */
 };
@@ -136,6 +139,19 @@ bool chaos_may_hold(const struct recorder *r);
  */
 int chaos_hold(struct recorder *r, struct task *t, unsigned firm,
 	       struct err *err);
+
+/* --- chaos_call.c, chaos_futex.c, chaos_cpus.c: what calls do --- */
+
+/* The arguments that the kernel gets in place of the program's, to change. */
+uint64_t *call_given(struct task *t);
+/* Put them where it finds them. */
+int call_give(struct task *t);
+/* A descriptor of t's, with which we share the file's position; -1. */
+int call_borrow(const struct task *t, uint64_t fd);
+int futex_call(struct recorder *r, struct task *t, struct err *err);
+/* 1: answered. */
+int cpus_call(struct recorder *r, struct task *t, struct err *err);
+void cpus_release(struct chaos *c);
 
 /* --- chaos_code.c: where a task's own code is --- */
 

@@ -35,6 +35,8 @@ int syscall_senders(struct recorder *r, const struct task *t, struct err *err);
 /* The program's argument registers back in regs, in place of scratch ones. */
 void syscall_own_args(const struct task *t, struct regs *regs);
 void syscall_set_arg(struct regs *regs, int i, uint64_t value);
+/* What the kernel is asked for instead, if anything. */
+void syscall_given_args(const struct task *t, struct regs *regs);
 /* The call is over without an event (its task dies, it is re-issued). */
 void syscall_forget(struct task *t);
 /* At the entry, everything done: into the kernel, up to its exit stop. */

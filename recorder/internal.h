@@ -53,8 +53,8 @@ struct call {
 	bool restarting;  /* left the kernel with -ERESTART*, may come back */
 	bool again;	  /* issued anew on our account: the next entry is the same call */
 	bool waiting;	  /* at its entry, until shared_enter lets it go */
-	bool execed;	  /* execve has replaced the image */
-	bool forked;	  /* its child is announced */
+	bool execed, forked; /* image replaced; its child is announced */
+	uint64_t *given; /* in arena: the kernel's six arguments; NULL: sc's */
 	struct sys_call sc; /* nr, args, ret as the program sees them */
 	const struct sys_desc *desc;
 	struct regs regs; /* at the entry stop */

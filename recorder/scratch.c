@@ -281,6 +281,7 @@ fill(struct task *t, struct scratch *sc, struct err *err)
 		if (is_input_too(t, p))
 			ret = copy(m, p->addr, p->at, p->len);
 	}
+	syscall_given_args(t, &regs);
 	for (size_t i = 0; i < sc->len && ret == 0; i++)
 		ret = redirect(t, sc, &sc->v[i], &regs);
 	if (ret < 0)

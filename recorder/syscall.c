@@ -357,6 +357,13 @@ syscall_own_args(const struct task *t, struct regs *regs)
 	regs->r9 = a[5];
 }
 
+void
+syscall_given_args(const struct task *t, struct regs *regs)
+{
+	for (int i = 0; t->call.given != NULL && i < 6; i++)
+		syscall_set_arg(regs, i, t->call.given[i]);
+}
+
 /* The registers (now, when they are known) with which the program goes on, in
  * the form that replay gives them: r11 is the flags on some CPUs and untouched on others. */
 static int

@@ -55,6 +55,48 @@ choices()
 	is 'an unknown knob' 2 "$status"
 }
 
+# knob NAME SEED COMMAND...: recorded with that knob alone, and replayed; what
+# was chosen is in err, what was said in out.
+knob()
+{
+	run "$smoke" -d -x "$2" -k "all=off,$1" "${@:3}" </dev/null
+	is "$1, seed $2: replayed alike" 0 "$status"
+}
+
+# What calls do: the programs print what must be in the recording.
+calls()
+{
+	local seed n
+
+	# shellcheck disable=SC2086
+	$cc -O1 -pthread -o "$T/calls" "$TOP_SRCDIR/tests/chaos/calls.c" ||
+		exit 99
+	for kind in p u; do
+		knob short 1 "$T/calls" "$kind"
+		is 'nothing is lost' '40000 bytes, some short' "$(cat "$T/out")"
+		like 'each is an event' 'of 100 bytes offered' "$(cat "$T/err")"
+		knob births 1 "$T/calls" "$kind"
+		is 'not without it' '40000 bytes, none short' "$(cat "$T/out")"
+	done
+	knob spurious 1 "$T/calls" s
+	n=$(grep -c 'chaos: woken for nothing' "$T/err")
+	is 'as many waits ended as events say' "ended $n" "$(cat "$T/out")"
+	is 'there were some' 1 "$((n > 0))"
+	for seed in 1 2 3 4 5 6 7 8 9 10; do
+		knob wakes "$seed" "$T/calls" w
+		grep -q 'order 1 2 3' "$T/out" || break
+	done
+	like 'woken in another order' 'order (1 3 2|2 . .|3 . .)' \
+		"$(cat "$T/out")"
+	like 'which was chosen' 'chaos: wakes 1, task . first' "$(cat "$T/err")"
+	knob cpus 3 sh -c 'grep -c ^processor /proc/cpuinfo
+		grep -c "^cpu[0-9]" /proc/stat
+		echo 0-$(($(nproc) - 1))
+		cat /sys/devices/system/cpu/online'
+	is 'CPUs agree' "$(printf '4\n4\n0-3\n0-3')" "$(cat "$T/out")"
+	like 'the read is an event' 'chaos: 4 CPUs' "$(cat "$T/err")"
+}
+
 programs()
 {
 	under spin_flag 0 "$guests/spin_flag"
@@ -220,6 +262,7 @@ END
 }
 
 choices
+calls
 under threads_mutex_cond 0 "$guests/threads_mutex_cond"
 under sig_compute 0 "$guests/sig_compute"
 under fork_tree 0 "$guests/fork_tree"
