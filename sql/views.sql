@@ -293,6 +293,90 @@ with recursive edge as materialized (
 select recording, tasks, from_seq, to_seq from walk where holder = tasks[1];
 comment on view pastime.wait_cycle is 'Tasks that wait for each other in a circle: a deadlock, from the event that closed it to the one that ended it.';
 
+-- What pastime trace found.
+create or replace function pastime.pos(seq bigint, pc bigint, visit bigint) returns text
+language sql immutable parallel safe as $$
+	select case when pc is null then 'e' || seq
+		else 'e' || seq || '+0x' || pg_catalog.to_hex(pc) || '#' || visit end
+$$;
+comment on function pastime.pos(bigint, bigint, bigint) is 'The position at the visit-th arrival at an address after an event, as every command takes it.';
+
+create or replace function pastime.number(data bytea) returns bigint
+language sql immutable parallel safe as $$
+	select case pg_catalog.octet_length(data)
+		when 1 then (pg_catalog.get_byte(data, 0) # 128) - 128
+		when 2 then (((pg_catalog.get_byte(data, 1) << 8) | pg_catalog.get_byte(data, 0)) # 32768) - 32768
+		when 4 then pastime.int4_at(data, 0)
+		when 8 then (pastime.int4_at(data, 4)::bigint << 32) | (pastime.int4_at(data, 0)::bigint & 4294967295)
+		end
+$$;
+comment on function pastime.number(bytea) is 'Bytes of a signed integer in memory, 1, 2, 4 or 8 of them, as a number; null for other lengths.';
+
+create or replace view pastime.write as
+select w.recording, w.trace, c.subject as variable, pastime.pos(w.seq, w.pc, w.visit) as pos, w.seq, w.nth,
+	w.pc, w.visit, w.task, t.tid, t.comm, w.process, w.by_kernel, w.addr, w.len, w.old, w.new,
+	pastime.number(w.old) as old_value, pastime.number(w.new) as new_value, w.old <> w.new as changed,
+	w.insn, w.module, w.function, w.function_offset, w.source, w.line
+from pastime.traced_write w
+join pastime.trace c on c.recording = w.recording and c.trace = w.trace
+left join pastime.task t on t.recording = w.recording and t.task = w.task;
+comment on view pastime.write is 'Every write to what pastime trace --writes was asked for, as far as table coverage says; those that changed nothing, too. Order by seq, nth.';
+comment on column pastime.write.variable is 'What was asked for.';
+comment on column pastime.write.pos is 'The moment just after the write.';
+comment on column pastime.write.nth is 'Order within the interval after event seq; 0 = at the event itself: the kernel wrote. Of variables of more than 24 bytes only within 24 of them.';
+comment on column pastime.write.visit is 'Arrivals at pc since event seq.';
+comment on column pastime.write.by_kernel is 'Written by event seq: a system call, a signal.';
+comment on column pastime.write.addr is 'First address of the watched pieces that were written to.';
+comment on column pastime.write.old is 'The bytes before.';
+comment on column pastime.write.new is 'The bytes after.';
+comment on column pastime.write.old_value is 'The bytes before as a signed integer.';
+comment on column pastime.write.new_value is 'The bytes after as a signed integer.';
+comment on column pastime.write.changed is 'They differ.';
+comment on column pastime.write.insn is 'Address of the instruction that wrote; of the system call''s.';
+comment on column pastime.write.module is 'The file that it is in.';
+comment on column pastime.write.function is 'The function that it is in.';
+comment on column pastime.write.function_offset is 'Bytes from the function''s start.';
+comment on column pastime.write.source is 'Source file of the instruction.';
+comment on column pastime.write.line is 'Line in the source file.';
+
+create or replace view pastime.function_call as
+select k.recording, k.trace, c.subject, pastime.pos(k.seq, k.pc, k.visit) as pos, k.seq, k.nth,
+	case when k.exit_seq is not null then pastime.pos(k.exit_seq, k.caller_pc, k.exit_visit) end as exit_pos,
+	k.exit_seq, k.exit_nth, k.task, t.tid, t.comm, k.process, k.depth, k.tail,
+	case k.ended when 0 then 'open' when 1 then 'returned' when 2 then 'unwound' when 3 then 'died'
+		when 4 then 'executed' end as ended,
+	k.function, k.arguments, k.args, k.result, k.ret, k.module, k.source, k.line,
+	k.caller, k.caller_source, k.caller_line, k.caller_module, k.pc, k.visit, k.sp, k.caller_pc
+from pastime.traced_call k
+join pastime.trace c on c.recording = k.recording and c.trace = k.trace
+left join pastime.task t on t.recording = k.recording and t.task = k.task;
+comment on view pastime.function_call is 'Every call of the functions that pastime trace --calls was asked for, as far as table coverage says. Order by seq, nth. System calls are in view call.';
+comment on column pastime.function_call.subject is 'The function as it was asked for.';
+comment on column pastime.function_call.pos is 'The moment before its first instruction.';
+comment on column pastime.function_call.nth is 'Order within the interval after event seq.';
+comment on column pastime.function_call.exit_pos is 'The moment after its return; null: it did not return.';
+comment on column pastime.function_call.exit_seq is 'The event before its return.';
+comment on column pastime.function_call.exit_nth is 'Order within the interval after event exit_seq; in one interval comparable with nth.';
+comment on column pastime.function_call.depth is 'Calls that the task was in, this one included; of those functions that were traced together.';
+comment on column pastime.function_call.tail is 'Begun by a jump from the call before it, which returns when this one does.';
+comment on column pastime.function_call.ended is 'returned; unwound: left by longjmp or an exception; died: its task ended in it; executed: an exec did; open: not up to where it is covered.';
+comment on column pastime.function_call.function is 'Its name.';
+comment on column pastime.function_call.arguments is 'Arguments by the types of the debug information; without it the six registers, and strings that they point to.';
+comment on column pastime.function_call.args is 'The registers rdi, rsi, rdx, rcx, r8, r9 at its entry.';
+comment on column pastime.function_call.result is 'What it returned, by its type; null: nothing, or nothing is known.';
+comment on column pastime.function_call.ret is 'Register rax at its return.';
+comment on column pastime.function_call.module is 'The file that it is in.';
+comment on column pastime.function_call.source is 'Its source file.';
+comment on column pastime.function_call.line is 'Line in the source file.';
+comment on column pastime.function_call.caller is 'The function that called it.';
+comment on column pastime.function_call.caller_source is 'Source file of the call.';
+comment on column pastime.function_call.caller_line is 'Line of the call.';
+comment on column pastime.function_call.caller_module is 'The file that the call is in.';
+comment on column pastime.function_call.pc is 'Address of its first instruction.';
+comment on column pastime.function_call.visit is 'Arrivals at pc since event seq.';
+comment on column pastime.function_call.sp is 'Stack pointer at its entry.';
+comment on column pastime.function_call.caller_pc is 'Where it returns to.';
+
 -- The same for one recording.
 create schema if not exists this;
 comment on schema this is 'The tables and views of schema pastime for the recording that pastime.rec() gives.';
@@ -318,6 +402,10 @@ create or replace view this.transfer as select * from pastime.transfer where rec
 create or replace view this.task_group as select * from pastime.task_group where recording = pastime.rec();
 create or replace view this.slice as select * from pastime.slice where recording = pastime.rec();
 create or replace view this.futex_wait as select * from pastime.futex_wait where recording = pastime.rec();
+create or replace view this.trace as select * from pastime.trace where recording = pastime.rec();
+create or replace view this.coverage as select * from pastime.coverage where recording = pastime.rec();
+create or replace view this.write as select * from pastime.write where recording = pastime.rec();
+create or replace view this.function_call as select * from pastime.function_call where recording = pastime.rec();
 create or replace view this.output as select * from pastime.output where recording = pastime.rec();
 -- Not from pastime.process_tree: no condition gets into a recursion, so that it
 -- would walk the trees of all recordings.
@@ -432,7 +520,8 @@ foreach s in array array['pastime', 'this'] loop
 			('waker', 'The task that woke it, as far as it can be told.'), ('woken_seq', 'The event by which it was woken.'),
 			('holder', 'The task that held what it waited for; null: not known.'),
 			('tasks', 'Each waits for the next, the last for the first.'),
-			('pos', 'Position.'), ('made', 'When it was made.'),
+			('pos', 'Position.'), ('nth', 'Order within the interval after event seq.'), ('visit', 'Arrivals at pc since event seq.'),
+			('trace', 'Number of the trace.'), ('made', 'When it was made.'),
 			('version', 'Version.'), ('hash', 'XXH3-64 of the text.'),
 			('applied', 'When.'), ('program', 'Version of pastime.'),
 			('value', 'Value.'), ('last', 'The last one given out.'),

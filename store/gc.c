@@ -12,8 +12,8 @@
 
 /* What is made from chunks, and can be made again. */
 static const char *const derived[] = {
-	"task",	     "process", "image", "descriptor",
-	"open_file", "mapping", "file",	 "warning",
+	"task", "process", "image",    "descriptor",   "open_file",   "mapping",
+	"file", "warning", "coverage", "traced_write", "traced_call", "trace",
 };
 
 static const char *const sources[] = {

@@ -63,7 +63,7 @@ FNR == 1 {
 	sub("/.*", "", folder)
 	tested = ""
 	# A driver that joins recorder and replayer, as a command does.
-	if (FILENAME ~ /^tools\/(rr_smoke|pos_check|move_check)[.]c$/)
+	if (FILENAME ~ /^tools\/(rr_smoke|pos_check|move_check|survey_check)[.]c$/)
 		folder = "cli"
 	# A driver of one part alone.
 	if (FILENAME == "tools/point_check.c")

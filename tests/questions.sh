@@ -52,6 +52,11 @@ unique()
 	sort -u
 }
 
+addresses()
+{
+	sed -E 's/0x[0-9a-f]+/ADDR/g'
+}
+
 need python3
 mkdir "$T/here"
 cd "$T/here" || exit 99
@@ -78,4 +83,14 @@ run "$PASTIME" record -q "$TOP_BUILDDIR/tests/guests/deadlock"
 is "status of the guest with a deadlock" 0 "$status"
 ask 08 task,why why '^(waits in futex|ended)$' 1000 unique
 ask 09 task,outcome,waker,holder,deadlock holder . 1000 sort
+
+# What was traced.
+run "$PASTIME" record -q "$TOP_BUILDDIR/tests/guests/traced"
+is "status of the guest that is traced" 0 "$status"
+run "$PASTIME" trace -q --writes line
+is "trace --writes" 0 "$status"
+ask 13 writer,old,new
+run "$PASTIME" trace -q --calls fact,jumper,even,odd,mixed
+is "trace --calls" 0 "$status"
+ask 14 call,result,ended,caller call . 1000 addresses
 finish

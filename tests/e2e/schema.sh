@@ -27,6 +27,8 @@ psql -q "$("$PASTIME" db url)" <<'SQL' || fail "back to version 1"
 set client_min_messages = warning;
 drop schema this cascade;
 alter table pastime.mapping drop column to_seq cascade;
+drop table pastime.trace, pastime.coverage, pastime.traced_write,
+	pastime.traced_call cascade;
 delete from pastime.schema_version where version > 1;
 delete from pastime.setting;
 SQL

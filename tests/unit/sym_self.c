@@ -16,12 +16,10 @@ read_self(void *ctx, uint64_t addr, void *out, size_t n)
 	return process_vm_readv(getpid(), &to, 1, &from, 1, 0);
 }
 
-struct symbols *
-symbols_of_self(struct arena *a)
+void
+symbols_map_self(struct symbols *s, struct arena *a)
 {
-	static const struct sym_ops ops = { .read = read_self };
 	VEC(struct sym_map) maps = { 0 };
-	struct symbols *s = symbols_new(&ops);
 	FILE *f = fopen("/proc/self/maps", "r");
 	char line[4200];
 
@@ -37,5 +35,14 @@ symbols_of_self(struct arena *a)
 	fclose(f);
 	cr_assert_eq(symbols_set_maps(s, maps.v, maps.len, NULL), 0);
 	vec_free(&maps);
+}
+
+struct symbols *
+symbols_of_self(struct arena *a)
+{
+	static const struct sym_ops ops = { .read = read_self };
+	struct symbols *s = symbols_new(&ops);
+
+	symbols_map_self(s, a);
 	return s;
 }

@@ -5,5 +5,7 @@
 #include "sym/sym.h"
 
 struct symbols *symbols_of_self(struct arena *a);
+/* Its mappings as they are now. */
+void symbols_map_self(struct symbols *s, struct arena *a);
 
 #endif

@@ -51,6 +51,27 @@ dive(struct bottom *b, int depth)
 	return symbols_backtrace(b->s, &r, 64, b->a, &b->f, &b->n, NULL);
 }
 
+/* Looking things up must not keep modules from being told again. */
+Test(sym_sym, names_are_still_there_when_mappings_are_told_again)
+{
+	struct arena a = { 0 };
+	struct symbols *s = symbols_of_self(&a);
+	struct sym_place p;
+	uint64_t addr = (uint64_t)(uintptr_t)landmark, found, size;
+
+	for (int i = 0; i < 4; i++) {
+		symbols_lookup(s, addr, &a, &p);
+		cr_assert_not_null(p.function);
+		cr_assert_str_eq(p.function, "landmark");
+		cr_assert_eq(
+			symbols_by_name(s, "landmark", &found, &size, NULL), 0);
+		cr_assert_eq(found, addr);
+		symbols_map_self(s, &a);
+	}
+	symbols_free(s);
+	arena_free(&a);
+}
+
 Test(sym_sym, names_functions_and_lines)
 {
 	struct arena a = { 0 };
