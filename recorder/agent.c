@@ -558,6 +558,7 @@ agent_seen(struct recorder *r, struct task *t, struct err *err)
 		s->agent->r = r;
 	}
 	s->agent->hold = false;
+	agent_test_round(r, t);
 	if (s->agent->on && (c->desc->flags & SYSF_FD))
 		agent_forget_fds(s);
 	if (c->skipped || !agent_makes(c->sc.nr))

@@ -62,6 +62,14 @@ void agent_birth(struct task *c, struct task *t, uint64_t flags);
 void agent_forget_fds(struct space *s);
 void agent_forget(struct space *s);
 
+/* For tests (agent_test.c). At a stop: was it a call of the agent's own, which
+ * goes on? A trap of ours, whose task goes on? A call has
+ * trapped, with these registers. */
+bool agent_test_call(struct recorder *r, struct task *t, struct err *err);
+bool agent_test_trap(const struct recorder *r, struct task *t);
+void agent_test_trapped(const struct recorder *r, const struct task *t,
+			const struct regs *regs);
+
 /* What only the agent needs. syscall.c: t was inside a call that it did not
  * trap for, with these registers at the entry; it stands amid of it. */
 int syscall_adopt(struct recorder *r, struct task *t, const struct regs *regs,

@@ -27,21 +27,21 @@ is_amid(const struct task *t)
 {
 	switch (t->stop.kind) {
 	case STOP_NONE:
+	case STOP_EXIT: /* put_killed will look */
 		return true;
 	case STOP_SIGNAL:
 	case STOP_GROUP:
 	case STOP_EVENT_STOP:
+	case STOP_SECCOMP: /* agent_test.c */
 		return agent_is_inside(t);
 	case STOP_EXITED:
 	case STOP_KILLED:
-	case STOP_SECCOMP:
 	case STOP_SYSCALL:
 	case STOP_FORK:
 	case STOP_VFORK:
 	case STOP_CLONE:
 	case STOP_VFORK_DONE:
 	case STOP_EXEC:
-	case STOP_EXIT:
 		break;
 	}
 	return false;

@@ -20,6 +20,13 @@ struct agent_range {
 	struct agent_file *file;
 };
 
+/* agent_test.c: the last that was made. */
+struct agent_call {
+	int nr;
+	bool open; /* neither in a record nor made again */
+	uint64_t args[6];
+};
+
 struct agent_space {
 	struct recorder *r;
 	bool on;	/* it is there */
@@ -28,6 +35,7 @@ struct agent_space {
 	uint64_t enter; /* what the first word of its data says */
 	uint64_t flags;
 	size_t ndevs;	  /* of struct agent's */
+	struct agent_call last;
 	uint64_t shy_ns;  /* until then its tasks wait where they trap */
 	uint64_t drained; /* bytes of the ring that are events already */
 	unsigned seen;	  /* calls that it could have made */
@@ -82,6 +90,10 @@ bool agent_put_bytes(struct recorder *r, struct task *t, uint64_t addr,
  * may patch it, and others of its file. */
 int agent_site_seen(struct recorder *r, struct task *t, struct err *err);
 void agent_file_free(struct agent_file *f);
+/* agent_test.c */
+void agent_test_record(const struct recorder *r, const struct task *t,
+		       const struct event *ev);
+void agent_test_round(const struct recorder *r, const struct task *t);
 /* Is this a call of agent/calls.def? */
 bool agent_makes(int nr);
 /* t stands in the agent's code. */

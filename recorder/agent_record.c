@@ -235,6 +235,7 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 	set_time(r, rec, st, &ev);
 	fill_call(rec, bases, &ev);
 	ev.ret = rec->ret;
+	agent_test_record(r, t, &ev);
 	if (is_followed(rec->nr))
 		ret = follow(r, t, d, err);
 	if (ret == 0 && rec->npieces > 0)
@@ -280,5 +281,6 @@ agent_record_enter(struct recorder *r, struct task *t, uint64_t pos,
 	event_begin(r, t, EV_enter, &ev);
 	ev.flags = EVF_RUNS;
 	fill_call(&rec, &regs, &ev);
+	agent_test_record(r, t, &ev);
 	return event_put(r, &ev, err);
 }

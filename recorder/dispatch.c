@@ -94,6 +94,8 @@ dispatch(struct recorder *r, const struct stop *stop, struct err *err)
 	log_debug("%d (task %u): %s signo %d status %x", stop->tid, t->number,
 		  stop_name(stop->kind), stop->signo, (unsigned)stop->status);
 	t->stop = *stop;
+	if (agent_test_call(r, t, err))
+		return 0;
 	seat_follow(r, t);
 	if (stop->kind != STOP_EVENT_STOP && stop->kind != STOP_GROUP)
 		preempt_cancel(r, t);

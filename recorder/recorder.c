@@ -150,6 +150,8 @@ spawn(struct recorder *r, struct spawned *own, struct err *err)
 {
 	const struct spawn_opts so = {
 		.keep_privs = r->opts.keep_privs,
+		.filter_all = r->opts.agent_test != NULL &&
+			      r->opts.agent_test->accounts,
 		.cpu = -1,
 	};
 	struct spawned *s = r->opts.spawned;

@@ -26,6 +26,15 @@ struct preempt_test {
 	uint64_t now_ns; /* the recorder's own: this slice */
 };
 
+/* What tests ask of the agent (agent_test.c), and what came of it. */
+struct agent_test {
+	const uint64_t *prods; /* instructions of it, at which a signal comes */
+	size_t nprods, next, hits;
+	bool armed, accounts; /* accounts: its kernel calls are counted */
+	uint8_t byte;
+	uint64_t made, told, again, lost;
+};
+
 struct record_opts {
 	char *const *argv;	 /* the command; argv[0] is looked up in PATH */
 	char *const *envp;
@@ -37,6 +46,7 @@ struct record_opts {
 	bool agent; /* calls may complete in the program (docs/AGENT.md) */
 	unsigned agent_from; /* ... at sites seen so often; 0 = a good number */
 	uint64_t agent_room; /* bytes of records before a stop; 0 = many */
+	struct agent_test *agent_test; /* NULL: none. Borrowed */
 	const struct chaos_opts
 		*chaos;		 /* hostile choices; NULL: none. Borrowed */
 	uint64_t flush_ms;	 /* close a chunk after so long; 0 = 200 */

@@ -511,7 +511,8 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 		return ret < 0 ? ret : 0;
 	signo = t->stop.signo;
 	fault = is_fault(signo, info) && !t->call.active && !sent;
-	if (!t->call.active && agent_own_signal(t, signo, fault))
+	if (!t->call.active &&
+	    (agent_own_signal(t, signo, fault) || agent_test_trap(r, t)))
 		return task_resume(t, PTRACE_CONT, 0);
 	if (fault && (signo == SIGSEGV || signo == SIGTRAP)) {
 		event_begin(r, t, EV_insn, &ev);

@@ -635,6 +635,7 @@ begin_call(const struct recorder *r, struct task *t, const struct regs *regs,
 	c->sc.args[5] = regs->r9;
 	c->sc.arena = &c->arena;
 	c->desc = sys_desc(nr);
+	agent_test_trapped(r, t, regs);
 }
 
 static int
@@ -733,6 +734,7 @@ syscall_entry(struct recorder *r, struct task *t, struct err *err)
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
 	if (t->stash.signo != 0) {
+		agent_test_trapped(r, t, &regs);
 		ret = signal_at_entry(r, t, err);
 		if (ret != 0)
 			return ret < 0 ? ret : 0;

@@ -1,10 +1,11 @@
 /*
- * rr-smoke [-adenopqv] [-A N] [-r N] [-c N] [-s N] [-t N] [-x SEED [-k KNOBS]]
- * COMMAND...: record a command into memory and replay it at once with
- * everything checked. The developers' short way round the store.
+ * rr-smoke [-adeKnopqv] [-A N] [-P FILE] [-r N] [-c N] [-s N] [-t N] [-x SEED
+ * [-k KNOBS]] COMMAND...: record a command into memory and replay it at once
+ * with everything checked. The developers' short way round the store.
  *
  *   -a   with the agent        -A N at call sites seen N times
  *   -r N with N bytes for its records   -e replay it event by event
+ *   -K   account for its kernel calls   -P FILE a SIGUSR1 at each address there
  *   -d   print the events      -n   record only
  *   -q   no summary            -v   print events while replaying
  *   -p   print how each execution point was found again
@@ -27,6 +28,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include "event/format.h"
 #include "event/memlog.h"
 #include "recorder/knobs.h"
@@ -46,6 +48,8 @@ struct smoke {
 	int real[3]; /* those, meanwhile */
 	struct buf heard[3];
 	struct chaos_opts chaos;
+	struct agent_test test;
+	VEC(uint64_t) prods;
 	uint64_t record_ns, replay_ns;
 };
 
@@ -109,8 +113,38 @@ restore(struct smoke *o)
 	}
 }
 
+/* Every kernel call of the agent's is in an event, or was made again. */
 static int
-record(const struct smoke *o, char **argv, struct memlog *m,
+accounts(const struct agent_test *t)
+{
+	if (t->nprods > 0)
+		fprintf(stderr, "rr-smoke: %zu of %zu prods\n", t->hits,
+			t->nprods);
+	if (!t->accounts)
+		return 0;
+	fprintf(stderr,
+		"rr-smoke: %llu calls of the agent's: %llu told, %llu made "
+		"again, %llu lost\n",
+		(unsigned long long)t->made, (unsigned long long)t->told,
+		(unsigned long long)t->again, (unsigned long long)t->lost);
+	return t->lost != 0 || t->made != t->told + t->again;
+}
+
+/* Addresses, one to a line. */
+static void
+read_prods(struct smoke *o, const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char line[64];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		vec_push(&o->prods, strtoull(line, NULL, 16));
+	if (f != NULL)
+		fclose(f);
+}
+
+static int
+record(struct smoke *o, char **argv, struct memlog *m,
        struct record_result *res)
 {
 	const struct record_opts ro = {
@@ -120,14 +154,18 @@ record(const struct smoke *o, char **argv, struct memlog *m,
 		.agent = o->agent,
 		.agent_from = o->agent_from,
 		.agent_room = o->agent_room,
+		.agent_test = &o->test,
 		.keep_privs = geteuid() == 0,
 		.chaos = &o->chaos,
 	};
 	struct err err = { 0 };
 
+	o->test = (struct agent_test){ .accounts = o->test.accounts,
+				       .prods = o->prods.v,
+				       .nprods = o->prods.len };
 	if (recorder_record(&ro, memlog_sink(m), res, &err) < 0)
 		return fail(&err, "recording");
-	return 0;
+	return accounts(&o->test);
 }
 
 static void
@@ -420,13 +458,19 @@ options(struct smoke *o, int argc, char **argv)
 	int c;
 
 	knobs_init(&o->chaos);
-	while ((c = getopt(argc, argv, "+adenopqvA:c:k:r:s:t:x:")) != -1) {
+	while ((c = getopt(argc, argv, "+adeKnopqvA:P:c:k:r:s:t:x:")) != -1) {
 		switch (c) {
 		case 'A':
 			o->agent_from = (unsigned)strtoul(optarg, NULL, 0);
 			__attribute__((fallthrough));
 		case 'a':
 			o->agent = true;
+			break;
+		case 'K':
+			o->test.accounts = true;
+			break;
+		case 'P':
+			read_prods(o, optarg);
 			break;
 		case 'e':
 			o->single = true;
@@ -475,8 +519,9 @@ options(struct smoke *o, int argc, char **argv)
 	}
 	if (optind < argc)
 		return 0;
-	fprintf(stderr, "usage: rr-smoke [-adenopqv] [-A N] [-r N] [-c N] "
-			"[-s N] [-t N] [-x SEED [-k KNOBS]] COMMAND...\n");
+	fprintf(stderr,
+		"usage: rr-smoke [-adenopqv] [-A N] [-P FILE] [-r N] [-c N] "
+		"[-s N] [-t N] [-x SEED [-k KNOBS]] COMMAND...\n");
 	return 2;
 }
 

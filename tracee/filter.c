@@ -4,8 +4,10 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -40,26 +42,45 @@ static const struct sock_filter program[] = {
 };
 /* clang-format on */
 
+#define AGENT_TEST 4 /* the instruction that lets the agent's calls pass */
+
 static int
-install(void)
+install(bool all)
 {
+	struct sock_filter own[sizeof(program) / sizeof(program[0])];
 	struct sock_fprog prog = {
 		.len = sizeof(program) / sizeof(program[0]),
-		.filter = (struct sock_filter *)(uintptr_t)program,
+		.filter = own,
 	};
 
+	memcpy(own, program, sizeof(own));
+	if (all)
+		own[AGENT_TEST].k = (uint32_t)AGENT_GADGET_AFTER;
+
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+}
+
+static int
+install_somehow(int keep_privs, bool all, struct err *err)
+{
+	/* Without no_new_privs the kernel asks for CAP_SYS_ADMIN. */
+	if (keep_privs && install(all) == 0)
+		return 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_errno(err, "cannot set no_new_privs");
+	if (install(all) < 0)
+		return err_errno(err, "cannot install a seccomp filter");
+	return 0;
 }
 
 int
 filter_install(int keep_privs, struct err *err)
 {
-	/* Without no_new_privs the kernel asks for CAP_SYS_ADMIN. */
-	if (keep_privs && install() == 0)
-		return 0;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_errno(err, "cannot set no_new_privs");
-	if (install() < 0)
-		return err_errno(err, "cannot install a seccomp filter");
-	return 0;
+	return install_somehow(keep_privs, false, err);
+}
+
+int
+filter_install_all(int keep_privs, struct err *err)
+{
+	return install_somehow(keep_privs, true, err);
 }

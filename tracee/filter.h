@@ -15,5 +15,7 @@
 /* Install in the calling process (child, before exec). Sets no_new_privs
  * unless the caller has CAP_SYS_ADMIN and keep_privs is set. Async-signal-safe. */
 int filter_install(int keep_privs, struct err *err);
+/* For tests: the agent's own calls stop, too (AGENT_CALL_AFTER). */
+int filter_install_all(int keep_privs, struct err *err);
 
 #endif

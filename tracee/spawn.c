@@ -179,7 +179,9 @@ child(const struct plan *p)
 	/* From here no RDTSC: libc's calls below have none. */
 	if (p->o->trap_tsc && prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) < 0)
 		child_fail(p, FAIL_SETUP, errno);
-	if (!p->o->no_filter && filter_install(p->o->keep_privs, NULL) < 0)
+	if (!p->o->no_filter &&
+	    (p->o->filter_all ? filter_install_all
+			      : filter_install)(p->o->keep_privs, NULL) < 0)
 		child_fail(p, FAIL_FILTER, errno);
 	child_fail(p, FAIL_EXEC, child_exec(p));
 }

@@ -34,6 +34,7 @@ struct spawn_opts {
 	const struct spawn_inherit *inherit; /* NULL: as it is now */
 	bool keep_privs;     /* see filter_install */
 	bool trap_tsc;	     /* RDTSC gives SIGSEGV */
+	bool filter_all;     /* filter_install_all */
 	bool no_filter;	     /* for callers that trace with PTRACE_SYSCALL */
 	int cpu;	     /* the CPU to start on, -1 = any */
 };

@@ -37,6 +37,39 @@ for name in agent_fds agent_signals agent_threads fork_tree sa_restart_matrix; d
 	guest "$name" -A 3 -c 5
 done
 
+# Every kernel call of the agent's is told by an event, or was made again where
+# the tracer saw it; with little room for records, too.
+for options in '-A 1' '-A 1 -r 6000' '-A 3'; do
+	for name in agent_fds agent_signals agent_threads agent_waits \
+		blocking_buffers fork_tree sockets sa_restart_matrix; do
+		# shellcheck disable=SC2086
+		run timeout 120 "$smoke" -K $options "$build/tests/guests/$name" \
+			</dev/null
+		is "$name $options: its calls are in the events" 0 "$status"
+		like "$name $options: accounts" ' 0 lost' "$(cat "$T/err")"
+	done
+done
+
+# A signal at every instruction of the agent that the guest's calls come to.
+# Padding is none; the rounds are as many as there are instructions.
+end=$(nm "$build/agent/code.elf" | awk '$3 == "agent_text_end" { print $1 }')
+objdump -dw --stop-address="0x$end" "$build/agent/code.elf" |
+	awk '/^ +[0-9a-f]+:/ && !/nop/ { sub(":", "", $1); print $1 }' >"$T/prods"
+printf '%s\n' 70000010 70000012 >>"$T/prods"
+rounds=$(($(wc -l <"$T/prods") + 20))
+run timeout 300 "$smoke" -A 1 -c 50 -P "$T/prods" \
+	"$build/tests/guests/agent_prods" "$rounds" prod </dev/null
+is 'a signal at every instruction: replayed alike' 0 "$status"
+hits=$(sed -n 's/^rr-smoke: \([0-9]*\) of .* prods$/\1/p' "$T/err")
+is 'a signal at every instruction: each came once' "came $hits" "$(cat "$T/out")"
+holds "a signal at every instruction: $hits of them" [ "$hits" -gt 800 ]
+
+# Who is killed in a call that waits was killed in that call.
+run "$smoke" -A 1 -d "$build/tests/guests/agent_waits" </dev/null
+killed=$(grep -B 1 'killed by SIGKILL; its process' "$T/err" |
+	grep -c 'enter    \* read(')
+is 'killed in a read' 3 "$killed"
+
 # Most calls of a program that makes many are made by the agent.
 run "$smoke" -a -d dd if=/dev/zero of=/dev/null bs=1 count=3000
 is 'dd: replayed alike' 0 "$status"
