@@ -402,7 +402,7 @@ life_exec_done(struct recorder *r, struct task *t, struct err *err)
 	if (ret < 0)
 		return ret;
 	syscall_forget(t);
-	return sched_continue(r, t);
+	return sched_continue(r, t, err);
 }
 
 int
@@ -445,7 +445,7 @@ life_first(struct recorder *r, struct task *t, struct err *err)
 	ret = put_exec(r, t, (struct cleared){ 0 }, err);
 	if (ret < 0)
 		return ret;
-	return sched_continue(r, t);
+	return sched_continue(r, t, err);
 }
 
 /* --- death -------------------------------------------------------------- */

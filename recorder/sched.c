@@ -112,19 +112,19 @@ is_waited_for(const struct recorder *r, const struct group *g)
 }
 
 int
-sched_continue(struct recorder *r, struct task *t)
+sched_continue(struct recorder *r, struct task *t, struct err *err)
 {
 	struct group *g = task_group(t);
 	bool over = t->yielded || g->wanted.len > 0 ||
 		    r->now_ns - t->turn_ns >= chaos_slice(r, t, TURN_NS);
 	int ends, ret;
 
-	ret = nondet_go_on(t, NULL);
+	ret = nondet_go_on(t, err);
 	if (ret < 0)
 		return ret;
 	if (t->stash.signo != 0 && !t->stash.sent)
-		return signal_now(r, t, NULL);
-	ends = chaos_turn_ends(r, t, NULL);
+		return signal_now(r, t, err);
+	ends = chaos_turn_ends(r, t, err);
 	if (ends < 0)
 		return ends;
 	t->yielded = false;
@@ -508,7 +508,7 @@ at_point(struct recorder *r, struct task *t, struct err *err)
 	if (ret < 0)
 		return ret;
 	t->yielded = true;
-	return sched_continue(r, t);
+	return sched_continue(r, t, err);
 }
 
 /* It cannot be at one: do it all the same. */

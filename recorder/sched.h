@@ -16,7 +16,7 @@ void sched_ready(struct task *t, enum task_next next);
 void sched_release(struct task *t);
 /* t goes on with the baton it has: resumed, or, when its turn is over and
  * others wait, made READY. At an event only. */
-int sched_continue(struct recorder *r, struct task *t);
+int sched_continue(struct recorder *r, struct task *t, struct err *err);
 /* t leaves its group's queue and baton for ever (death, exec). */
 void sched_forget(struct recorder *r, struct task *t);
 /* sched_yield: the turn is over at the next sched_continue. */

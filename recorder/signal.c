@@ -280,7 +280,7 @@ deliver(struct recorder *r, struct task *t, const uint8_t info[128],
 	    (ret = event_put(r, &ev, err)) < 0)
 		return ret;
 	t->last = after;
-	return sched_continue(r, t);
+	return sched_continue(r, t, err);
 }
 
 /* --- what becomes of a signal ------------------------------------------- */
@@ -523,7 +523,7 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 			if ((ret = event_put(r, &ev, err)) < 0 ||
 			    (ret = ptrace_get_regs(t->tid, &t->last)) < 0)
 				return ret;
-			return sched_continue(r, t);
+			return sched_continue(r, t, err);
 		}
 	}
 	if ((ret = dispositions_read(t->tid, &d)) < 0 ||

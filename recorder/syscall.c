@@ -411,7 +411,7 @@ finish(struct recorder *r, struct task *t, const struct regs *now,
 		ret = syscall_emit(r, t, &ev, err);
 	if (ret >= 0)
 		ret = sum_due(r, t, err);
-	return ret < 0 ? ret : sched_continue(r, t);
+	return ret < 0 ? ret : sched_continue(r, t, err);
 }
 
 int
