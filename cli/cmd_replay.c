@@ -21,6 +21,7 @@
 struct replay {
 	const char *at;
 	const char *verify;
+	bool positions;
 };
 
 /* One run of the command. */
@@ -33,6 +34,7 @@ struct replaying {
 	struct progress progress;
 	uint64_t began_ns, out_bytes[2];
 	bool output_failed;
+	VEC(struct arrival_row) arrivals; /* counted, not stored yet */
 };
 
 static void
@@ -45,6 +47,9 @@ options(void *own, struct opt_list *l)
 	opt_add(l, 0, "verify", OPT_STR, &o->verify, "WHAT",
 		"memory: compare checksums of memory, too (for recordings "
 		"made with --checksum)");
+	opt_add(l, 0, "positions", OPT_FLAG, &o->positions, NULL,
+		"count how often the instruction of each execution point is "
+		"reached; show has its position then");
 }
 
 static void
@@ -59,6 +64,16 @@ on_output(void *ctx, const struct event *ev, int fd, struct span bytes)
 		r->output_failed = true;
 }
 
+static void
+on_point(void *ctx, const struct replay_point *p)
+{
+	const struct arrival_row row = { p->seq, p->visits };
+	struct replaying *r = ctx;
+
+	if (p->found && p->visits != 0)
+		vec_push(&r->arrivals, row);
+}
+
 static int
 open_all(struct replaying *r, const struct replay *o, struct err *err)
 {
@@ -67,6 +82,9 @@ open_all(struct replaying *r, const struct replay *o, struct err *err)
 		.verify_output = true,
 		.output = o->at ? NULL : on_output,
 		.output_ctx = r,
+		.point = o->at ? NULL : on_point,
+		.point_ctx = r,
+		.count_visits = o->positions,
 	};
 	int ret;
 
@@ -171,6 +189,19 @@ replay_at(struct replaying *r, const char *at, struct err *err)
 	return ret;
 }
 
+/* They are right even when the replay came to no good end later. */
+static void
+keep_arrivals(struct replaying *r)
+{
+	struct err err = { 0 };
+
+	if (r->arrivals.len > 0 &&
+	    query_arrivals_put(r->c->db, r->rec, r->arrivals.v, r->arrivals.len,
+			       &err) < 0)
+		say("positions were not stored: %s", err.text);
+	vec_free(&r->arrivals);
+}
+
 static int
 run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 {
@@ -190,6 +221,7 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 		ret = o->at ? replay_at(&r, o->at, err)
 			    : replay_all(&r, o, err);
 	close_all(&r);
+	keep_arrivals(&r);
 	return ret;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "event/format_priv.h"
+#include "event/pos.h"
 
 static bool
 find_kv(const struct event *ev, const char *key, struct span *out)
@@ -246,13 +247,22 @@ format_warning(struct fmt *f)
 	texts(f, ": ");
 }
 
+/* The position of a point by its address, once a replay has counted. */
 static void
 format_sched(struct fmt *f)
 {
-	buf_str(f->out, f->ev->flags & EVF_UNTIMED
+	const struct event *ev = f->ev;
+	struct pos pos = { .seq = ev->seq - 1, .pc = ev->pc };
+	char text[POS_TEXT_MAX];
+
+	buf_str(f->out, ev->flags & EVF_UNTIMED
 				? "switched away while it computed at "
 				: "interrupted while it computed at ");
-	fmt_hex(f, f->ev->pc);
+	pos.visit = ev->args[2];
+	if (pos.visit != 0)
+		buf_str(f->out, pos_format(&pos, text));
+	else
+		fmt_hex(f, ev->pc);
 }
 
 static void

@@ -168,7 +168,8 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 	struct search ctx = { .r = r, .task = ev->task };
 	const struct point_search s = { .ops = &copies,
 					.arg = &ctx,
-					.count = r->count_visits,
+					.count = r->count_visits ||
+						 r->opts.count_visits,
 					.trap = r->trap_seq == ev->seq ||
 						misled(r, ev->pc) >= MISLED_MAX,
 					.limit_ns = step_limit(r, ev) };

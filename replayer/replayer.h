@@ -37,6 +37,7 @@ struct replay_opts {
 	void *output_ctx;
 	replay_point_fn *point; /* NULL: nobody wants to know */
 	void *point_ctx;
+	bool count_visits; /* of each point, which is slower in tight loops */
 	uint64_t checkpoint_events;  /* distance of automatic checkpoints; 0 = default policy */
 	uint64_t slice_ns; /* looks at code that is run with stops in it; 0 = 20
 			      ms */

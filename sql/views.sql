@@ -209,6 +209,14 @@ left join pastime.syscall c on c.call = s.call
 where s.ends;
 comment on view pastime.slice is 'Turns: which task of a share group had the CPU, from which event to which, why its turn ended and who came next. What another thread of the process did meanwhile, it did inside calls.';
 
+create or replace view pastime.point as
+select e.recording, e.seq, e.time_ns, e.task, e.pc, e.sp, a.arrivals,
+	'e' || e.seq - 1 || '+0x' || to_hex(e.pc) || '#' || a.arrivals as position
+from pastime.event e
+left join pastime.arrival a on a.recording = e.recording and a.seq = e.seq
+where e.kind = 13 and e.a0 = 2;
+comment on view pastime.point is 'Execution points: where tasks were stopped in the midst of computation. Position e<seq> is the moment; by its address it is position, null until a replay has counted (pastime replay --positions).';
+
 -- A wait is the enter event of a futex call and what its task did next: return,
 -- or die. Wakes and waits on one word are paired in order, as the kernel's queue
 -- is one; what does not fit (requeued, timed out at the same moment) gets the
@@ -401,6 +409,7 @@ create or replace view this.open_descriptor as select * from pastime.open_descri
 create or replace view this.transfer as select * from pastime.transfer where recording = pastime.rec();
 create or replace view this.task_group as select * from pastime.task_group where recording = pastime.rec();
 create or replace view this.slice as select * from pastime.slice where recording = pastime.rec();
+create or replace view this.point as select * from pastime.point where recording = pastime.rec();
 create or replace view this.futex_wait as select * from pastime.futex_wait where recording = pastime.rec();
 create or replace view this.trace as select * from pastime.trace where recording = pastime.rec();
 create or replace view this.coverage as select * from pastime.coverage where recording = pastime.rec();
@@ -497,6 +506,7 @@ foreach s in array array['pastime', 'this'] loop
 			('signo', 'Number of the signal.'), ('code', 'Its si_code, or a warning''s code.'),
 			('sender_pid', 'Who sent it, as the program saw it.'),
 			('address', 'The address of the access that failed.'),
+			('position', 'The same moment by an address, e<seq - 1>+<pc>#<arrivals>; null: not counted.'),
 			('outcome', 'handler, ignored, fatal, stop, continue.'),
 			('handler', 'Address of the handler that ran.'),
 			('direction', 'out: from the program; in: to it.'),

@@ -17,10 +17,7 @@ static const char *const derived[] = {
 };
 
 static const char *const sources[] = {
-	"chunk",
-	"recording_pack",
-	"mark",
-	"recording",
+	"chunk", "recording_pack", "mark", "arrival", "recording",
 };
 
 static int

@@ -1,6 +1,7 @@
 /* Questions that one short statement answers. */
 #include "store/query.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "store/keys.h"
 #include "store/open.h"
 #include "store/spool.h"
+
+#define ARRIVALS_AT_ONCE 1000u
 
 /* ---- recordings */
 
@@ -295,6 +298,32 @@ query_mark_set(struct db *db, uint64_t rec, const char *name, const char *pos,
 			DB_ARGS(DB_INT(rec), DB_TEXT(name), DB_TEXT(pos),
 				DB_INT(seq), DB_TEXT(note)),
 			NULL, NULL, err);
+}
+
+int
+query_arrivals_put(struct db *db, uint64_t rec, const struct arrival_row *v,
+		   size_t n, struct err *err)
+{
+	struct buf sql = { 0 };
+	int rc = 0;
+
+	for (size_t at = 0; rc == 0 && at < n; at += ARRIVALS_AT_ONCE) {
+		size_t end =
+			at + ARRIVALS_AT_ONCE < n ? at + ARRIVALS_AT_ONCE : n;
+
+		buf_clear(&sql);
+		buf_str(&sql, "insert into pastime.arrival (recording, seq, "
+			      "arrivals) values ");
+		for (size_t i = at; i < end; i++)
+			buf_printf(&sql,
+				   "%s(%" PRIu64 ", %" PRIu64 ", %" PRIu64 ")",
+				   i > at ? ", " : "", rec, v[i].seq,
+				   v[i].arrivals);
+		buf_str(&sql, " on conflict (recording, seq) do nothing");
+		rc = db_exec(db, buf_cstr(&sql), err);
+	}
+	buf_free(&sql);
+	return rc;
 }
 
 int

@@ -82,6 +82,15 @@ int query_marks(struct db *db, uint64_t rec, struct arena *a, struct mark_row **
 int query_mark_set(struct db *db, uint64_t rec, const char *name, const char *pos, uint64_t seq, const char *note, struct err *err);
 int query_mark_del(struct db *db, uint64_t rec, const char *name, struct err *err);
 
+/* How often the pc of the sched event seq was reached in the code that it ends:
+ * replays count, and query_events has the number in args[2], 0 = not counted.
+ */
+struct arrival_row {
+	uint64_t seq, arrivals;
+};
+int query_arrivals_put(struct db *db, uint64_t rec, const struct arrival_row *v,
+		       size_t n, struct err *err);
+
 /* Any SQL of the user's, as text cells; the session has search_path set and
  * pastime.rec() bound to the recording. */
 struct sql_result {

@@ -301,6 +301,41 @@ events_by_sql(struct scan *s, uint64_t seq, bool back,
 	return rc < 0 ? rc : 0;
 }
 
+/* What replays have counted for the points among them. */
+static int
+add_arrivals(struct db *db, uint64_t rec, struct event *ev, size_t n,
+	     struct err *err)
+{
+	uint64_t from = UINT64_MAX, to = 0;
+	struct map counted = { 0 };
+	struct arena a = { 0 };
+	struct db_rows r;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (ev[i].kind != EV_sched)
+			continue;
+		from = ev[i].seq < from ? ev[i].seq : from;
+		to = ev[i].seq > to ? ev[i].seq : to;
+	}
+	if (to == 0)
+		return 0;
+	rc = db_query(db,
+		      "select seq, arrivals from pastime.arrival where "
+		      "recording = $1 and seq between $2 and $3",
+		      DB_ARGS(DB_INT(rec), DB_INT(from), DB_INT(to)), &a, &r,
+		      err);
+	for (size_t i = 0; rc == 0 && i < r.n; i++)
+		map_set(&counted, (uint64_t)db_get_int(&r, i, 0),
+			(void *)(uintptr_t)db_get_int(&r, i, 1));
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (ev[i].kind == EV_sched)
+			ev[i].args[2] = (uintptr_t)map_get(&counted, ev[i].seq);
+	map_free(&counted);
+	arena_free(&a);
+	return rc;
+}
+
 int
 query_events(struct db *db, uint64_t rec, uint64_t seq, bool back, size_t n,
 	     const struct event_filter *f, struct arena *a, struct event **out,
@@ -333,6 +368,8 @@ query_events(struct db *db, uint64_t rec, uint64_t seq, bool back, size_t n,
 			rc = walk(&w, back ? seq - 1 : seq + 1, back, err);
 		wanted_release(&wanted);
 	}
+	if (rc == 0)
+		rc = add_arrivals(db, rec, ev, c.n, err);
 	if (rc < 0)
 		return rc;
 	*out = ev;

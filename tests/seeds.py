@@ -16,6 +16,7 @@ asked for is not here.
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -209,7 +210,7 @@ class Runner:
 
     def watched(self, label, what, argv):
         """Run it. Returns its status; what it printed is in files."""
-        base = f"{self.opts.dir}/{label}.{what}"
+        base, reaped = f"{self.opts.dir}/{label}.{what}", self.reaped()
         with open(base + ".out", "wb") as out, open(base + ".err", "wb") as err:
             p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out,
                                  stderr=err, env=self.env, cwd=self.opts.dir,
@@ -219,7 +220,7 @@ class Runner:
         while verdict is None:
             try:
                 p.wait(POLL)
-                return p.returncode, used
+                return p.returncode, max(used, self.reaped() - reaped)
             except subprocess.TimeoutExpired:
                 pass
             now, before = tree.cpu(), used
@@ -236,6 +237,12 @@ class Runner:
         tree.kill()
         p.wait()
         raise Ended(verdict)
+
+    @staticmethod
+    def reaped():
+        """CPU time of what has ended."""
+        r = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return r.ru_utime + r.ru_stime
 
     def backtraces(self, tree):
         """Of those that nobody traces: pastime's own."""

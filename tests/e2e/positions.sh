@@ -38,4 +38,41 @@ run "$p" replay pos --at "$at+$pc#99999999"
 is "an arrival that never comes" 125 "$status"
 like "what there is" "is reached [0-9]+ times? between $at and" \
 	"$(cat "$T/err")"
+
+# The tasks as --at shows them, but for flags that the next instruction sets
+# anew: points do not tell these apart.
+tasks()
+{
+	sed -n '/^Tasks/,$p' "$T/out" | sed 's/ *eflags *0x[0-9a-f]*//'
+}
+
+# Where a thread was stopped has a name by its address, too: not before it was
+# counted, and then it is the same moment.
+run "$p" record -q -n stops "$build/tests/guests/spin_flag"
+is "record threads" 0 "$status"
+run "$p" show -k sched stops
+is "not counted" 0 "$(grep -c 'at e[0-9]*+0x' "$T/out")"
+stops=$(wc -l <"$T/out")
+holds "there are stops ($stops)" [ "$stops" -ge 2 ]
+run "$p" replay --positions stops
+is "count" 0 "$status"
+run "$p" show -k sched stops
+is "counted" "$stops" "$(grep -c 'at e[0-9]*+0x[0-9a-f]*#[1-9]' "$T/out")"
+cp "$T/out" "$T/stops"
+run "$p" sql --csv stops 'select position from this.point order by seq'
+is "the same in SQL" \
+	"$(sed 's/.* at //' "$T/stops")" "$(tr -d '\r' <"$T/out" | sed 1d)"
+while read -r event at; do
+	run "$p" replay stops --at "$event"
+	tasks >"$T/by_event"
+	run "$p" replay stops --at "$at"
+	is "$at" 0 "$status"
+	tasks >"$T/by_address"
+	same "$event and $at" "$T/by_event" "$T/by_address"
+	holds "$event shows something" [ -s "$T/by_event" ]
+done < <(sed -n '1p;2p;$p' "$T/stops" | sed 's/^\(e[0-9]*\) .* at /\1 /')
+run "$p" rm -q stops
+run "$p" gc -q
+is "forgotten with it" 0 "$("$p" sql --csv \
+	'select count(*) from pastime.arrival' | tail -n 1 | tr -d '\r')"
 finish

@@ -29,6 +29,7 @@ drop schema this cascade;
 alter table pastime.mapping drop column to_seq cascade;
 drop table pastime.trace, pastime.coverage, pastime.traced_write,
 	pastime.traced_call cascade;
+drop table pastime.arrival cascade;
 delete from pastime.schema_version where version > 1;
 delete from pastime.setting;
 SQL
