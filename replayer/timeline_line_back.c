@@ -369,7 +369,7 @@ choose_sites(struct trail *l, struct sites *s, uint64_t id)
 /* The last arrival before from at one of the sites: 1 it stands there, 0 none.
  */
 static int
-last_of(struct trail *l, const struct pos *from, struct sites *s)
+last_arrival(struct trail *l, const struct pos *from, struct sites *s)
 {
 	struct walker *w = &l->w;
 	struct pos best;
@@ -405,6 +405,27 @@ last_of(struct trail *l, const struct pos *from, struct sites *s)
 	if (ret == 0 && has)
 		ret = stand(l, &best);
 	return ret < 0 ? ret : has;
+}
+
+/* The same in this frame. Arrivals are counted, which is quick, unless deeper
+ * frames of the function come in between: then each is looked at. */
+static int
+last_of(struct trail *l, const struct pos *from, struct sites *s)
+{
+	uint64_t rsp = l->w.regs.rsp, cfa, caller;
+	bool signal;
+	int ret;
+
+	for (size_t i = 0; i < s->v.len; i++)
+		s->v.v[i].cond = NULL;
+	ret = last_arrival(l, from, s);
+	if (ret <= 0 ||
+	    (walker_frame(&l->w, &cfa, &caller, &signal) && cfa == l->w.cfa))
+		return ret;
+	for (size_t i = 0; i < s->v.len; i++)
+		s->v.v[i].cond = walker_in_frame;
+	l->w.regs.rsp = rsp;
+	return last_arrival(l, from, s);
 }
 
 /* From here on to the first row of the line. */

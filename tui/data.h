@@ -112,6 +112,7 @@ struct tui_moment {
 	size_t n_maps;
 	const char *mem_expr;
 	uint64_t mem_base; /* what mem_expr came to */
+	uint64_t mem_size; /* of the variable that it is; 0 = none */
 	uint64_t mem_addr; /* first byte of mem */
 	uint8_t *mem;
 	size_t mem_len;

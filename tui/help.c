@@ -40,7 +40,8 @@ help_update(struct view *v, unsigned dirty)
 		"",
 		"Command line: a position, a name of the second column above,"
 		" or",
-		"  memory ADDRESS   register, symbol or number, with + or -",
+		"  memory ADDRESS   register, symbol or number, with + or -; a "
+		"variable: list->next[2]",
 		"  filter WORDS     search WORDS     sql QUERY     "
 		"mark NAME     delete NAME",
 		"  break PLACE [if CONDITION]   a function, FILE:LINE, LINE or "

@@ -217,6 +217,25 @@ readable_around(const struct tui_moment *m, uint64_t addr, uint64_t *lo,
 	return true;
 }
 
+/* Is the expression a variable that lies in memory? A register's name is none,
+ * nor is a number. */
+static bool
+variable_place(struct space *s, struct arena *a, struct tui_moment *m)
+{
+	unsigned at = m->n_src ? m->src_frame : m->frame;
+	struct sym_var v;
+	uint64_t ignored;
+
+	if (register_value(&m->regs, m->mem_expr, &ignored) ||
+	    at >= m->n_frames ||
+	    symbols_var(s->sym, &m->frames[at], m->mem_expr, a, &v, NULL) < 0 ||
+	    !v.addr)
+		return false;
+	m->mem_base = v.addr;
+	m->mem_size = v.size;
+	return true;
+}
+
 /* A window of memory around what the expression comes to, moved by the
  * shift as far as there is memory. */
 static void
@@ -228,7 +247,8 @@ take_memory(struct space *s, const struct tui_moment_req *req, struct arena *a,
 	int64_t got, before;
 
 	m->mem_expr = arena_strdup(a, req->mem_expr ? req->mem_expr : "rsp");
-	if (look_value(m->mem_expr, &m->regs, symbol_value, s, &m->mem_base,
+	if (!variable_place(s, a, m) &&
+	    look_value(m->mem_expr, &m->regs, symbol_value, s, &m->mem_base,
 		       &err) < 0) {
 		m->mem_note = arena_strdup(a, err.text);
 		return;

@@ -287,6 +287,10 @@ writer(struct ui *ui, bool back, uint64_t count)
 	j->watch = (struct target_watch){ .addr = m->mem_base & ~7ull,
 					  .len = WATCHED,
 					  .process = t ? t->process : 0 };
+	if (m->mem_size && m->mem_size <= WATCHED) {
+		j->watch.addr = m->mem_base;
+		j->watch.len = (uint32_t)m->mem_size;
+	}
 	j->req.task = 0;
 	j->req.watches = &j->watch;
 	j->req.n_watches = 1;
@@ -339,8 +343,11 @@ add_to_motion(struct ui *ui, enum request r, uint64_t count)
 	if (!j)
 		return false;
 	if (j->asked != r) {
+		if (ui->motion.then != r)
+			ui->motion.then_count = 0;
 		ui->motion.then = r;
-		ui->motion.then_count = n;
+		if (ui->motion.then_count < AHEAD_MAX)
+			ui->motion.then_count += n;
 	} else if (atomic_load(&j->count) < AHEAD_MAX) {
 		atomic_fetch_add(&j->count, n);
 	}

@@ -184,6 +184,12 @@ key N
 screen line-before
 key 0 s s s s s S S
 screen two-back
+key 0 s n n n n i
+type :memory v[0]
+key Enter w
+screen who-wrote
+key w
+screen who-before
 type :break twice if a == 1
 key Enter c
 screen conditional
@@ -223,6 +229,10 @@ END
 	line two-back 30
 	line conditional 15
 	line by-file 34
+	line who-wrote 32
+	line who-before 27
+	like "two numbers of four bytes" "wrote 0x[0-9a-f]+ to 0x[0-9a-f]+, which was 0x5" \
+		"$(cat "$T/out")"
 	line by-name 7
 	line recursion 9
 	is "back over a breakpoint with a condition" \
