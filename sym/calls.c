@@ -212,7 +212,9 @@ find_function(struct symbols *s, const struct sym_call *c, struct arena *a,
 				 .sp = c->regs->rsp,
 				 .regs = *c->regs,
 				 .xstate = c->xstate };
-	return frame_scope(s, f, a, sc, &path) && sc->function.addr != NULL;
+	/* What an assembler says of a function are its lines. */
+	return frame_scope(s, f, a, sc, &path) && sc->function.addr != NULL &&
+	       dwarf_srclang(&sc->unit) != DW_LANG_Mips_Assembler;
 }
 
 static void

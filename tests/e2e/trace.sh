@@ -122,6 +122,27 @@ is "coverage says: all of it" "13,t" "$(ask traced "select count(*),
 	bool_and(from_seq = 0 and to_seq = (select max(seq) from event))
 	from coverage")"
 
+# A function of an assembler has lines, but neither arguments nor a type.
+cat >"$T/twice.s" <<'EOF'
+	.globl twice
+	.type twice,@function
+twice:	.cfi_startproc
+	lea (%rdi,%rdi),%rax
+	ret
+	.cfi_endproc
+	.size twice,.-twice
+	.section .note.GNU-stack,"",@progbits
+EOF
+echo 'long twice(long); int main(void) { return twice(21) != 42; }' >"$T/twice.c"
+# shellcheck disable=SC2086 # may be several words
+if ${CC:-cc} -g -o "$T/twice" "$T/twice.c" "$T/twice.s" 2>/dev/null; then
+	run "$p" record -q -n twice "$T/twice"
+	run "$p" trace twice --calls twice --csv
+	like "a function of an assembler" \
+		"twice,\"0x15, 0x[^\"]*\",0x2a( [^,]*)?,returned,.*,main," \
+		"$(cat "$T/out")"
+fi
+
 # ---- ranges
 
 run "$p" record -q -n parts "$guest"
@@ -187,6 +208,7 @@ refuses 125 E_NOT_FOUND "has a variable 'nosuch'" \
 	"$p" trace traced --writes nosuch
 is "no trace of a mistake" 0 "$(ask traced "select count(*) from trace
 	where subject = 'nosuch'")"
+[ ! -x "$T/twice" ] || "$p" rm -q twice
 run "$p" rm -q traced parts long
 is "rm" 0 "$status"
 run "$p" gc -q
