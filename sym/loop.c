@@ -48,25 +48,33 @@ is_target(const struct loop *l, uint64_t pc)
 	return false;
 }
 
-/* From pc on to the branch that leads back over it, or to it. */
+/*
+ * From pc on to the branch that leads back over it, or to it: of those that are
+ * reached, the one that leads back least. At least WINDOW_JUMP bytes.
+ */
 static bool
 add_rest(struct loop *l, struct span code, uint64_t code_pc)
 {
-	l->start = UINT64_MAX;
-	for (l->end = l->pc;;) {
-		const struct code *c = add(l, code, code_pc, l->end);
+	uint64_t start = 0, at = l->pc;
+	uint8_t count = 0;
 
-		if (c == NULL)
-			return false;
-		l->end += c->len;
-		if (l->start == UINT64_MAX && c->target != 0 &&
-		    c->target <= l->pc && c->target >= code_pc)
-			l->start = c->target;
-		if (l->start != UINT64_MAX && l->end - l->pc >= WINDOW_JUMP)
-			return true;
-		if (c->flow == FLOW_JMP && !is_target(l, l->end))
-			return false;
+	for (const struct code *c; (c = add(l, code, code_pc, at)) != NULL;) {
+		at += c->len;
+		if (c->target <= l->pc && c->target > start &&
+		    c->target >= code_pc) {
+			start = c->target;
+			count = 0;
+		}
+		if (start != 0 && count == 0 && at - l->pc >= WINDOW_JUMP) {
+			l->start = start;
+			l->end = at;
+			count = l->count;
+		}
+		if (c->flow == FLOW_JMP && !is_target(l, at))
+			break;
 	}
+	l->count = count;
+	return count != 0;
 }
 
 bool

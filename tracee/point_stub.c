@@ -347,12 +347,14 @@ fill(struct stub *s, const struct point_run *run, const struct point *p,
 	return 0;
 }
 
-/* May the program have changed the code there since? The moved one is as it is
- * now. */
+/* May the program change the code there until the point? The moved one is as it
+ * is now. */
 static bool
-is_written(const struct point *p, uint64_t start, uint64_t end)
+changes(const struct point_run *run, const struct point *p, uint64_t start,
+	uint64_t end)
 {
-	return !p->complete || point_wrote(p, start) || point_wrote(p, end - 1);
+	return !point_sum_agrees_at(&run->mem, p, start) ||
+	       !point_sum_agrees_at(&run->mem, p, end - 1);
 }
 
 /* Is there code at pc that a jump can replace, seen by nobody else? */
@@ -384,7 +386,7 @@ look_at_code(struct stub *s, const struct point_run *run,
 	want_register(s, p,
 		      likely_register(span_of(code, (size_t)n), from, s->pc));
 	if (!loop_at(span_of(code, (size_t)n), from, s->pc, &s->loop) ||
-	    is_written(p, s->loop.start, s->loop.end))
+	    changes(run, p, s->loop.start, s->loop.end))
 		s->loop.count = 0;
 	return 1;
 }
