@@ -75,7 +75,10 @@ map_stub(struct seek *k, const struct point_run *run, struct err *err)
 	uint64_t begin = clock_now_ns();
 	int ret;
 
-	k->stub = (struct stub){ .pc = k->pc, .countdown = k->visit };
+	/* When something went astray no more is changed than must be. */
+	k->stub = (struct stub){ .pc = k->pc,
+				 .countdown = k->visit,
+				 .alone = k->s->trap || k->risky };
 	ret = stub_map(&k->stub, run, k->p, err);
 	k->jump = ret == 1;
 	k->out->jumped |= k->jump;

@@ -86,6 +86,7 @@ struct stub {
 	uint8_t orig[WINDOW_JUMP];
 	struct window window;
 	struct moved moved;
+	bool alone;	  /* wish: move no loop */
 	struct loop loop; /* if there is one it is moved, not the window */
 };
 

@@ -347,14 +347,12 @@ fill(struct stub *s, const struct point_run *run, const struct point *p,
 	return 0;
 }
 
-/* May the program change the code there until the point? The moved one is as it
- * is now. */
+/* May the program have changed the code there in the interval? The moved one is
+ * as it is now. */
 static bool
-changes(const struct point_run *run, const struct point *p, uint64_t start,
-	uint64_t end)
+is_written(const struct point *p, uint64_t start, uint64_t end)
 {
-	return !point_sum_agrees_at(&run->mem, p, start) ||
-	       !point_sum_agrees_at(&run->mem, p, end - 1);
+	return !p->complete || point_wrote(p, start) || point_wrote(p, end - 1);
 }
 
 /* Is there code at pc that a jump can replace, seen by nobody else? */
@@ -385,8 +383,9 @@ look_at_code(struct stub *s, const struct point_run *run,
 		return 1;
 	want_register(s, p,
 		      likely_register(span_of(code, (size_t)n), from, s->pc));
-	if (!loop_at(span_of(code, (size_t)n), from, s->pc, &s->loop) ||
-	    changes(run, p, s->loop.start, s->loop.end))
+	if (s->alone ||
+	    !loop_at(span_of(code, (size_t)n), from, s->pc, &s->loop) ||
+	    is_written(p, s->loop.start, s->loop.end))
 		s->loop.count = 0;
 	return 1;
 }
