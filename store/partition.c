@@ -11,6 +11,7 @@
 
 /* Enough for the frequent calls, kinds and errors; an ANALYZE of some ms. */
 #define STATISTICS "40"
+#define LOCK_NOT_AVAILABLE "55P03"
 
 int
 partition_look(struct db *db, uint64_t rec, struct partition *out,
@@ -167,12 +168,15 @@ partition_chunks(struct db *db, uint64_t rec, struct err *err)
 
 	if (rc < 0 || is_done(&p) || p.events == 0)
 		return rc;
-	rc = db_exec(db, "begin; set local lock_timeout = '5s'", err);
+	rc = db_exec(db, "begin; set local lock_timeout = '2s'", err);
 	if (rc == 0)
 		rc = locked(db, rec, err);
 	if (rc == 0)
 		rc = db_commit(db, err);
 	if (rc < 0)
 		db_rollback(db);
+	if (rc == -E_DB && strcmp(db_sqlstate(db), LOCK_NOT_AVAILABLE) == 0)
+		rc = err_set(err, E_BUSY, "the rows of recording %lu are read",
+			     (unsigned long)rec);
 	return rc;
 }

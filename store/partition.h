@@ -30,6 +30,7 @@ int partition_attach(struct db *db, uint64_t rec, struct err *err);
 /*
  * Make it a foreign table over chunks, in place of what is there; with
  * statistics, made again when the recording has grown to twice its size.
+ * -E_BUSY: there are rows, which somebody reads.
  */
 int partition_chunks(struct db *db, uint64_t rec, struct err *err);
 

@@ -275,7 +275,12 @@ derive_rows(struct db *db, uint64_t rec, derive_progress *progress, void *ctx,
 		rc = wrapper_ensure(db, p.library, &chunks, err);
 	/* A server that has the library needs no program that brings it. */
 	if (rc == 0 && (chunks || (p.kind == PARTITION_CHUNKS &&
-				   wrapper_mode() != WRAPPER_ROWS)))
-		return partition_chunks(db, rec, err);
+				   wrapper_mode() != WRAPPER_ROWS))) {
+		rc = partition_chunks(db, rec, err);
+		if (rc != -E_BUSY || p.kind != PARTITION_ROWS)
+			return rc;
+		/* Another time; rows do as well. */
+		rc = 0;
+	}
 	return rc < 0 || !look(&r, &p) ? rc : fill(&r, err);
 }

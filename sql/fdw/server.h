@@ -21,7 +21,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 static inline struct span
-varlena_span(const struct varlena *v)
+varlena_span(struct varlena *v)
 {
 	return span_of(VARDATA_ANY(v), VARSIZE_ANY_EXHDR(v));
 }

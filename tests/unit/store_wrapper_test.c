@@ -96,6 +96,29 @@ Test(store_wrapper, sees_what_was_stored_since)
 	store_close(db);
 }
 
+Test(store_wrapper, rows_that_are_read_stay_for_now)
+{
+	struct db *db, *reader;
+	struct arena a = { 0 };
+
+	fix_record("x", 1, 1000);
+	db = fix_connect();
+	setenv("PASTIME_EVENTS", "rows", 1);
+	must(query_fill_rows(db, 1, NULL, NULL, &fix_err));
+	reader = fix_connect();
+	must(db_exec(reader, "begin; select count(*) from pastime.event",
+		     &fix_err));
+	setenv("PASTIME_EVENTS", "chunks", 1);
+	must(query_fill_rows(db, 1, NULL, NULL, &fix_err));
+	cr_assert_str_eq(text_of(db, kind, &a), "r\n");
+	must(db_exec(reader, "commit", &fix_err));
+	must(query_fill_rows(db, 1, NULL, NULL, &fix_err));
+	cr_assert_str_eq(text_of(db, kind, &a), "f\n");
+	arena_free(&a);
+	store_close(reader);
+	store_close(db);
+}
+
 Test(store_wrapper, goes_with_its_recording)
 {
 	struct db *db = recorded(1000);
@@ -171,6 +194,24 @@ Test(store_wrapper, reads_the_chunks_that_a_query_needs)
 			       "event where seq = 8000",
 			       "Chunks Pruned: "),
 		     3);
+	store_close(db);
+}
+
+Test(store_wrapper, a_join_on_seq_reads_the_chunks_of_its_rows)
+{
+	static const char join[] =
+		"explain (analyze, timing off) select e.ret from "
+		"(values (7::bigint), (9000), (9001), (29999)) w (seq) "
+		"join event e using (seq)";
+	struct db *db = recorded(N);
+
+	/* Each of the four is looked for in one chunk. */
+	cr_assert_eq(plan_says(db, join, "Chunks Read: "), 4);
+	cr_assert_eq(plan_says(db, join, "Chunks Pruned: "), 12);
+	cr_assert_eq(fix_sql(db, "select sum(e.seq)::bigint from (values "
+				 "(7::bigint), (9000), (9001), (29999)) w (seq)"
+				 " join pastime.event e using (seq)"),
+		     7 + 9000 + 9001 + 29999);
 	store_close(db);
 }
 
