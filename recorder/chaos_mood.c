@@ -110,6 +110,12 @@ mood_between(struct chaos *c)
 }
 
 static struct mood
+rest(struct chaos *c)
+{
+	return chaos_chance(c, 50) ? walk(c) : any(c);
+}
+
+static struct mood
 step(struct chaos *c)
 {
 	return (struct mood){
@@ -128,10 +134,10 @@ draw_taste(struct chaos *c, struct mood *m)
 {
 	uint64_t any = chaos_below(c, 100);
 
-	m->taste = any < 54   ? TASTE_AFTER_WRITE
-		   : any < 75 ? TASTE_BEFORE_WRITE
-		   : any < 80 ? TASTE_AFTER_CALL
-		   : any < 87 ? TASTE_BETWEEN
+	m->taste = any < 62   ? TASTE_AFTER_WRITE
+		   : any < 80 ? TASTE_BEFORE_WRITE
+		   : any < 84 ? TASTE_AFTER_CALL
+		   : any < 90 ? TASTE_BETWEEN
 			      : TASTE_ANY;
 	if (m->taste == TASTE_AFTER_WRITE)
 		m->spring = one_of(c, 60, 100, 100);
@@ -161,7 +167,7 @@ void
 mood_draw(struct chaos *c)
 {
 	static struct mood (*const plans[])(struct chaos *) = {
-		few, few, few, race, race, race, walk, any, step, step, step,
+		few, few, few, race, race, race, rest, step, step, step,
 	};
 	struct mood m = plans[chaos_below(c, ARRAY_LEN(plans))](c);
 
