@@ -87,3 +87,28 @@ create table pastime.traced_call (
 	primary key (recording, trace, seq, nth, task)
 );
 comment on table pastime.traced_call is 'Calls, as they are stored; query view function_call.';
+comment on column pastime.traced_write.by_kernel is 'A system call wrote it, not an instruction of the program.';
+comment on column pastime.traced_write.addr is 'The first byte.';
+comment on column pastime.traced_write.old is 'The bytes before.';
+comment on column pastime.traced_write.new is 'The bytes after.';
+comment on column pastime.traced_write.insn is 'Address of the instruction; NULL: the kernel.';
+comment on column pastime.traced_write.module is 'File that the instruction is in.';
+comment on column pastime.traced_write.function is 'Function that the instruction is in.';
+comment on column pastime.traced_write.function_offset is 'Of the instruction from the function''s begin.';
+comment on column pastime.traced_write.source is 'Source file of the instruction, from debug information.';
+comment on column pastime.traced_call.exit_seq is 'As seq, of the call''s end; NULL: not seen.';
+comment on column pastime.traced_call.exit_nth is 'As nth, of the call''s end.';
+comment on column pastime.traced_call.exit_visit is 'As visit, of the call''s end.';
+comment on column pastime.traced_call.tail is 'It was jumped to, not called.';
+comment on column pastime.traced_call.ended is 'How it ended; view function_call has words for it.';
+comment on column pastime.traced_call.caller_pc is 'Where it returns to.';
+comment on column pastime.traced_call.args is 'The six argument registers.';
+comment on column pastime.traced_call.arguments is 'The arguments as text, by their types where there is debug information.';
+comment on column pastime.traced_call.result is 'What it returned, as text.';
+comment on column pastime.traced_call.module is 'File that the function is in.';
+comment on column pastime.traced_call.function is 'Its name.';
+comment on column pastime.traced_call.source is 'Source file of the function, from debug information.';
+comment on column pastime.traced_call.caller_module is 'File that the caller is in.';
+comment on column pastime.traced_call.caller is 'Function that called.';
+comment on column pastime.traced_call.caller_source is 'Source file of the caller.';
+comment on column pastime.traced_call.caller_line is 'Line of the caller.';
