@@ -463,6 +463,7 @@ foreach s in array array['pastime', 'this'] loop
 			select a.attname, min(d.description) as description
 			from pg_catalog.pg_attribute a
 			join pg_catalog.pg_class t on t.oid = a.attrelid and t.relkind in ('r', 'p')
+				and t.relname not in ('traced_write', 'traced_call')
 			join pg_catalog.pg_namespace n on n.oid = t.relnamespace and n.nspname = 'pastime'
 			join pg_catalog.pg_description d on d.objoid = t.oid and d.objsubid = a.attnum
 			group by a.attname
