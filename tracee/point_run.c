@@ -577,7 +577,7 @@ run_looking(struct seek *k, struct point_run *run, uint64_t budget_ns,
 			precise -= precise > 0;
 		}
 	}
-	return ret < 0 ? ret : end_looks(k, run, ret, err);
+	return ret < 0 ? ret : end_looks(k, run, (enum end)ret, err);
 }
 
 static int
