@@ -193,7 +193,7 @@ is "and has all of that part" "t" "$(ask long "select count(*) =
 	max(new_value) from write where seq <= $upto")"
 run "$p" trace long --writes counter -q
 is "then the rest" 0 "$status"
-is "all writes, once" "3000,3000" "$(ask long "select count(*), max(new_value)
+is "all writes, once" "12000,12000" "$(ask long "select count(*), max(new_value)
 	from write")"
 
 # ---- mistakes, and the end of it

@@ -1,4 +1,4 @@
-/* Three thousand writes with a system call after each. */
+/* Twelve thousand writes with a system call after each. */
 #include "guest.h"
 
 volatile long counter;
@@ -6,7 +6,7 @@ volatile long counter;
 int
 main(void)
 {
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 12000; i++) {
 		counter++;
 		CHECK(lseek(0, 0, SEEK_CUR) >= -1);
 	}
