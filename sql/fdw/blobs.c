@@ -85,7 +85,7 @@ find(struct relation *r, const struct blob_id *id)
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ,
 		    UUIDPGetDatum((const pg_uuid_t *)id->b));
-	index_rescan(r->scan, &key, 1, NULL, 0);
+	relation_rescan(r, &key, 1);
 	return relation_next(r, ForwardScanDirection);
 }
 

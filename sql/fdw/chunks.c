@@ -88,7 +88,7 @@ chunk_table_seek(struct chunk_table *t, int64 lo, int64 hi,
 	ScanKeyInit(&key[2], 2, BTLessEqualStrategyNumber, F_INT8LE,
 		    Int64GetDatum(hi));
 	t->direction = direction;
-	index_rescan(t->rel.scan, key, 3, NULL, 0);
+	relation_rescan(&t->rel, key, 3);
 }
 
 static Datum

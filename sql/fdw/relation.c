@@ -24,6 +24,7 @@ relation_open_keyed(struct relation *r, const char *name, int nkeys,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("table pastime.%s has no primary key", name)));
 	r->index = index_open(r->heap->rd_pkindex, AccessShareLock);
+	r->context = CurrentMemoryContext;
 	r->slot = table_slot_create(r->heap, NULL);
 	r->scan = index_beginscan(r->heap, r->index, snapshot, nkeys, 0);
 }
@@ -50,10 +51,25 @@ relation_columns(const struct relation *r, const struct column *want, int n,
 	}
 }
 
+void
+relation_rescan(struct relation *r, ScanKey keys, int n)
+{
+	MemoryContext was = MemoryContextSwitchTo(r->context);
+
+	index_rescan(r->scan, keys, n, NULL, 0);
+	MemoryContextSwitchTo(was);
+}
+
+/* What the scan allocates on the way (a list of dead entries) lives as long as
+ * it does, not as long as a row. */
 bool
 relation_next(struct relation *r, ScanDirection direction)
 {
-	return index_getnext_slot(r->scan, direction, r->slot);
+	MemoryContext was = MemoryContextSwitchTo(r->context);
+	bool found = index_getnext_slot(r->scan, direction, r->slot);
+
+	MemoryContextSwitchTo(was);
+	return found;
 }
 
 void

@@ -13,6 +13,7 @@ struct relation {
 	Relation heap, index;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
+	MemoryContext context; /* where it was opened */
 };
 
 struct column {
@@ -26,6 +27,8 @@ void relation_open_keyed(struct relation *r, const char *name, int nkeys,
 /* Where columns are; an error when one is missing or of another type. */
 void relation_columns(const struct relation *r, const struct column *want,
 		      int n, AttrNumber *out);
+/* Begin anew with these keys. */
+void relation_rescan(struct relation *r, ScanKey keys, int n);
 bool relation_next(struct relation *r, ScanDirection direction);
 void relation_close_keyed(struct relation *r);
 
