@@ -8,6 +8,7 @@
 #include "cli/text.h"
 #include "event/format.h"
 #include "event/sys.h"
+#include "replayer/target_sym.h"
 #include "store/query.h"
 #include "sym/sym.h"
 
@@ -51,30 +52,14 @@ load_maps(struct moment *m, struct err *err)
 {
 	struct arena *a = &m->c->arena;
 	struct target_map *maps = NULL;
-	struct sym_map *out;
 	size_t n = 0;
 	int ret;
 
 	ret = m->t->ops->maps(m->t, m->task, a, &maps, &n, err);
 	if (ret < 0)
 		return ret;
-	out = arena_alloc(a, (n + 1) * sizeof(*out));
-	for (size_t i = 0; i < n; i++) {
-		struct target_file f = { 0 };
-
-		out[i] = (struct sym_map){ .start = maps[i].start,
-					   .end = maps[i].end,
-					   .offset = maps[i].offset,
-					   .prot = maps[i].prot,
-					   .shown = maps[i].name };
-		/* Without the file there are no names: not a failure. */
-		if (maps[i].file != 0 &&
-		    m->t->ops->file(m->t, maps[i].file, &f, NULL) == 0) {
-			out[i].path = arena_strdup(a, f.local_path);
-			out[i].shown = arena_strdup(a, f.recorded_path);
-		}
-	}
-	return symbols_set_maps(m->sym, out, n, err);
+	return symbols_set_maps(m->sym, target_sym_maps(m->t, maps, n, a), n,
+				err);
 }
 
 static int

@@ -2,6 +2,7 @@
 #include "gdb/program.h"
 
 #include "event/regs.h"
+#include "replayer/target_sym.h"
 #include "sym/sym.h"
 
 #define TCB_DTV 8u /* of the thread control block that fs points to */
@@ -29,27 +30,14 @@ symbol_address(struct gdb_server *s, uint32_t task, const char *name,
 	struct symbols *sym = symbols_new(&ops);
 	struct target_map *maps = NULL;
 	struct arena a = { 0 };
-	struct sym_map *v;
 	uint64_t size;
 	size_t n = 0;
 	int ret;
 
 	ret = s->t->ops->maps(s->t, task, &a, &maps, &n, err);
-	v = arena_alloc(&a, (n + 1) * sizeof(*v));
-	for (size_t i = 0; i < n; i++) {
-		struct target_file f = { 0 };
-
-		v[i] = (struct sym_map){ .start = maps[i].start,
-					 .end = maps[i].end,
-					 .offset = maps[i].offset,
-					 .prot = maps[i].prot,
-					 .shown = maps[i].name };
-		if (maps[i].file != 0 &&
-		    s->t->ops->file(s->t, maps[i].file, &f, NULL) == 0)
-			v[i].path = f.local_path;
-	}
 	if (ret == 0)
-		ret = symbols_set_maps(sym, v, n, err);
+		ret = symbols_set_maps(sym, target_sym_maps(s->t, maps, n, &a),
+				       n, err);
 	if (ret == 0)
 		ret = symbols_by_name(sym, name, out, &size, err);
 	symbols_free(sym);

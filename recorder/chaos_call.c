@@ -55,18 +55,6 @@ call_give(struct task *t)
 	return ptrace_set_regs(t->tid, &regs);
 }
 
-int
-call_borrow(const struct task *t, uint64_t fd)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, t->proc->tgid, 0);
-	int ours = -1;
-
-	if (pidfd >= 0)
-		ours = (int)syscall(SYS_pidfd_getfd, pidfd, (int)fd, 0);
-	fd_close(&pidfd);
-	return ours;
-}
-
 /* --- mappings ----------------------------------------------------------------
  */
 
@@ -195,7 +183,7 @@ static int
 cut(struct recorder *r, struct task *t, struct err *err)
 {
 	uint64_t len = t->call.sc.args[2], part;
-	int fd = call_borrow(t, t->call.sc.args[0]);
+	int fd = task_borrow_fd(t, t->call.sc.args[0]);
 	bool may = fd >= 0 && may_be_short(t, fd, direction(&t->call.sc) > 0);
 	int ret;
 

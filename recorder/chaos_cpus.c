@@ -203,7 +203,7 @@ cpus_call(struct recorder *r, struct task *t, struct err *err)
 	which = which_file(t);
 	if (which == CPU_FILES)
 		return 0;
-	fd = call_borrow(t, sc->args[0]);
+	fd = task_borrow_fd(t, sc->args[0]);
 	if (fd < 0)
 		return 0;
 	if (moves)

@@ -146,8 +146,6 @@ int chaos_hold(struct recorder *r, struct task *t, unsigned firm,
 uint64_t *call_given(struct task *t);
 /* Put them where it finds them. */
 int call_give(struct task *t);
-/* A descriptor of t's, with which we share the file's position; -1. */
-int call_borrow(const struct task *t, uint64_t fd);
 int futex_call(struct recorder *r, struct task *t, struct err *err);
 /* 1: answered. */
 int cpus_call(struct recorder *r, struct task *t, struct err *err);

@@ -81,19 +81,6 @@ shape_of(int nr, int *in, int *off, int *len, int *flags)
 	return false;
 }
 
-/* The task's descriptor as one of ours; -1. */
-static int
-borrow_fd(const struct task *t, uint64_t fd)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, t->proc->tgid, 0);
-	int ours = -1;
-
-	if (pidfd >= 0)
-		ours = (int)syscall(SYS_pidfd_getfd, pidfd, (int)fd, 0);
-	fd_close(&pidfd);
-	return ours;
-}
-
 static enum source_kind
 kind_of(int fd)
 {
@@ -140,7 +127,7 @@ moves_set_up(struct recorder *r, struct task *t)
 		return true;
 	m = arena_alloc(&c->arena, sizeof(*m));
 	*m = (struct move){ .fd = c->sc.args[in], .len_at = (uint8_t)len };
-	fd = borrow_fd(t, m->fd);
+	fd = task_borrow_fd(t, m->fd);
 	m->kind = (uint8_t)kind_of(fd);
 	if (m->kind == SOURCE_FILE && !find_offset(t, m, fd, off))
 		m->kind = SOURCE_NONE;
@@ -189,7 +176,7 @@ static ssize_t
 look(struct task *t, struct move *m, size_t want)
 {
 	uint8_t *p = arena_alloc(&t->call.arena, want + 1);
-	int fd = borrow_fd(t, m->fd);
+	int fd = task_borrow_fd(t, m->fd);
 	ssize_t n = -EBADF;
 
 	if (fd >= 0 && m->kind == SOURCE_PIPE) {
@@ -277,7 +264,7 @@ static struct span
 read_again(struct task *t, struct move *m, size_t n)
 {
 	uint8_t *p = arena_alloc(&t->call.arena, n + 1);
-	int fd = borrow_fd(t, m->fd);
+	int fd = task_borrow_fd(t, m->fd);
 	size_t done = 0;
 	ssize_t got = 0;
 

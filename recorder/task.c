@@ -1,6 +1,8 @@
 #include "recorder/task.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "recorder/agent.h"
@@ -244,4 +246,16 @@ group_drop(struct recorder *r, struct group *g)
 	vec_free(&g->ready);
 	vec_free(&g->wanted);
 	mem_free(g);
+}
+
+int
+task_borrow_fd(const struct task *t, uint64_t fd)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, t->proc->tgid, 0);
+	int ours = -1;
+
+	if (pidfd >= 0)
+		ours = (int)syscall(SYS_pidfd_getfd, pidfd, (int)fd, 0);
+	fd_close(&pidfd);
+	return ours;
 }

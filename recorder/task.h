@@ -38,6 +38,8 @@ bool task_is_at_event(const struct task *t, const struct regs *regs);
 /* How long it has had the baton without an event. */
 uint64_t task_computes_ns(const struct recorder *r, const struct task *t);
 
+/* A descriptor of t's as one of ours, with the same file position; -1. */
+int task_borrow_fd(const struct task *t, uint64_t fd);
 /* The mapping at addr (tracee/maps.h). */
 int task_mapping(const struct task *t, uint64_t addr, struct arena *a,
 		 struct vma *out, struct err *err);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "replayer/target_sym.h"
+
 struct line_space {
 	struct line_space *next;
 	struct replayer *r;
@@ -53,21 +55,8 @@ tell_maps(struct line_space *s, struct arena *a, struct err *err)
 
 	if (ret < 0)
 		return ret;
-	v = arena_alloc(a, (n + 1) * sizeof(*v));
+	v = target_sym_maps(t, maps, n, a);
 	for (size_t i = 0; i < n; i++) {
-		struct target_file f = { 0 };
-
-		v[i] = (struct sym_map){ .start = maps[i].start,
-					 .end = maps[i].end,
-					 .offset = maps[i].offset,
-					 .prot = maps[i].prot,
-					 .shown = maps[i].name };
-		/* Without the file there are no names: not a failure. */
-		if (maps[i].file &&
-		    t->ops->file(t, maps[i].file, &f, NULL) >= 0) {
-			v[i].path = arena_strdup(a, f.local_path);
-			v[i].shown = arena_strdup(a, f.recorded_path);
-		}
 		buf_printf(&seen, "%lx %lx %lx %s\n", v[i].start, v[i].end,
 			   v[i].offset, v[i].path ? v[i].path : "");
 	}

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "replayer/agent.h"
-#include "sym/move.h"
+#include "tracee/memcode.h"
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
 #include <errno.h>
@@ -276,9 +276,7 @@ int
 puppet_step(struct replayer *r, struct puppet *p, struct halt *out,
 	    struct err *err)
 {
-	uint8_t bytes[CODE_LEN_MAX];
 	struct code c;
-	ssize_t n;
 	int ret;
 
 	if (p->halted) {
@@ -288,10 +286,8 @@ puppet_step(struct replayer *r, struct puppet *p, struct halt *out,
 	ret = p->at_call ? puppet_settle(p, err) : puppet_flush(p, err);
 	if (ret < 0)
 		return ret;
-	n = mem_read(&p->space->mem, p->regs.rip, bytes, sizeof(bytes));
 	/* pushf would store the trap flag. */
-	if (n > 0 && code_decode(span_of(bytes, (size_t)n), p->regs.rip, &c) &&
-	    (c.rep || c.pushf))
+	if (mem_code(&p->space->mem, p->regs.rip, &c) && (c.rep || c.pushf))
 		return step_over(r, p, p->regs.rip + c.len, out, err);
 	place_follow(r, p);
 	return single_step(p, out, err);

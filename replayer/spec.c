@@ -5,6 +5,7 @@
  */
 #include "replayer/timeline.h"
 
+#include "tracee/memcode.h"
 #include "tracee/ptrace.h"
 #include <signal.h>
 
@@ -197,13 +198,10 @@ static bool
 within_rep(const struct going *g)
 {
 	const struct regs *regs = &g->p->regs;
-	uint8_t bytes[CODE_LEN_MAX];
 	struct code c;
-	ssize_t n =
-		mem_read(&g->p->space->mem, regs->rip, bytes, sizeof(bytes));
 
-	if (n <= 0 || !code_decode(span_of(bytes, (size_t)n), regs->rip, &c) ||
-	    !c.rep || regs->rcx == 0)
+	if (!mem_code(&g->p->space->mem, regs->rip, &c) || !c.rep ||
+	    regs->rcx == 0)
 		return false;
 	for (unsigned i = 0; i < g->s->n_watch; i++) {
 		const struct spec_watch *w = &g->s->watch[i];

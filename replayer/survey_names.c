@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "replayer/target_sym.h"
 #include "sym/vars.h"
 #include "tracee/maps.h"
 
@@ -58,30 +59,13 @@ load_maps(struct survey *t, struct survey_names *n, uint32_t task,
 	struct target *target = replayer_target(t->r);
 	struct target_map *maps = NULL;
 	struct arena a = { 0 };
-	struct sym_map *v;
 	size_t len = 0;
 	int ret = target->ops->maps(target, task, &a, &maps, &len, err);
 
-	if (ret < 0)
-		goto out;
-	v = arena_alloc(&a, (len + 1) * sizeof(*v));
-	for (size_t i = 0; i < len; i++) {
-		struct target_file f = { 0 };
-
-		v[i] = (struct sym_map){ .start = maps[i].start,
-					 .end = maps[i].end,
-					 .offset = maps[i].offset,
-					 .prot = maps[i].prot,
-					 .shown = maps[i].name };
-		/* Without the file there are no names: not a failure. */
-		if (maps[i].file != 0 &&
-		    target->ops->file(target, maps[i].file, &f, NULL) == 0) {
-			v[i].path = arena_strdup(&a, f.local_path);
-			v[i].shown = arena_strdup(&a, f.recorded_path);
-		}
-	}
-	ret = symbols_set_maps(n->sym, v, len, err);
-out:
+	if (ret >= 0)
+		ret = symbols_set_maps(n->sym,
+				       target_sym_maps(target, maps, len, &a),
+				       len, err);
 	arena_free(&a);
 	return ret;
 }

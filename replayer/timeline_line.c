@@ -10,6 +10,8 @@
 
 #include <sys/syscall.h>
 
+#include "tracee/memcode.h"
+
 #define ON_FOOT 150u
 #define RED_ZONE 128u
 #define STUB_INSNS 4u	   /* of an entry of the procedure linkage table */
@@ -113,15 +115,7 @@ walker_enter(struct walker *w)
 bool
 walker_code(struct walker *w, struct code *out)
 {
-	const struct puppet *p = world_puppet(w->r->now, w->task);
-	uint8_t bytes[CODE_LEN_MAX];
-	ssize_t n;
-
-	if (!p || !p->pid || p->in_call)
-		return false;
-	n = mem_read(&p->space->mem, p->regs.rip, bytes, sizeof(bytes));
-	return n > 0 &&
-	       code_decode(span_of(bytes, (size_t)n), p->regs.rip, out);
+	return tl_code(w->t, w->task, out);
 }
 
 /* At a stop: is it not in a deeper frame of the function? */
@@ -510,11 +504,9 @@ exits_of_row(struct walker *w, struct exits *e, const struct sym_row *row)
 	const struct puppet *p = world_puppet(w->r->now, w->task);
 
 	for (uint64_t pc = row->start; pc < row->end;) {
-		uint8_t bytes[CODE_LEN_MAX];
 		struct code c;
-		ssize_t n = mem_read(&p->space->mem, pc, bytes, sizeof(bytes));
 
-		if (n <= 0 || !code_decode(span_of(bytes, (size_t)n), pc, &c)) {
+		if (!mem_code(&p->space->mem, pc, &c)) {
 			e->full = true;
 			return;
 		}

@@ -10,6 +10,8 @@
  */
 #include "replayer/timeline_line.h"
 
+#include "tracee/memcode.h"
+
 #define FEET_MAX 300u
 #define RED_ZONE 128u
 
@@ -261,13 +263,8 @@ static bool
 code_at(struct trail *l, uint64_t pc, struct code *out)
 {
 	const struct puppet *p = world_puppet(l->w.r->now, l->w.task);
-	uint8_t bytes[CODE_LEN_MAX];
-	ssize_t n;
 
-	if (!p || !p->pid)
-		return false;
-	n = mem_read(&p->space->mem, pc, bytes, sizeof(bytes));
-	return n > 0 && code_decode(span_of(bytes, (size_t)n), pc, out);
+	return p && p->pid && mem_code(&p->space->mem, pc, out);
 }
 
 /* To what was executed in the frame before here, or what else the way says. */

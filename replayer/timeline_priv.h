@@ -57,6 +57,8 @@ void tl_release(struct timeline *t);
 int tl_tell(struct timeline *t, struct err *err);
 /* From where it stands, to the first hit or the limit. */
 int tl_scan(struct timeline *t, struct err *err);
+/* The instruction where a task stands in user code; false where it does not. */
+bool tl_code(const struct timeline *t, uint32_t task, struct code *out);
 /* Go where the watchpoints trapped for h, and name it. */
 int tl_to_raw(struct timeline *t, const struct hit *h, struct err *err);
 /* Whose the last event up to seq is. */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "tracee/memcode.h"
+
 #define LOOK_BACK 2048u
 
 int
@@ -248,18 +250,13 @@ tl_step_back(struct timeline *t, struct target_stop *out, struct err *err)
 
 /* ---- over calls */
 
-static bool
-decode_at(struct timeline *t, uint32_t task, struct code *out)
+bool
+tl_code(const struct timeline *t, uint32_t task, struct code *out)
 {
 	const struct puppet *p = world_puppet(t->r->now, task);
-	uint8_t bytes[CODE_LEN_MAX];
-	ssize_t n;
 
-	if (!p || !p->pid || p->in_call)
-		return false;
-	n = mem_read(&p->space->mem, p->regs.rip, bytes, sizeof(bytes));
-	return n > 0 &&
-	       code_decode(span_of(bytes, (size_t)n), p->regs.rip, out);
+	return p && p->pid && !p->in_call &&
+	       mem_code(&p->space->mem, p->regs.rip, out);
 }
 
 /* Back in the frame that made the call? */
@@ -283,7 +280,7 @@ tl_next(struct timeline *t, struct target_stop *out, struct err *err)
 	uint64_t rsp;
 	int ret;
 
-	if (!decode_at(t, t->req->task, &c) ||
+	if (!tl_code(t, t->req->task, &c) ||
 	    (c.flow != FLOW_CALL && c.flow != FLOW_CALL_IND))
 		return tl_step(t, out, err);
 	rsp = p->regs.rsp;
@@ -317,7 +314,7 @@ tl_next_back(struct timeline *t, struct target_stop *out, struct err *err)
 	int ret = tl_step_back(t, out, err);
 
 	if (ret < 0 || out->why != TARGET_AT_STEP ||
-	    !decode_at(t, t->req->task, &c) || c.flow != FLOW_RET)
+	    !tl_code(t, t->req->task, &c) || c.flow != FLOW_RET)
 		return ret;
 	/* What it returns to was written by the call. */
 	p = world_puppet(t->r->now, t->req->task);

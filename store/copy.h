@@ -108,4 +108,22 @@ copy_array(struct buf *b, uint32_t elem_oid, size_t n, size_t size)
 /* Text that PostgreSQL accepts: no NUL, valid UTF-8; other bytes as \xHH. */
 void copy_text(struct buf *b, struct span s);
 
+static inline void
+copy_int8_or_null(struct buf *b, bool has, uint64_t v)
+{
+	if (has)
+		copy_int8(b, (int64_t)v);
+	else
+		copy_null(b);
+}
+
+static inline void
+copy_int4_or_null(struct buf *b, bool has, int64_t v)
+{
+	if (has)
+		copy_int4(b, (int32_t)v);
+	else
+		copy_null(b);
+}
+
 #endif

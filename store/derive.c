@@ -210,24 +210,6 @@ load_mappings(struct derive *d, struct arena *a, struct err *err)
 /* ---- storing */
 
 static void
-seq_or_null(struct buf *b, uint64_t v)
-{
-	if (v)
-		copy_int8(b, (int64_t)v);
-	else
-		copy_null(b);
-}
-
-static void
-int_or_null(struct buf *b, bool has, int64_t v)
-{
-	if (has)
-		copy_int4(b, (int32_t)v);
-	else
-		copy_null(b);
-}
-
-static void
 text_field(struct buf *b, const char *text)
 {
 	if (text)
@@ -247,15 +229,15 @@ put_task(const struct derive *d, size_t i, bool open, struct buf *b)
 	copy_int8(b, (int64_t)d->rec);
 	copy_int4(b, (int32_t)t->task);
 	copy_int4(b, (int32_t)t->process);
-	int_or_null(b, t->parent, t->parent);
+	copy_int4_or_null(b, t->parent, t->parent);
 	copy_int4(b, t->tid);
 	copy_int4(b, (int32_t)t->space);
 	copy_int4(b, (int32_t)t->group);
 	copy_int8(b, (int64_t)t->from_seq);
-	seq_or_null(b, t->to_seq);
+	copy_int8_or_null(b, t->to_seq != 0, t->to_seq);
 	copy_int8(b, (int64_t)t->from_ns);
-	seq_or_null(b, t->to_ns);
-	int_or_null(b, t->has_status, t->status);
+	copy_int8_or_null(b, t->to_ns != 0, t->to_ns);
+	copy_int4_or_null(b, t->has_status, t->status);
 	text_field(b, t->comm);
 	return true;
 }
@@ -270,13 +252,13 @@ put_process(const struct derive *d, size_t i, bool open, struct buf *b)
 	copy_row(b, 11);
 	copy_int8(b, (int64_t)d->rec);
 	copy_int4(b, (int32_t)p->process);
-	int_or_null(b, p->parent, p->parent);
+	copy_int4_or_null(b, p->parent, p->parent);
 	copy_int4(b, p->pid);
 	copy_int8(b, (int64_t)p->from_seq);
-	seq_or_null(b, p->to_seq);
+	copy_int8_or_null(b, p->to_seq != 0, p->to_seq);
 	copy_int8(b, (int64_t)p->from_ns);
-	seq_or_null(b, p->to_ns);
-	int_or_null(b, p->has_status, p->status);
+	copy_int8_or_null(b, p->to_ns != 0, p->to_ns);
+	copy_int4_or_null(b, p->has_status, p->status);
 	text_field(b, p->exe);
 	text_field(b, p->command);
 	return true;
@@ -336,7 +318,7 @@ put_image(const struct derive *d, size_t i, bool open, struct buf *b)
 	copy_int8(b, (int64_t)d->rec);
 	copy_int4(b, (int32_t)m->process);
 	copy_int8(b, (int64_t)m->from_seq);
-	seq_or_null(b, m->to_seq);
+	copy_int8_or_null(b, m->to_seq != 0, m->to_seq);
 	text_field(b, m->exe);
 	words_field(b, buf_span(&m->argv));
 	command_field(b, buf_span(&m->argv));
@@ -355,7 +337,7 @@ put_descriptor(const struct derive *d, size_t i, bool open, struct buf *b)
 	copy_int4(b, (int32_t)v->process);
 	copy_int4(b, v->fd);
 	copy_int8(b, (int64_t)v->from_seq);
-	seq_or_null(b, v->to_seq);
+	copy_int8_or_null(b, v->to_seq != 0, v->to_seq);
 	copy_int4(b, (int32_t)v->file);
 	text_field(b, v->how);
 	copy_bool(b, v->cloexec);
@@ -374,7 +356,7 @@ put_open_file(const struct derive *d, size_t i, bool open, struct buf *b)
 	copy_int8(b, (int64_t)d->rec);
 	copy_int4(b, (int32_t)f->file);
 	copy_int8(b, (int64_t)f->from_seq);
-	int_or_null(b, f->process, f->process);
+	copy_int4_or_null(b, f->process, f->process);
 	text_field(b, f->kind);
 	text_field(b, f->name);
 	text_field(b, f->local);
@@ -429,10 +411,10 @@ put_mapping(const struct derive *d, size_t i, bool open, struct buf *b)
 	copy_int8(b, (int64_t)m->seq);
 	copy_int4(b, (int32_t)m->prot);
 	copy_int4(b, (int32_t)m->flags);
-	seq_or_null(b, m->file);
+	copy_int8_or_null(b, m->file != 0, m->file);
 	copy_int8(b, (int64_t)m->offset);
 	copy_bool(b, m->shared);
-	seq_or_null(b, m->to_seq);
+	copy_int8_or_null(b, m->to_seq != 0, m->to_seq);
 	return true;
 }
 

@@ -42,15 +42,6 @@ get_blob(void *ctx, const struct blob_id *id, struct buf *out)
 }
 
 static void
-int8_or_null(struct buf *b, bool has, uint64_t v)
-{
-	if (has)
-		copy_int8(b, (int64_t)v);
-	else
-		copy_null(b);
-}
-
-static void
 text_or_null(struct buf *b, struct span s)
 {
 	if (s.len)
@@ -71,10 +62,10 @@ put_row(struct rows *r, const struct event *ev)
 	copy_int8(b, (int64_t)r->rec);
 	copy_int8(b, (int64_t)ev->seq);
 	copy_int8(b, (int64_t)ev->time_ns);
-	int8_or_null(b, ev->dur_ns, ev->dur_ns);
+	copy_int8_or_null(b, ev->dur_ns, ev->dur_ns);
 	for (unsigned i = 0; i < 6; i++)
-		int8_or_null(b, i < f.nargs, ev->args[i]);
-	int8_or_null(b, f.has_ret, (uint64_t)ev->ret);
+		copy_int8_or_null(b, i < f.nargs, ev->args[i]);
+	copy_int8_or_null(b, f.has_ret, (uint64_t)ev->ret);
 	copy_int8(b, (int64_t)ev->pc);
 	copy_int8(b, (int64_t)ev->sp);
 	copy_int4(b, (int32_t)ev->task);

@@ -232,24 +232,6 @@ text_or_null(struct buf *b, const char *s)
 		copy_null(b);
 }
 
-static void
-int8_or_null(struct buf *b, bool has, uint64_t v)
-{
-	if (has)
-		copy_int8(b, (int64_t)v);
-	else
-		copy_null(b);
-}
-
-static void
-int4_or_null(struct buf *b, bool has, int v)
-{
-	if (has)
-		copy_int4(b, v);
-	else
-		copy_null(b);
-}
-
 void
 trace_put_write(struct trace_put *p, const struct trace_write *w)
 {
@@ -263,8 +245,8 @@ trace_put_write(struct trace_put *p, const struct trace_write *w)
 	copy_int4(b, (int32_t)w->trace);
 	copy_int8(b, (int64_t)w->seq);
 	copy_int4(b, (int32_t)w->nth);
-	int8_or_null(b, w->pc, w->pc);
-	int8_or_null(b, w->pc, w->visit);
+	copy_int8_or_null(b, w->pc, w->pc);
+	copy_int8_or_null(b, w->pc, w->visit);
 	copy_int4(b, (int32_t)w->task);
 	copy_int4(b, (int32_t)w->process);
 	copy_bool(b, w->by_kernel);
@@ -272,12 +254,12 @@ trace_put_write(struct trace_put *p, const struct trace_write *w)
 	copy_int4(b, (int32_t)w->len);
 	copy_bytes(b, w->old);
 	copy_bytes(b, w->new);
-	int8_or_null(b, w->insn, w->insn);
+	copy_int8_or_null(b, w->insn, w->insn);
 	text_or_null(b, w->module);
 	text_or_null(b, w->function);
-	int8_or_null(b, w->function, w->offset);
+	copy_int8_or_null(b, w->function, w->offset);
 	text_or_null(b, w->source);
-	int4_or_null(b, w->source, w->line);
+	copy_int4_or_null(b, w->source, w->line);
 }
 
 void
@@ -296,9 +278,9 @@ trace_put_call(struct trace_put *p, const struct trace_call *c)
 	copy_int4(b, (int32_t)c->nth);
 	copy_int8(b, (int64_t)c->pc);
 	copy_int8(b, (int64_t)c->visit);
-	int8_or_null(b, returned, c->exit_seq);
-	int4_or_null(b, returned, (int)c->exit_nth);
-	int8_or_null(b, returned, c->exit_visit);
+	copy_int8_or_null(b, returned, c->exit_seq);
+	copy_int4_or_null(b, returned, (int)c->exit_nth);
+	copy_int8_or_null(b, returned, c->exit_visit);
 	copy_int4(b, (int32_t)c->task);
 	copy_int4(b, (int32_t)c->process);
 	copy_int4(b, (int32_t)c->depth);
@@ -310,16 +292,16 @@ trace_put_call(struct trace_put *p, const struct trace_call *c)
 	for (unsigned i = 0; i < 6; i++)
 		copy_int8(b, (int64_t)c->args[i]);
 	text_or_null(b, c->arguments ? c->arguments : "");
-	int8_or_null(b, returned, c->ret);
+	copy_int8_or_null(b, returned, c->ret);
 	text_or_null(b, returned ? c->result : NULL);
 	text_or_null(b, c->module);
 	text_or_null(b, c->function);
 	text_or_null(b, c->source);
-	int4_or_null(b, c->source, c->line);
+	copy_int4_or_null(b, c->source, c->line);
 	text_or_null(b, c->caller_module);
 	text_or_null(b, c->caller);
 	text_or_null(b, c->caller_source);
-	int4_or_null(b, c->caller_source, c->caller_line);
+	copy_int4_or_null(b, c->caller_source, c->caller_line);
 }
 
 void

@@ -14,8 +14,8 @@ tracee:sym event base agent/abi.h agent/blob.h agent/stub.h
 recorder:tracee event base agent/abi.h agent/blob.h agent/calls.def
 replayer:tracee sym event base agent/abi.h agent/blob.h
 store:event base
-gdb:replayer/target.h sym event base
-tui:replayer/target.h store/query.h sym event base
+gdb:replayer/target.h replayer/target_sym.h sym event base
+tui:replayer/target.h replayer/target_sym.h store/query.h sym event base
 cli:recorder replayer gdb tui store sym event base tracee/spawn.h tracee/probe.h agent/abi.h
 sql:event base
 tools:event base agent tui/keys.h
@@ -61,9 +61,10 @@ FILENAME ~ "^tests/guests/" { next }
 FNR == 1 {
 	folder = FILENAME
 	sub("/.*", "", folder)
+	home = folder
 	tested = ""
 	# A driver that joins recorder and replayer, as a command does.
-	if (FILENAME ~ /^tools\/(rr_smoke|pos_check|move_check|survey_check)[.]c$/)
+	if (FILENAME ~ /^tools\/(rr_smoke|pos_check|move_check|survey_check|check)[.][ch]$/)
 		folder = "cli"
 	# A driver of one part alone.
 	if (FILENAME == "tools/point_check.c")
@@ -90,7 +91,7 @@ function bad(why) {
 		next
 	}
 	from = tested ? tested : folder
-	if (to != folder && to != from && !((from, to) in may) \
+	if (to != home && to != folder && to != from && !((from, to) in may) \
 	    && !((from, file) in may))
 		bad(from " may not include " to)
 }

@@ -19,9 +19,9 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "event/memlog.h"
-#include "recorder/recorder.h"
 #include "replayer/replayer.h"
 #include "replayer/target.h"
+#include "tools/check.h"
 
 #define STACK 512u
 #define BREAKS 4u
@@ -46,36 +46,6 @@ struct check {
 	unsigned tried, wrong;
 	uint64_t ns[2], moves[2];
 };
-
-static int
-fail(const struct err *err, const char *what)
-{
-	fprintf(stderr, "move-check: %s: %s: %s\n", what, err_name(err->code),
-		err->text);
-	return 2;
-}
-
-static int
-record(char **argv, bool agent, struct memlog *m)
-{
-	const struct record_opts ro = { .argv = argv,
-					.envp = environ,
-					.agent = agent,
-					.agent_from = 1,
-					.keep_privs = geteuid() == 0 };
-	struct record_result res;
-	struct err err = { 0 };
-
-	if (recorder_record(&ro, memlog_sink(m), &res, &err) < 0)
-		return fail(&err, "recording");
-	return 0;
-}
-
-static uint64_t
-pick(struct check *c, uint64_t n)
-{
-	return n ? (uint64_t)(erand48(c->seed) * (double)n) : 0;
-}
 
 /* What there is of the task where the target stands. */
 static void
@@ -217,7 +187,7 @@ there_and_back(struct check *c, struct target_motion_req *req,
 	if (ret < 0 || c->v.len < 2)
 		return ret;
 	/* Once more, the way to it another one. */
-	away = (struct pos){ .seq = pick(c, c->last) };
+	away = (struct pos){ .seq = check_pick(c->seed, c->last) };
 	ret = seek(c, &away, err);
 	last = &c->v.v[c->v.len - 1];
 	if (ret == 0)
@@ -230,8 +200,8 @@ static int
 somewhere(struct check *c, struct pos *p, struct stop *s, struct err *err)
 {
 	for (;;) {
-		*p = (struct pos){ .seq = pick(c, c->last - 1),
-				   .steps = 1 + pick(c, 30) };
+		*p = (struct pos){ .seq = check_pick(c->seed, c->last - 1),
+				   .steps = 1 + check_pick(c->seed, 30) };
 		int ret = seek(c, p, err);
 
 		if (ret == -E_POSITION) {
@@ -262,7 +232,7 @@ check_breaks(struct check *c, struct err *err)
 		c->breaks[req.n_breaks++] =
 			(struct target_break){ .addr = s.regs.rip };
 	}
-	p = (struct pos){ .seq = pick(c, c->last / 2) };
+	p = (struct pos){ .seq = check_pick(c->seed, c->last / 2) };
 	return ret < 0 ? ret : there_and_back(c, &req, &p, "break", err);
 }
 
@@ -278,9 +248,9 @@ check_watch(struct check *c, struct err *err)
 	int ret = somewhere(c, &p, &s, err);
 
 	c->watch = (struct target_watch){
-		.addr = (s.regs.rsp & ~7ul) - 64 + 8 * pick(c, 16),
+		.addr = (s.regs.rsp & ~7ul) - 64 + 8 * check_pick(c->seed, 16),
 		.len = 8,
-		.changed = pick(c, 2),
+		.changed = check_pick(c->seed, 2),
 	};
 	p = (struct pos){ .seq = p.seq > 20 ? p.seq - 20 : 1 };
 	return ret < 0 ? ret : there_and_back(c, &req, &p, "watch", err);
@@ -291,8 +261,9 @@ check_events(struct check *c, struct err *err)
 {
 	struct target_motion_req req = { .motion = TARGET_CONTINUE,
 					 .call = -1,
-					 .events = 1u << pick(c, 7) };
-	struct pos p = { .seq = pick(c, c->last / 2) };
+					 .events = 1u
+						   << check_pick(c->seed, 7) };
+	struct pos p = { .seq = check_pick(c->seed, c->last / 2) };
 
 	return there_and_back(c, &req, &p, "event", err);
 }
@@ -449,7 +420,7 @@ check(struct check *c, struct memlog *m)
 	int ret = replayer_open(&r, src, &ro, &err);
 
 	if (ret < 0)
-		return fail(&err, "replaying");
+		return check_fail(&err, "replaying");
 	c->t = replayer_target(r);
 	c->last = c->t->ops->last(c->t);
 	for (unsigned i = 0; ret == 0 && i < c->rounds; i++)
@@ -458,7 +429,7 @@ check(struct check *c, struct memlog *m)
 	src->ops->close(src);
 	vec_free(&c->v);
 	if (ret < 0)
-		return fail(&err, "checking");
+		return check_fail(&err, "checking");
 	printf("%u stops compared, %u wrong; %.2f ms forwards, %.2f ms back\n",
 	       c->tried, c->wrong,
 	       c->moves[0] ? (double)c->ns[0] / 1e6 / (double)c->moves[0] : 0,
@@ -495,7 +466,7 @@ main(int argc, char **argv)
 	if (optind >= argc)
 		return 2;
 	m = memlog_new();
-	ret = record(argv + optind, agent, m);
+	ret = check_command(argv + optind, agent, m);
 	if (ret == 0)
 		ret = check(&c, m);
 	memlog_free(m);

@@ -17,9 +17,9 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "event/memlog.h"
-#include "recorder/recorder.h"
 #include "replayer/replayer.h"
 #include "replayer/target.h"
+#include "tools/check.h"
 
 #define STACK 512u
 
@@ -39,36 +39,6 @@ struct check {
 	unsigned tried, wrong;
 	uint64_t seek_ns;
 };
-
-static int
-fail(const struct err *err, const char *what)
-{
-	fprintf(stderr, "pos-check: %s: %s: %s\n", what, err_name(err->code),
-		err->text);
-	return 2;
-}
-
-static int
-record(char **argv, bool agent, struct memlog *m)
-{
-	const struct record_opts ro = { .argv = argv,
-					.envp = environ,
-					.agent = agent,
-					.agent_from = 1,
-					.keep_privs = geteuid() == 0 };
-	struct record_result res;
-	struct err err = { 0 };
-
-	if (recorder_record(&ro, memlog_sink(m), &res, &err) < 0)
-		return fail(&err, "recording");
-	return 0;
-}
-
-static uint64_t
-pick(struct check *c, uint64_t n)
-{
-	return n ? (uint64_t)(erand48(c->seed) * (double)n) : 0;
-}
 
 static int
 look(struct check *c, uint32_t task, struct seen *out, struct err *err)
@@ -189,14 +159,15 @@ visit(struct check *c, const struct pos *p, size_t i, size_t steps,
 static int
 interval(struct check *c, uint64_t last, struct err *err)
 {
-	struct pos p = { .seq = pick(c, last) };
+	struct pos p = { .seq = check_pick(c->seed, last) };
 	size_t n;
 	int ret = walk(c, &p, err);
 
 	n = c->seen.len;
 	for (unsigned i = 0; ret == 0 && i < c->picks && n > 1; i++) {
-		size_t at = pick(c, n), steps = i % 3 ? 0 : pick(c, 5);
-		struct pos away = { .seq = pick(c, last) };
+		size_t at = check_pick(c->seed, n),
+		       steps = i % 3 ? 0 : check_pick(c->seed, 5);
+		struct pos away = { .seq = check_pick(c->seed, last) };
 
 		if (i % 4 == 3)
 			ret = c->t->ops->seek(c->t, &away, NULL, NULL, err);
@@ -217,7 +188,7 @@ check(struct check *c, struct memlog *m)
 	int ret = replayer_open(&r, src, &ro, &err);
 
 	if (ret < 0)
-		return fail(&err, "replaying");
+		return check_fail(&err, "replaying");
 	c->t = replayer_target(r);
 	last = c->t->ops->last(c->t);
 	for (unsigned i = 0; ret == 0 && i < c->intervals; i++) {
@@ -229,7 +200,7 @@ check(struct check *c, struct memlog *m)
 	src->ops->close(src);
 	vec_free(&c->seen);
 	if (ret < 0)
-		return fail(&err, "checking");
+		return check_fail(&err, "checking");
 	printf("%u positions, %u wrong, %.2f ms each\n", c->tried, c->wrong,
 	       c->tried ? (double)c->seek_ns / 1e6 / c->tried : 0);
 	return c->wrong ? 1 : 0;
@@ -264,7 +235,7 @@ main(int argc, char **argv)
 	if (optind >= argc)
 		return 2;
 	m = memlog_new();
-	ret = record(argv + optind, agent, m);
+	ret = check_command(argv + optind, agent, m);
 	if (ret == 0)
 		ret = check(&c, m);
 	memlog_free(m);

@@ -32,9 +32,9 @@
 #include "event/format.h"
 #include "event/memlog.h"
 #include "recorder/knobs.h"
-#include "recorder/recorder.h"
 #include "replayer/replayer.h"
 #include "replayer/target.h"
+#include "tools/check.h"
 #include "tracee/spawn.h"
 
 struct smoke {
@@ -52,14 +52,6 @@ struct smoke {
 	VEC(uint64_t) prods;
 	uint64_t record_ns, replay_ns;
 };
-
-static int
-fail(const struct err *err, const char *what)
-{
-	fprintf(stderr, "rr-smoke: %s: %s: %s\n", what, err_name(err->code),
-		err->text);
-	return 2;
-}
 
 static void
 print_event(FILE *out, const struct event *ev)
@@ -86,7 +78,7 @@ dump(struct source *src, FILE *out)
 
 	while (ret >= 0 && (ret = source_next(src, &ev, &err)) > 0)
 		print_event(out, &ev);
-	return ret < 0 ? fail(&err, "reading events") : 0;
+	return ret < 0 ? check_fail(&err, "reading events") : 0;
 }
 
 static int
@@ -149,23 +141,18 @@ record(struct smoke *o, char **argv, struct memlog *m,
 {
 	const struct record_opts ro = {
 		.argv = argv,
-		.envp = environ,
 		.checksum_every = o->checksum_every,
 		.agent = o->agent,
 		.agent_from = o->agent_from,
 		.agent_room = o->agent_room,
 		.agent_test = &o->test,
-		.keep_privs = geteuid() == 0,
 		.chaos = &o->chaos,
 	};
-	struct err err = { 0 };
 
 	o->test = (struct agent_test){ .accounts = o->test.accounts,
 				       .prods = o->prods.v,
 				       .nprods = o->prods.len };
-	if (recorder_record(&ro, memlog_sink(m), res, &err) < 0)
-		return fail(&err, "recording");
-	return accounts(&o->test);
+	return check_record(&ro, m, res) != 0 ? 2 : accounts(&o->test);
 }
 
 static void
@@ -342,7 +329,7 @@ replay(struct smoke *o, struct memlog *m)
 	o->replay_ns = clock_now_ns();
 	ret = replayer_open(&r, memlog_source(m), &ro, &err);
 	if (ret < 0)
-		return fail(&err, "opening the replay");
+		return check_fail(&err, "opening the replay");
 	while ((ret = o->single ? replayer_step(r, &err)
 				: replayer_run(r, &err)) > 0)
 		if (o->verbose)
@@ -359,7 +346,7 @@ replay(struct smoke *o, struct memlog *m)
 				"  expected %s\n  found    %s\n  cause    %s\n",
 				(unsigned long long)d->seq, d->task,
 				d->expected, d->found, d->cause);
-		fail(&err, "replaying");
+		check_fail(&err, "replaying");
 		status = 1;
 	}
 	replayer_close(r);
@@ -449,7 +436,8 @@ set_knobs(struct smoke *o, const char *text)
 {
 	struct err err = { 0 };
 
-	return knobs_parse(text, &o->chaos, &err) < 0 ? fail(&err, "-k") : 0;
+	return knobs_parse(text, &o->chaos, &err) < 0 ? check_fail(&err, "-k")
+						      : 0;
 }
 
 static int

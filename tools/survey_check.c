@@ -16,9 +16,9 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "event/memlog.h"
-#include "recorder/recorder.h"
 #include "replayer/survey.h"
 #include "replayer/target.h"
+#include "tools/check.h"
 
 #define CHECKED_MAX 100u
 
@@ -29,30 +29,6 @@ struct check {
 	VEC(struct survey_call) calls;
 	unsigned tried, wrong;
 };
-
-static int
-fail(const struct err *err, const char *what)
-{
-	fprintf(stderr, "survey-check: %s: %s: %s\n", what, err_name(err->code),
-		err->text);
-	return 2;
-}
-
-static int
-record(char **argv, bool agent, struct memlog *m)
-{
-	const struct record_opts ro = { .argv = argv,
-					.envp = environ,
-					.agent = agent,
-					.agent_from = 1,
-					.keep_privs = geteuid() == 0 };
-	struct record_result res;
-	struct err err = { 0 };
-
-	if (recorder_record(&ro, memlog_sink(m), &res, &err) < 0)
-		return fail(&err, "recording");
-	return 0;
-}
 
 static void
 verdict(struct check *c, bool good, const char *what, const struct pos *pos)
@@ -128,7 +104,7 @@ check_write(struct check *c, const struct survey_write *w)
 	struct err err = { 0 };
 
 	if (c->t->ops->seek(c->t, &w->pos, NULL, NULL, &err) < 0) {
-		fail(&err, "seeking");
+		check_fail(&err, "seeking");
 		verdict(c, false, "no moment", &w->pos);
 		return;
 	}
@@ -140,7 +116,7 @@ check_write(struct check *c, const struct survey_write *w)
 	if (w->by_kernel)
 		return;
 	if (c->t->ops->move(c->t, &back, &stop, &err) < 0) {
-		fail(&err, "stepping back");
+		check_fail(&err, "stepping back");
 		verdict(c, false, "no step back", &w->pos);
 		return;
 	}
@@ -159,7 +135,7 @@ check_call(struct check *c, const struct survey_call *k)
 
 	if (c->t->ops->seek(c->t, &k->entry, NULL, NULL, &err) < 0 ||
 	    c->t->ops->regs(c->t, k->task, &regs, &err) < 0) {
-		fail(&err, "seeking an entry");
+		check_fail(&err, "seeking an entry");
 		verdict(c, false, "no entry", &k->entry);
 		return;
 	}
@@ -172,7 +148,7 @@ check_call(struct check *c, const struct survey_call *k)
 		return;
 	if (c->t->ops->seek(c->t, &k->exit, NULL, NULL, &err) < 0 ||
 	    c->t->ops->regs(c->t, k->task, &regs, &err) < 0) {
-		fail(&err, "seeking an exit");
+		check_fail(&err, "seeking an exit");
 		verdict(c, false, "no exit", &k->exit);
 		return;
 	}
@@ -251,7 +227,7 @@ check(struct check *c, struct memlog *m, struct survey_req *req)
 	int ret = replayer_open(&r, src, &ro, &err);
 
 	if (ret < 0)
-		return fail(&err, "replaying");
+		return check_fail(&err, "replaying");
 	c->t = replayer_target(r);
 	req->to = c->t->ops->last(c->t);
 	req->sink = (struct survey_sink){ on_write, on_call, on_upto, c };
@@ -259,7 +235,7 @@ check(struct check *c, struct memlog *m, struct survey_req *req)
 	replayer_close(r);
 	src->ops->close(src);
 	if (ret < 0)
-		return fail(&err, "checking");
+		return check_fail(&err, "checking");
 	printf("%u checks, %u wrong\n", c->tried, c->wrong);
 	return c->wrong ? 1 : 0;
 }
@@ -294,7 +270,7 @@ main(int argc, char **argv)
 	if (optind >= argc)
 		return 2;
 	m = memlog_new();
-	ret = record(argv + optind, agent, m);
+	ret = check_command(argv + optind, agent, m);
 	if (ret == 0)
 		ret = check(&c, m, &req);
 	memlog_free(m);

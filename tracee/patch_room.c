@@ -160,28 +160,31 @@ room_before(const struct room *r, size_t at, unsigned len, unsigned jump,
 }
 
 /* jmp, call: e9, e8; jcc: 0f 80 to 0f 8f. */
-static bool
-is_far(const uint8_t *p)
+bool
+room_branch_to(struct span code, size_t i, size_t *out)
 {
-	return p[0] == 0xe9 || p[0] == 0xe8 ||
-	       ((p[0] & 0xf0) == 0x80 && p[-1] == 0x0f);
+	const uint8_t *p = code.p + i;
+	int32_t disp;
+	uint64_t to;
+
+	if (p[0] != 0xe9 && p[0] != 0xe8 &&
+	    ((p[0] & 0xf0) != 0x80 || p[-1] != 0x0f))
+		return false;
+	memcpy(&disp, p + 1, sizeof(disp));
+	to = i + 5 + (uint64_t)(int64_t)disp;
+	*out = (size_t)to;
+	return to < code.len;
 }
 
 void
 room_unmark(struct span code, uint8_t *marks)
 {
-	for (size_t i = 1; i + 5 <= code.len; i++) {
-		int32_t disp;
-		uint64_t to;
+	size_t to;
 
-		if (!is_far(code.p + i))
-			continue;
-		memcpy(&disp, code.p + i + 1, sizeof(disp));
-		to = i + 5 + (uint64_t)(int64_t)disp;
-		if (to < code.len)
+	for (size_t i = 1; i + 5 <= code.len; i++)
+		if (room_branch_to(code, i, &to))
 			marks[to / BYTE_BITS] &=
 				(uint8_t) ~(1u << to % BYTE_BITS);
-	}
 }
 
 void

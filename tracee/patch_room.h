@@ -35,6 +35,9 @@ void room_free(struct room *r);
  */
 unsigned room_before(const struct room *r, size_t at, unsigned len,
 		     unsigned jump, unsigned max);
+/* Is byte i of code where a branch or call with a displacement of 32 bits may
+ * have its last byte of opcode? *out: where in code it leads. */
+bool room_branch_to(struct span code, size_t i, size_t *out);
 /*
  * Marks, a bit per byte of code: of (from, to]; taken away wherever a branch
  * from anywhere in code leads by a displacement of 32 bits; still all there?

@@ -4,6 +4,7 @@
 
 #include "sym/move.h"
 #include "sym/operand.h"
+#include "tracee/memcode.h"
 
 #define FOLLOW_MAX 8u	   /* functions */
 #define FUNCTION_MAX 1024u /* bytes of each */
@@ -272,13 +273,9 @@ places_follow(const struct mem *m, uint64_t pc, const struct places_ops *ops,
 uint32_t
 places_weight(const struct mem *m, uint64_t pc)
 {
-	uint8_t bytes[CODE_LEN_MAX];
-	ssize_t n = mem_read(m, pc, bytes, sizeof(bytes));
 	struct code c;
 
-	return n > 0 && code_decode(span_of(bytes, (size_t)n), pc, &c)
-		       ? weight_of(&c)
-		       : 0;
+	return mem_code(m, pc, &c) ? weight_of(&c) : 0;
 }
 
 bool

@@ -19,6 +19,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "tracee/deadline.h"
+#include "tracee/memcode.h"
 #include "tracee/point_here.h"
 #include "tracee/point_priv.h"
 #include "tracee/ptrace.h"
@@ -319,11 +320,7 @@ suits(struct walk *w)
 static bool
 decode_here(struct walk *w)
 {
-	uint8_t code[CODE_LEN_MAX];
-	ssize_t n = mem_read(w->mem, w->regs.rip, code, sizeof(code));
-
-	return n > 0 &&
-	       code_decode(span_of(code, (size_t)n), w->regs.rip, &w->code);
+	return mem_code(w->mem, w->regs.rip, &w->code);
 }
 
 static int

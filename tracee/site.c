@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "sym/move.h"
+#include "tracee/patch_room.h"
 
 #define SYSCALL_LEN 2u
 #define TRIED_FROM 64u	/* chains begin so many bytes before the site ... */
@@ -69,28 +70,15 @@ mark_windows(struct span code)
 	return marks;
 }
 
-/* jmp, call: e9, e8; jcc: 0f 80 to 0f 8f; a displacement of 32 bits follows. */
-static bool
-is_far_branch(const uint8_t *p)
-{
-	return p[0] == 0xe9 || p[0] == 0xe8 ||
-	       ((p[0] & 0xf0) == 0x80 && p[-1] == 0x0f);
-}
-
 static void
 find_far(struct found *f, struct span code, uint64_t offset)
 {
 	uint8_t *marks = mark_windows(code);
 
 	for (size_t i = 1; i + 5 <= code.len; i++) {
-		int32_t disp;
-		uint64_t to;
+		size_t to;
 
-		if (!is_far_branch(code.p + i))
-			continue;
-		memcpy(&disp, code.p + i + 1, sizeof(disp));
-		to = i + 5 + (uint64_t)(int64_t)disp;
-		if (to < code.len && is_marked(marks, (size_t)to))
+		if (room_branch_to(code, i, &to) && is_marked(marks, to))
 			vec_push(&f->v, offset + to);
 	}
 	mem_free(marks);

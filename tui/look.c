@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/vec.h"
+#include "replayer/target_sym.h"
 
 #define FRAMES_MAX 128
 #define LINES_AROUND 100
@@ -71,25 +72,11 @@ int
 look_tell_maps(struct space *s, const struct tui_moment *m, struct arena *a,
 	       struct err *err)
 {
-	struct target *t = s->look->t;
-	struct sym_map *v = arena_alloc(a, (m->n_maps + 1) * sizeof(*v));
+	struct sym_map *v = target_sym_maps(s->look->t, m->maps, m->n_maps, a);
 	struct buf seen = { 0 };
 	int rc = 0;
 
 	for (size_t i = 0; i < m->n_maps; i++) {
-		const struct target_map *map = &m->maps[i];
-		struct target_file f = { 0 };
-
-		v[i] = (struct sym_map){ .start = map->start,
-					 .end = map->end,
-					 .offset = map->offset,
-					 .prot = map->prot,
-					 .shown = map->name };
-		/* Without the file there are no names: not a failure. */
-		if (map->file && t->ops->file(t, map->file, &f, NULL) >= 0) {
-			v[i].path = arena_strdup(a, f.local_path);
-			v[i].shown = arena_strdup(a, f.recorded_path);
-		}
 		buf_printf(&seen, "%" PRIx64 " %" PRIx64 " %" PRIx64 " %s\n",
 			   v[i].start, v[i].end, v[i].offset,
 			   v[i].path ? v[i].path : "");

@@ -269,25 +269,17 @@ quals_want_recording(const struct qual *q, int n, int64 recording)
 	return true;
 }
 
+/* v: n numbers of size bytes, NULL = not known. */
 static bool
-some_match(const struct qual *q, const int16 *v, int n)
+some_match(const struct qual *q, const void *v, int n, size_t size)
 {
-	if (!v)
-		return true;
-	for (int i = 0; i < n; i++) {
-		if (compare(q, v[i]))
-			return true;
-	}
-	return false;
-}
+	const int16 *narrow = v;
+	const int32 *wide = v;
 
-static bool
-some_task_matches(const struct qual *q, const int32 *v, int n)
-{
 	if (!v)
 		return true;
 	for (int i = 0; i < n; i++) {
-		if (compare(q, v[i]))
+		if (compare(q, size == sizeof(*wide) ? wide[i] : narrow[i]))
 			return true;
 	}
 	return false;
@@ -302,12 +294,12 @@ want_chunk(const struct qual *q, const struct chunk_meta *c)
 	case ATT_TIME:
 		return between(q, c->t_min, c->t_max);
 	case ATT_KIND:
-		return some_match(q, c->kinds, c->n_kinds);
+		return some_match(q, c->kinds, c->n_kinds, sizeof(*c->kinds));
 	case ATT_CALL:
 		return q->op == QUAL_NULL ||
-		       some_match(q, c->calls, c->n_calls);
+		       some_match(q, c->calls, c->n_calls, sizeof(*c->calls));
 	case ATT_TASK:
-		return some_task_matches(q, c->tasks, c->n_tasks);
+		return some_match(q, c->tasks, c->n_tasks, sizeof(*c->tasks));
 	case ATT_ERROR:
 		return q->op == QUAL_NULL || c->n_errors > 0;
 	default:
