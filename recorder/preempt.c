@@ -174,16 +174,21 @@ preempt_test_due(const struct recorder *r, const struct task *t)
 	       interval_ns(r, t) >= p->now_ns;
 }
 
+/* Its slice is CPU time, of which it may get less than all. In an interval that
+ * is not marked yet the next tick is soon, which marks it (preempt_tick). */
 uint64_t
-preempt_test_tick(const struct recorder *r)
+preempt_test_tick(const struct recorder *r, const struct task *t)
 {
-	uint64_t ns = r->opts.preempt.slice_ns / 4;
+	const struct preempt_test *p = &r->opts.preempt;
+	uint64_t least = p->slice_ns / 4, done = task_computes_ns(r, t);
+	bool marked = t->taking.mark_ns >= t->event_ns;
 
-	if (ns == 0)
+	if (p->slice_ns == 0)
 		return 0;
-	return ns < TEST_TICK_MIN_NS   ? TEST_TICK_MIN_NS
-	       : ns > TEST_TICK_MAX_NS ? TEST_TICK_MAX_NS
-				       : ns;
+	least = least < TEST_TICK_MIN_NS   ? TEST_TICK_MIN_NS
+		: least > TEST_TICK_MAX_NS ? TEST_TICK_MAX_NS
+					   : least;
+	return marked && p->now_ns > done + least ? p->now_ns - done : least;
 }
 
 int
@@ -251,7 +256,7 @@ preempt_begin(struct recorder *r, struct task *t, struct err *err)
 				 &why);
 	if (ret == 0) {
 		ret = point_hot(&t->taking, t->tid, &s->mem, s->dirty, &why);
-		t->taking_now = ret == 0;
+		t->taking_now = ret == 0 || ret == POINT_READY;
 	}
 	if (ret == -E_GONE)
 		return ret;
@@ -262,6 +267,9 @@ preempt_begin(struct recorder *r, struct task *t, struct err *err)
 		return ret < 0 ? ret : PREEMPT_ON_ITS_WAY;
 	}
 	s->point_ns = clock_now_ns() - start;
+	/* At a signal's stop a step would not be one. */
+	if (ret == POINT_READY && t->stop.kind == STOP_EVENT_STOP)
+		return preempt_stop(r, t, err);
 	return run_hot(r, t);
 }
 

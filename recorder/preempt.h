@@ -39,8 +39,8 @@ void preempt_tick(const struct recorder *r, struct task *t);
 int preempt_test_env(struct preempt_test *p, struct err *err);
 /* The test wants t, which computes, stopped now. */
 bool preempt_test_due(const struct recorder *r, const struct task *t);
-/* How often to look for that, 0 = it is off. */
-uint64_t preempt_test_tick(const struct recorder *r);
+/* When to look for that, from now; 0 = it is off. */
+uint64_t preempt_test_tick(const struct recorder *r, const struct task *t);
 /* t stands at its point: the checksum, and a new slice. */
 int preempt_test_done(struct recorder *r, struct task *t, struct err *err);
 

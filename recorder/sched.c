@@ -277,6 +277,7 @@ tick_wanted(struct recorder *r)
 	for (size_t i = 0; i < r->groups.len; i++) {
 		const struct group *g = r->groups.v[i];
 		const struct task *t = g->runner;
+		uint64_t test;
 
 		if (!is_computing(t))
 			continue;
@@ -285,8 +286,9 @@ tick_wanted(struct recorder *r)
 			       t->stash.since_ns + stash_wait_ns(t));
 		if (is_waited_for(r, g))
 			sooner(&tick, task_computes_ns(r, t), look_ns(r, t));
-		if (preempt_test_tick(r) != 0)
-			sooner(&tick, 0, preempt_test_tick(r));
+		test = preempt_test_tick(r, t);
+		if (test != 0 && (tick == 0 || test < tick))
+			tick = test;
 	}
 	if (agent_tick_ns(r) != 0)
 		sooner(&tick, 0, agent_tick_ns(r));

@@ -74,6 +74,9 @@ struct dirty {
 	int pagemap;
 	struct page_hashes hashes; /* of the last look */
 	struct dirty_set again;	   /* put back */
+	bool looked;
+	struct arena arena; /* of maps */
+	struct maps maps;
 };
 
 void
@@ -167,6 +170,23 @@ scan(const struct dirty *d, struct pm_scan_arg arg, uint64_t end,
 	return 0;
 }
 
+/* One call: as many pages as arg says. */
+static int
+scan_up_to(const struct dirty *d, struct pm_scan_arg arg, struct dirty_set *out)
+{
+	struct page_region r[SCAN_REGIONS];
+	int n;
+
+	arg.size = sizeof(arg);
+	arg.end = SPACE_END;
+	arg.vec = (uint64_t)(uintptr_t)r;
+	arg.vec_len = SCAN_REGIONS;
+	n = ioctl(d->pagemap, PAGEMAP_SCAN_OP, &arg);
+	for (int i = 0; i < n; i++)
+		add(out, r[i].start, (r[i].end - r[i].start) / PAGE);
+	return n < 0 ? -errno : 0;
+}
+
 /* What exists of a mapping, but for pages of the categories in but. */
 static int
 scan_existing(const struct dirty *d, const struct vma *v, uint64_t but,
@@ -191,7 +211,8 @@ add_existing(const struct dirty *d, const struct vma *v, struct dirty_set *out)
 {
 	uint64_t entry[512], start = v->start, end = v->end;
 
-	if (end - start > WATCH_MAX && scan_existing(d, v, 0, out) == 0)
+	if (end - start > WATCH_MAX && !probe_denied(PROBE_PAGEMAP_SCAN) &&
+	    scan_existing(d, v, 0, out) == 0)
 		return 0;
 	while (start < end) {
 		size_t n = (size_t)((end - start) / PAGE), i;
@@ -288,6 +309,24 @@ look_by_hash(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 
 /* ---- by the kernel */
 
+int
+dirty_few(const struct dirty *d, unsigned max, struct dirty_set *out)
+{
+	const struct pm_scan_arg arg = {
+		.category_mask = SCAN_WPALLOWED | SCAN_WRITTEN,
+		.return_mask = SCAN_WRITTEN,
+		.max_pages = max + 1,
+	};
+
+	*out = (struct dirty_set){ 0 };
+	if (d->uffd < 0 || !d->looked || d->again.pages > 0)
+		return 0;
+	if (scan_up_to(d, arg, out) == 0 && out->pages <= max)
+		return 1;
+	dirty_set_free(out);
+	return 0;
+}
+
 /* What was written of what is watched; then it is watched anew. */
 static int
 scan_written(const struct dirty *d, struct dirty_set *out)
@@ -303,7 +342,7 @@ scan_written(const struct dirty *d, struct dirty_set *out)
 
 /* Some mappings cannot be watched (devices): they stay unwatched, and all that
  * exists of them counts as written. */
-static void
+static bool
 watch(const struct dirty *d, const struct vma *v)
 {
 	struct uffdio_register reg = {
@@ -311,8 +350,22 @@ watch(const struct dirty *d, const struct vma *v)
 		.mode = UFFDIO_REGISTER_MODE_WP,
 	};
 
-	if (v->end - v->start <= WATCH_MAX)
-		ioctl(d->uffd, UFFDIO_REGISTER, &reg);
+	return v->end - v->start <= WATCH_MAX &&
+	       ioctl(d->uffd, UFFDIO_REGISTER, &reg) == 0;
+}
+
+/* What exists of a mapping and was not watched yet: it is from now on, if that
+ * is possible. An empty one can wait. */
+static int
+look_at_new(const struct dirty *d, const struct vma *v, struct dirty_set *out,
+	    bool *watched)
+{
+	uint64_t before = out->pages;
+	int ret = scan_existing(d, v, SCAN_WPALLOWED, out);
+
+	if (ret == 0 && out->pages != before && watch(d, v))
+		*watched = true;
+	return ret;
 }
 
 static int
@@ -320,6 +373,7 @@ look_by_kernel(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 	       struct err *err)
 {
 	struct dirty_set watched = { 0 }, other = { 0 }, fresh = { 0 };
+	bool new = false;
 	int ret = scan_written(d, &watched);
 
 	for (size_t i = 0; ret == 0 && i < maps->len; i++) {
@@ -327,12 +381,12 @@ look_by_kernel(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 
 		if (dirty_ignores(v))
 			continue;
-		ret = scan_existing(d, v, SCAN_WPALLOWED, &other);
-		watch(d, v);
+		ret = look_at_new(d, v, &other, &new);
 	}
 	/* Protects what was just registered. */
-	if (ret == 0 && other.pages > 0)
+	if (ret == 0 && new)
 		ret = scan_written(d, &fresh);
+	d->looked |= ret == 0;
 	if (ret == 0)
 		dirty_set_join(&watched, &other, out);
 	dirty_set_free(&watched);
@@ -376,6 +430,21 @@ dirty_put_back(struct dirty *d, const struct dirty_set *s)
 	dirty_set_join(&d->again, s, &both);
 	dirty_set_free(&d->again);
 	d->again = both;
+}
+
+int
+dirty_maps(struct dirty *d, pid_t tid, bool fresh, const struct maps **out,
+	   struct err *err)
+{
+	int ret = 0;
+
+	if (fresh || d->maps.len == 0) {
+		d->maps = (struct maps){ 0 };
+		arena_clear(&d->arena);
+		ret = maps_read(tid, &d->arena, &d->maps, err);
+	}
+	*out = &d->maps;
+	return ret;
 }
 
 /* ---- opening */
@@ -480,6 +549,7 @@ dirty_close(struct dirty *d)
 	fd_close(&d->pagemap);
 	vec_free(&d->hashes.v);
 	dirty_set_free(&d->again);
+	arena_free(&d->arena);
 	mem_free(d);
 }
 

@@ -63,8 +63,15 @@ bool dirty_hashes(const struct dirty *d);
  */
 int dirty_look(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 	       struct err *err);
+/* 1: the next look would tell at most max pages (*out) of those that were
+ * looked at before; nothing changes. 0: more, or that cannot be told. */
+int dirty_few(const struct dirty *d, unsigned max, struct dirty_set *out);
 /* What the last look told is not dealt with: the next one tells it again. */
 void dirty_put_back(struct dirty *d, const struct dirty_set *s);
+/* The mappings of the space, of which tid is a living task: as they are, or
+ * (not fresh) were at the last call. They stay until the next one. */
+int dirty_maps(struct dirty *d, pid_t tid, bool fresh, const struct maps **out,
+	       struct err *err);
 /* All pages that exist of what is writable now. */
 int dirty_all(const struct dirty *d, const struct maps *maps,
 	      struct dirty_set *out, struct err *err);

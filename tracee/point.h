@@ -8,13 +8,12 @@
  *
  * A point is the state there: registers, extended registers, the stack around
  * rsp, the pages written shortly before (hot pages), and hashes of all that was
- *written since the interval began. A replay that reaches an equal state is at
- *the point: equal states have equal futures.
+ * written since the interval began. A replay that reaches an equal state is at
+ * the point: equal states have equal futures.
  *
- * Recording, for a task that runs user code (remember the interval's first CPU
- *time): ptrace_interrupt; its stop: point_hot; resume it; POINT_HOT_NS later
- *	ptrace_interrupt; its stop: point_take. Any other stop in between: an
- *	event came first, point_cancel.
+ * Recording, for a task that runs user code: ptrace_interrupt; its stop:
+ *	point_hot; resume it; POINT_HOT_NS later ptrace_interrupt; its stop:
+ *	point_take. Any other stop in between: an event, point_cancel.
  * Replaying: stand at the interval's begin; point_find.
  */
 #include <stdbool.h>
@@ -83,6 +82,7 @@ int point_decode(struct span s, struct point *out, struct err *err);
 
 enum point_outcome {
 	POINT_TAKEN = 1,
+	POINT_READY, /* of point_hot: it may be taken at once */
 	POINT_EVENT, /* the next thing it does is an event: let it run */
 	POINT_STOP,  /* a stop waits to be taken (a signal, its death) */
 	POINT_AGAIN, /* it did not run since point_hot, or cannot stop here:
@@ -101,13 +101,13 @@ struct point_taking {
 	uint32_t code_len;
 	uint8_t code[POINT_NEAR];
 	unsigned tries, steps; /* taken by point_take */
+	bool ready;
 };
 
 /*
- * The task stands at an interrupt (STOP_EVENT_STOP) in user code: watch what
- * it writes from here on. Returns POINT_EVENT when an event is due, else 0.
- * dirty: of its space, looked at (dirty_look) before the interval began or
- * never; every later look is through points alone.
+ * The task stands in user code: watch what it writes from here on. Returns 0,
+ * POINT_READY, or POINT_EVENT when an event is due. dirty: of its space, looked
+ * at (dirty_look) before the interval began or never, then by points alone.
  */
 int point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
 	      struct dirty *dirty, struct err *err);

@@ -133,22 +133,48 @@ begin_taking(struct point_taking *c, pid_t tid, const struct mem *m,
 	return event_is_due(tid, err);
 }
 
+/* On a busy machine a turn may be over before it began: without this nobody
+ * gets anywhere. */
+static bool
+has_run(const struct point_taking *c)
+{
+	return cputime_ns(c->tid) - c->mark_cpu_ns >= POINT_HOT_NS;
+}
+
+/* So few pages, none of them code near it, that all may count as hot? */
+static bool
+little_is_written(struct point_taking *c)
+{
+	struct dirty_set s;
+
+	c->ready = dirty_few(c->dirty, POINT_HOT_MAX, &s) == 1;
+	for (size_t i = 0; i < s.runs.len; i++) {
+		const struct dirty_run *g = &s.runs.v[i];
+
+		if (g->addr < c->code_at + c->code_len &&
+		    c->code_at < g->addr + g->pages * POINT_PAGE)
+			c->ready = false;
+	}
+	dirty_set_free(&s);
+	return c->ready;
+}
+
 int
 point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
 	  struct dirty *dirty, struct err *err)
 {
-	struct arena arena = { 0 };
-	struct maps maps;
+	const struct maps *maps;
 	int ret;
 
 	ret = begin_taking(c, tid, m, dirty, err);
 	if (ret != 0)
 		return ret < 0 ? ret : POINT_EVENT;
 	keep_code(c);
-	ret = maps_read(tid, &arena, &maps, err);
+	if (has_run(c) && little_is_written(c))
+		return POINT_READY;
+	ret = dirty_maps(dirty, tid, true, &maps, err);
 	if (ret == 0)
-		ret = dirty_look(dirty, &maps, &c->before, err);
-	arena_free(&arena);
+		ret = dirty_look(dirty, maps, &c->before, err);
 	c->hot_cpu_ns = cputime_ns(tid);
 	return ret;
 }
@@ -436,7 +462,7 @@ add_hot(const struct mem *m, const struct dirty_set *hot, struct point *p)
 }
 
 static void
-add_sums_of(const struct mem *m, uint64_t at, uint64_t end, struct point *p)
+add_sums_of(uint64_t at, uint64_t end, struct point *p)
 {
 	while (at < end) {
 		uint64_t n = (end - at) / POINT_PAGE;
@@ -445,7 +471,6 @@ add_sums_of(const struct mem *m, uint64_t at, uint64_t end, struct point *p)
 		if (n > POINT_SUM_PAGES)
 			n = POINT_SUM_PAGES;
 		s.pages = (uint32_t)n;
-		s.hash = point_hash(m, at, s.pages);
 		vec_push(&p->sums, s);
 		at += n * POINT_PAGE;
 	}
@@ -468,9 +493,10 @@ add_sums(const struct mem *m, const struct maps *maps,
 			if (end > last)
 				end = last;
 			if (v != NULL && (v->prot & PROT_WRITE))
-				add_sums_of(m, at, end, p);
+				add_sums_of(at, end, p);
 		}
 	}
+	point_hash_all(m, p->sums.v, p->sums.len);
 }
 
 /* A call instruction ends at addr. */
@@ -520,13 +546,31 @@ add_anchors(const struct mem *m, const struct maps *maps, struct point *p)
 	}
 }
 
+/* All that was written, and where the stack is? */
+static bool
+all_are_mapped(const struct maps *maps, const struct dirty_set *s, uint64_t sp)
+{
+	for (size_t i = 0; i < s->runs.len; i++) {
+		uint64_t at = s->runs.v[i].addr;
+		uint64_t end = at + s->runs.v[i].pages * POINT_PAGE;
+
+		while (at < end) {
+			const struct vma *v = maps_find(maps, at);
+
+			if (v == NULL)
+				return false;
+			at = v->end;
+		}
+	}
+	return maps_find(maps, sp) != NULL;
+}
+
 static int
 capture(struct point_taking *c, const struct walk *w, struct point *p,
 	struct err *err)
 {
-	struct arena arena = { 0 };
 	struct dirty_set hot = { 0 }, written = { 0 };
-	struct maps maps;
+	const struct maps *maps;
 	ssize_t n;
 	int ret;
 
@@ -538,23 +582,25 @@ capture(struct point_taking *c, const struct walk *w, struct point *p,
 	p->code_len = n > 0 ? (uint8_t)n : 0;
 	if (ptrace_get_xstate(c->tid, &p->xstate) < 0)
 		return gone(c->tid, err);
-	ret = maps_read(c->tid, &arena, &maps, err);
+	ret = dirty_maps(c->dirty, c->tid, c->hot_cpu_ns == 0, &maps, err);
 	if (ret == 0)
-		ret = dirty_look(c->dirty, &maps, &hot, err);
+		ret = dirty_look(c->dirty, maps, &hot, err);
 	if (ret == 0 && dirty_hashes(c->dirty))
-		ret = dirty_all(c->dirty, &maps, &written, err);
+		ret = dirty_all(c->dirty, maps, &written, err);
 	else if (ret == 0)
 		dirty_set_join(&hot, &c->before, &written);
+	/* A stack has grown since the maps were read. */
+	if (ret == 0 && !all_are_mapped(maps, &written, w->regs.rsp))
+		ret = dirty_maps(c->dirty, c->tid, true, &maps, err);
 	if (ret == 0) {
-		add_stack(c->mem, &maps, p);
+		add_stack(c->mem, maps, p);
 		add_hot(c->mem, &hot, p);
-		add_sums(c->mem, &maps, &written, p);
-		add_anchors(c->mem, &maps, p);
+		add_sums(c->mem, maps, &written, p);
+		add_anchors(c->mem, maps, p);
 		p->complete = true;
 	}
 	dirty_set_free(&hot);
 	dirty_set_free(&written);
-	arena_free(&arena);
 	return ret < 0 ? ret : POINT_TAKEN;
 }
 
@@ -568,7 +614,7 @@ point_take(struct point_taking *c, uint64_t interval_ns, struct point *out,
 
 	if (ret == 1)
 		ret = POINT_EVENT;
-	else if (ret == 0 && c->tries++ < TRIES_MAX &&
+	else if (ret == 0 && !c->ready && c->tries++ < TRIES_MAX &&
 		 cputime_ns(c->tid) - c->hot_cpu_ns < POINT_HOT_NS / 4)
 		return POINT_AGAIN; /* it got no CPU to speak of */
 	if (ret == 0)

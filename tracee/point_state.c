@@ -2,6 +2,7 @@
 #include "tracee/point.h"
 
 #include <string.h>
+#include <sys/uio.h>
 
 #include "base/mem.h"
 #include "tracee/point_priv.h"
@@ -11,6 +12,8 @@
 #define XSTATE_MAX 65536u
 #define SUMS_MAX (1u << 22)
 #define SPACE_END 0x800000000000u
+#define BATCH_SUMS 64u /* read in one call */
+#define BATCH_BYTES (64u * POINT_PAGE)
 
 /* In the xsave area: software's and the header with XSTATE_BV, which may
  * differ for the same contents (a component in its initial state may count as
@@ -260,6 +263,54 @@ point_hash(const struct mem *m, uint64_t addr, uint32_t pages)
 	ASSERT(pages <= POINT_SUM_PAGES);
 	point_read(m, addr, p, pages * POINT_PAGE);
 	return stub_hash(p, pages);
+}
+
+/* Read as many sums as fit, in one call; how many of them it got, all of each.
+ */
+static size_t
+read_sums(const struct mem *m, const struct point_sum *v, size_t n,
+	  uint8_t *pages)
+{
+	struct iovec to = { .iov_base = pages }, from[BATCH_SUMS] = { 0 };
+	size_t want = 0, whole = 0;
+	ssize_t got;
+
+	for (; want < n && want < BATCH_SUMS; want++) {
+		size_t len = v[want].pages * POINT_PAGE;
+
+		if (to.iov_len + len > BATCH_BYTES)
+			break;
+		from[want].iov_base = (void *)(uintptr_t)v[want].addr;
+		from[want].iov_len = len;
+		to.iov_len += len;
+	}
+	got = process_vm_readv(m->pid, &to, 1, from, want, 0);
+	while (whole < want && got >= (ssize_t)from[whole].iov_len)
+		got -= (ssize_t)from[whole++].iov_len;
+	return whole;
+}
+
+void
+point_hash_all(const struct mem *m, struct point_sum *v, size_t n)
+{
+	uint64_t *pages = mem_alloc(BATCH_BYTES);
+	size_t i = 0;
+
+	while (i < n) {
+		size_t got = read_sums(m, v + i, n - i, (uint8_t *)pages);
+		const uint64_t *p = pages;
+
+		/* The first one needs more rights, or has holes. */
+		if (got == 0) {
+			v[i].hash = point_hash(m, v[i].addr, v[i].pages);
+			i++;
+		}
+		for (; got > 0; got--, i++) {
+			v[i].hash = stub_hash(p, v[i].pages);
+			p += v[i].pages * POINT_PAGE / 8;
+		}
+	}
+	mem_free(pages);
 }
 
 const char *
