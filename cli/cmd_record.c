@@ -47,9 +47,9 @@ options(void *own, struct opt_list *l)
 		"by commas");
 	opt_add(l, 0, "agent", OPT_FLAG, &o->agent, NULL,
 		"let frequent system calls complete inside the program "
-		"(experimental)");
+		"(the default)");
 	opt_add(l, 0, "no-agent", OPT_FLAG, &o->no_agent, NULL,
-		"trap every system call (the default)");
+		"trap every system call");
 }
 
 /* The environment with the variables of --env. */
@@ -264,8 +264,7 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 				  .url = c->url,
 				  .name = o->name,
 				  .cpus = (unsigned)o->cpus,
-				  .agent =
-					  o->agent && !o->no_agent && !o->chaos,
+				  .agent = !o->no_agent && !o->chaos,
 				  .inherit = c->inherit,
 				  .quiet = c->quiet,
 				  .verbose = c->verbose > 0 };

@@ -28,6 +28,7 @@
 #include "recorder/sched.h"
 #include "recorder/task.h"
 #include "tracee/maps.h"
+#include "tracee/probe.h"
 #include "tracee/remote.h"
 
 #define SHY_NS 20000000u /* once broken off, calls wait where they trap */
@@ -67,7 +68,7 @@ agent_init(struct recorder *r, struct err *err)
 	struct agent *a;
 
 	/* Hostile answers are given where calls trap. */
-	if (!r->opts.agent || r->chaos != NULL)
+	if (!r->opts.agent || r->chaos != NULL || probe_denied_name("agent"))
 		return 0;
 	r->agent = a = mem_zalloc(sizeof(*a));
 	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)

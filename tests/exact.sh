@@ -13,6 +13,6 @@ here=${TOP_SRCDIR:-.}/tests
 failed=0
 
 python3 "$here/exact.py" --sample --size 0.5 "$@" || failed=1
-PASTIME_PROBE=-dirty python3 "$here/exact.py" --points 3 --size 0.3 "$@" \
+PASTIME_PROBE="${PASTIME_PROBE:-} -dirty" python3 "$here/exact.py" --points 3 --size 0.3 "$@" \
 	"loop dec" "loop hidden" gzip || failed=1
 exit $failed

@@ -36,7 +36,7 @@ once()
 		native=$?
 	fi
 	timeout "$limit" "$p" record -q -n "$name" --checksum \
-		${PROGRAMS_AGENT:+--agent} "$@" \
+		"$@" \
 		>"$T/r.out" 2>"$T/r.err" </dev/null
 	recorded=$?
 	timeout "$limit" "$p" replay --verify=memory "$name" \

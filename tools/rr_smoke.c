@@ -1,9 +1,10 @@
 /*
- * rr-smoke [-adeKnopqv] [-A N] [-P FILE] [-r N] [-c N] [-s N] [-t N] [-x SEED
+ * rr-smoke [-aTdeKnopqv] [-A N] [-P FILE] [-r N] [-c N] [-s N] [-t N] [-x SEED
  * [-k KNOBS]] COMMAND...: record a command into memory and replay it at once
  * with everything checked. The developers' short way round the store.
  *
- *   -a   with the agent        -A N at call sites seen N times
+ *   -a   with the agent, as usual   -A N at call sites seen N times
+ *   -T   without: every call traps
  *   -r N with N bytes for its records   -e replay it event by event
  *   -K   account for its kernel calls   -P FILE a SIGUSR1 at each address there
  *   -d   print the events      -n   record only
@@ -446,13 +447,16 @@ options(struct smoke *o, int argc, char **argv)
 	int c;
 
 	knobs_init(&o->chaos);
-	while ((c = getopt(argc, argv, "+adeKnopqvA:P:c:k:r:s:t:x:")) != -1) {
+	while ((c = getopt(argc, argv, "+aTdeKnopqvA:P:c:k:r:s:t:x:")) != -1) {
 		switch (c) {
 		case 'A':
 			o->agent_from = (unsigned)strtoul(optarg, NULL, 0);
 			__attribute__((fallthrough));
 		case 'a':
 			o->agent = true;
+			break;
+		case 'T':
+			o->agent = false;
 			break;
 		case 'K':
 			o->test.accounts = true;
@@ -508,7 +512,7 @@ options(struct smoke *o, int argc, char **argv)
 	if (optind < argc)
 		return 0;
 	fprintf(stderr,
-		"usage: rr-smoke [-adenopqv] [-A N] [-P FILE] [-r N] [-c N] "
+		"usage: rr-smoke [-aTdenopqv] [-A N] [-P FILE] [-r N] [-c N] "
 		"[-s N] [-t N] [-x SEED [-k KNOBS]] COMMAND...\n");
 	return 2;
 }
@@ -516,7 +520,7 @@ options(struct smoke *o, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct smoke o = { .checksum_every = 1000, .times = 1 };
+	struct smoke o = { .checksum_every = 1000, .times = 1, .agent = true };
 
 	if (options(&o, argc, argv) != 0)
 		return 2;

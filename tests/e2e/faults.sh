@@ -120,7 +120,7 @@ is "torn chunk: replay" "0 first" "$status $(cat "$T/out")"
 
 # What is stored is damaged: said, not believed; the other recordings are well.
 # Originals that are still there would do.
-export PASTIME_PROBE=-originals
+export PASTIME_PROBE="${PASTIME_PROBE:-} -originals"
 run env PASTIME_FAULT=blob_read "$p" replay base
 is "damaged blob: status" 125 "$status"
 like "damaged blob: said" "E_FORMAT" "$(cat "$T/err")"

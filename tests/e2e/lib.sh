@@ -9,6 +9,8 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/pastime-e2e.XXXXXX") || exit 99
 chmod 711 "$T"
 export PASTIME_HOME=$T/home
 unset PASTIME_DB PGHOST PGSERVICE PGDATABASE PASTIME_FAULT PASTIME_PROBE
+# TEST_AGENT=0: everything again without the agent, where each call traps.
+[ "${TEST_AGENT:-1}" != 0 ] || export PASTIME_PROBE=-agent
 failed=0
 checks=0
 status=0

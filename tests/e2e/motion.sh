@@ -14,7 +14,7 @@ check()
 	local seed=$1 rounds=$2
 
 	shift 2
-	run timeout 300 "$build/tools/move-check" -s "$seed" -r "$rounds" \
+	run timeout 300 "$build/tools/move-check" -a -s "$seed" -r "$rounds" \
 		-n 10 "$@"
 	is "move-check $1" 0 "$status"
 	like "move-check $1: something is compared" \

@@ -10,7 +10,7 @@ build=${TOP_BUILDDIR:-.}
 # Guests that are preempted and signalled, and whatever programs are here.
 check()
 {
-	run timeout 300 "$build/tools/pos-check" -i 5 -k 1500 -p 10 -s "$@"
+	run timeout 300 "$build/tools/pos-check" -a -i 5 -k 1500 -p 10 -s "$@"
 	is "pos-check $2" 0 "$status"
 	like "pos-check $2" "(50|40|30) positions, 0 wrong" \
 		"$(tail -n 1 "$T/out" | tr -d '\0')"

@@ -15,7 +15,7 @@ for guest in "$build"/tests/guests/*; do
 	guests=$((guests + 1))
 	mkdir "$T/$name"
 	cd "$T/$name" || exit 99
-	run timeout 120 "$smoke" -o -s 8 "$guest" </dev/null
+	run timeout 120 "$smoke" -T -o -s 8 "$guest" </dev/null
 	said=$(tail -n 12 "$T/err")
 	is "$name: replayed alike" 0 "$status"
 	[ "$status" = 0 ] || printf '%s\n' "$said"
