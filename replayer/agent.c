@@ -52,6 +52,38 @@ agent_halt(struct puppet *p)
 		p->regs.rip = after;
 }
 
+/* The syscall instruction of a stub that goes on at after; 0: not of this one.
+ * See agent/abi.h. */
+static uint64_t
+call_of(uint64_t stub, const uint8_t code[AGENT_SITE_SIZE], uint64_t after)
+{
+	static const uint8_t call[] = { 0x0f, 0x05, 0xff, 0x25, 0, 0, 0, 0 };
+
+	for (size_t at = 8; at + 16 <= AGENT_SITE_SIZE; at++)
+		if (memcmp(code + at, call, sizeof(call)) == 0 &&
+		    memcmp(code + at + 8, &after, sizeof(after)) == 0)
+			return stub + at;
+	return 0;
+}
+
+uint64_t
+agent_call_place(const struct puppet *p, uint64_t after)
+{
+	const uint64_t end = AGENT_SITES + AGENT_SITES_LEN;
+	uint64_t stub = AGENT_SITES + AGENT_SITE_SIZE, first, found = 0;
+	uint8_t code[AGENT_SITE_SIZE];
+
+	while (stub < end && found == 0 &&
+	       mem_read_all(&p->space->mem, stub, code, sizeof(code)) == 0) {
+		memcpy(&first, code, sizeof(first));
+		if (first == 0)
+			break; /* they follow each other */
+		found = call_of(stub, code, after);
+		stub += AGENT_SITE_SIZE;
+	}
+	return found != 0 ? found : after - 2;
+}
+
 /* ---- events read ahead */
 
 static void

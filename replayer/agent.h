@@ -11,6 +11,10 @@ struct ahead;
  * call site; the real one, which may be in a stub, goes to call_pc. */
 void agent_halt(struct puppet *p);
 
+/* The syscall instruction before after, where the program has it now: in a stub
+ * when its site is patched. */
+uint64_t agent_call_place(const struct puppet *p, uint64_t after);
+
 /*
  * When calls that the agent made come next, one after the other: let it make
  * all of them again but the last, at most up to until, without a stop. Their

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "replayer/agent.h"
 #include "tracee/memcode.h"
 
 #define LOOK_BACK 2048u
@@ -124,14 +125,14 @@ last_move(struct timeline *t, uint64_t to, bool enters, struct event *out,
 	return found;
 }
 
-/* Where the code that ends with ev stood last. */
+/* Where the code of p that ends with ev stands last. */
 static uint64_t
-last_pc(const struct event *ev)
+last_pc(const struct puppet *p, const struct event *ev)
 {
 	bool call = ev->kind == EV_enter || ev->kind == EV_syscall ||
 		    (ev->flags & EVF_REWOUND);
 
-	return call ? ev->pc - 2 : ev->pc;
+	return call ? agent_call_place(p, ev->pc) : ev->pc;
 }
 
 /* To the last instruction before ev, which has EVF_RUNS. */
@@ -139,9 +140,7 @@ static int
 to_last_of(struct timeline *t, const struct event *ev, struct err *err)
 {
 	struct replayer *r = t->r;
-	struct pos p = { .seq = ev->seq - 1,
-			 .task = ev->task,
-			 .pc = last_pc(ev) };
+	struct pos p = { .seq = ev->seq - 1, .task = ev->task };
 	const struct target_motion_req *q = t->req;
 	struct puppet *puppet;
 	int ret = replayer_seek(r, p.seq, q->progress, q->ctx, err);
@@ -153,6 +152,7 @@ to_last_of(struct timeline *t, const struct event *ev, struct err *err)
 	if (ret == 0)
 		return err_set(err, E_POSITION, "no code runs before e%lu",
 			       ev->seq);
+	p.pc = last_pc(puppet, ev);
 	inside_track(r, p.pc);
 	for (;;) {
 		struct spec s = { .slice_ns = timeline_slice(r) };
