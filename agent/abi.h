@@ -32,6 +32,16 @@
 #define AGENT_CPUID_STUB_SIZE 128ul
 #define AGENT_CPUID_STUBS_MAX 160ul
 
+/*
+ * The vdso's code, for the agent: a copy whose system calls are instructions
+ * that say "no" instead. What it reads, the kernel's own pages, lies before it,
+ * as it did where the kernel had put it. The program does not know of it,
+ * replay has none.
+ */
+#define AGENT_VDSO 0x70010000ul
+#define AGENT_VDSO_DATA (AGENT_BASE + AGENT_SIZE) /* not before this */
+#define AGENT_VDSO_MAX 0x8000ul
+
 /* Per-task scratch memory for output buffers of blocking calls, mapped on
  * demand in spaces with several tasks: AGENT_SCRATCH + slot * AGENT_SCRATCH_STRIDE. */
 #define AGENT_SCRATCH 0x71000000ul
@@ -65,7 +75,7 @@
 #define AGENT_SITES_LEN (AGENT_SITE_SIZE * AGENT_SITES_MAX)
 #define AGENT_TRAP AGENT_SITES
 #define AGENT_CODE AGENT_UL(0x70040000) /* read-only, follows the stubs */
-#define AGENT_CODE_LEN 0x4000ul
+#define AGENT_CODE_LEN 0x8000ul
 #define AGENT_DATA AGENT_UL(0x70060000) /* private, writable: agent_data */
 #define AGENT_DATA_SHARED 0x1000ul /* what replay always has */
 #define AGENT_DATA_RSP 8	/* offsets in it, for the assembler */
@@ -97,91 +107,7 @@
 #define AGENT_EINTR 4
 
 #ifndef __ASSEMBLER__
-#include <stdint.h>
-
-#define AGENT_FDS 1024u
-#define AGENT_DEVS 16u
-#define AGENT_OUTPUTS 4u
-
-enum agent_flag {
-	AGENT_WRITES = 1,   /* writes to regular files may pass */
-	AGENT_FSGSBASE = 2, /* rdfsbase is there */
-	AGENT_REPLAY = 4,   /* records are read, not written: [pos, room) */
-	AGENT_ON = 8,	    /* nothing stands against making calls */
-	AGENT_WAITS = 16,   /* calls that may wait, too */
-	AGENT_SINGLE = 32,  /* nobody else of the group could run */
-	AGENT_ALONE = 64,   /* no other task exists */
-	AGENT_TSC = 128,    /* rdtsc does not trap */
-	AGENT_BRK = 256,    /* the recorder knows where the break was */
-};
-
-/* What the agent knows of a descriptor. */
-enum agent_kind {
-	AGENT_FD_UNKNOWN = 0,
-	AGENT_FD_FILE,	/* regular, on a file system that is listed */
-	AGENT_FD_DIR,	/* a directory of one */
-	AGENT_FD_NULL,	/* /dev/null */
-	AGENT_FD_ZERO,	/* /dev/zero */
-	AGENT_FD_OTHER, /* its calls trap */
-	AGENT_FD_PIPE,	/* from here on calls may wait */
-	AGENT_FD_SOCK,
-	AGENT_FD_TTY,
-	AGENT_FD_ANON,		/* epoll, eventfd, timerfd, ... */
-	AGENT_FD_OUTPUT = 0x80, /* besides: the command's output */
-};
-
-/* Where the command's output goes; rdev: of a terminal. */
-struct agent_output {
-	uint64_t dev, ino, rdev;
-};
-
-struct agent_data {
-	uint64_t enter; /* where stubs jump */
-	uint64_t rsp;	/* the program's, meanwhile */
-	uint64_t flags; /* enum agent_flag; the tracer's */
-	uint64_t inside; /* 1: in a call that may wait; its record is at pos */
-	uint64_t room;	/* bytes of the ring that may be used */
-	uint64_t pos;	/* bytes of records that are complete */
-	uint64_t ndevs; /* file systems that hold what they were given */
-	uint64_t dev[AGENT_DEVS];
-	uint64_t noutputs;
-	struct agent_output output[AGENT_OUTPUTS];
-	uint8_t kind[AGENT_FDS]; /* enum agent_kind */
-};
-
-/* A call that the agent made: registers at its entry, what came of it. */
-struct agent_rec {
-	uint32_t len; /* of the record, with its pieces; a multiple of 8 */
-	uint16_t nr;
-	uint16_t npieces;
-	uint64_t pc; /* after the syscall instruction of the site */
-	uint64_t sp;
-	int64_t ret;
-	uint64_t rdi, rsi, rdx, r10, r8, r9;
-	uint64_t rbx, rbp, r12, r13, r14, r15, eflags;
-	uint64_t fs_base, gs_base; /* with AGENT_FSGSBASE */
-	uint64_t begin, end; /* by the TSC, 0 = not known; begin: as it may have
-				waited */
-};
-
-/* Memory as the call left it or found it; len bytes follow, padded to 8. */
-struct agent_piece {
-	uint64_t addr;
-	uint64_t len;
-};
-
-/* The address of a piece that is no memory: the signal mask after the call. */
-#define AGENT_PIECE_MASK 1ul
-
-_Static_assert(sizeof(struct agent_data) <= AGENT_DATA_SHARED, "its page");
-_Static_assert(__builtin_offsetof(struct agent_data, rsp) == AGENT_DATA_RSP,
-	       "the assembler's view");
-_Static_assert(__builtin_offsetof(struct agent_data, flags) ==
-			       AGENT_DATA_FLAGS &&
-		       __builtin_offsetof(struct agent_data, inside) ==
-			       AGENT_DATA_INSIDE,
-	       "the assembler's view");
-_Static_assert(sizeof(struct agent_rec) == 168, "both sides");
+#include "agent/data.h"
 #endif
 
 #endif

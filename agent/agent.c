@@ -208,40 +208,64 @@ length(uint64_t addr)
 	return n < PATH_LONGEST ? n + 1 : n;
 }
 
+/* Where the program called. */
+static uint64_t
+site_of(const struct agent_frame *f)
+{
+	return *(const uint64_t *)(f->rcx + 8); /* see agent/abi.h */
+}
+
+/* Of a register that has changed. */
+static void
+take(struct agent_rec *rec, unsigned reg, uint64_t now)
+{
+	struct agent_data *d = data();
+
+	if (d->known != 0 && d->regs[reg] == now)
+		return;
+	d->regs[reg] = now;
+	*(uint64_t *)((char *)rec + rec->len) = now;
+	rec->len += sizeof(now);
+	rec->changed |= 1ul << reg;
+}
+
+static void
+take_all(struct agent_rec *rec, const struct agent_frame *f)
+{
+	const uint64_t *v = (const uint64_t *)f + AGENT_FRAME_RDI;
+	uint64_t fs = 0, gs = 0;
+
+	if (data()->flags & AGENT_FSGSBASE) {
+		__asm__ volatile("rdfsbase %0" : "=r"(fs));
+		__asm__ volatile("rdgsbase %0" : "=r"(gs));
+	}
+	take(rec, AGENT_PC, site_of(f));
+	take(rec, AGENT_SP, data()->rsp);
+	for (unsigned i = AGENT_RDI; i <= AGENT_EFLAGS; i++)
+		take(rec, i, v[i - AGENT_RDI]);
+	take(rec, AGENT_FS, fs);
+	take(rec, AGENT_GS, gs);
+}
+
 struct agent_rec *
 agent_begin(long nr, const struct agent_frame *f, uint64_t n)
 {
-	const struct agent_data *d = data();
+	struct agent_data *d = data();
 	struct agent_rec *rec =
 		(struct agent_rec *)(AGENT_DATA + AGENT_RING + d->pos);
 
-	if (d->pos + sizeof(*rec) + n > d->room)
+	if (d->pos + sizeof(*rec) + 8 * AGENT_REGS + n > d->room)
 		return 0;
 	rec->len = sizeof(*rec);
 	rec->nr = (uint16_t)nr;
 	rec->npieces = 0;
-	rec->pc = *(const uint64_t *)(f->rcx + 8); /* see agent/abi.h */
-	rec->sp = d->rsp;
 	rec->ret = 0;
-	rec->rdi = f->arg[0];
-	rec->rsi = f->arg[1];
-	rec->rdx = f->arg[2];
-	rec->r10 = f->arg[3];
-	rec->r8 = f->arg[4];
-	rec->r9 = f->arg[5];
-	rec->rbx = f->rbx;
-	rec->rbp = f->rbp;
-	rec->r12 = f->r12;
-	rec->r13 = f->r13;
-	rec->r14 = f->r14;
-	rec->r15 = f->r15;
-	rec->eflags = f->eflags;
-	rec->fs_base = rec->gs_base = 0;
 	rec->begin = rec->end = 0;
-	if (d->flags & AGENT_FSGSBASE) {
-		__asm__ volatile("rdfsbase %0" : "=r"(rec->fs_base));
-		__asm__ volatile("rdgsbase %0" : "=r"(rec->gs_base));
-	}
+	rec->changed = 0;
+	if (d->pos == 0)
+		d->known = 0;
+	take_all(rec, f);
+	d->known = 0; /* unless this record comes to be */
 	return rec;
 }
 
@@ -251,7 +275,8 @@ agent_publish(const struct agent_rec *rec, struct agent_frame *f)
 	struct agent_data *d = data();
 
 	f->rax = (uint64_t)rec->ret;
-	f->rcx = rec->pc;
+	f->rcx = site_of(f);
+	d->known = 1;
 	__atomic_store_n(&d->pos, d->pos + rec->len, __ATOMIC_RELEASE);
 }
 
@@ -310,8 +335,8 @@ agent_need(const struct row *w)
 
 /* ---- the calls */
 
-static int
-plain(long nr, const struct row *w, struct agent_frame *f)
+int
+agent_plain(long nr, const struct row *w, struct agent_frame *f)
 {
 	struct agent_rec *rec = agent_begin(nr, f, agent_need(w));
 	const struct more *m;
@@ -390,7 +415,7 @@ static int
 resizing(long nr, const struct row *w, struct agent_frame *f)
 {
 	return (agent_kind(f->arg[0]) & ~AGENT_FD_OUTPUT) == AGENT_FD_FILE &&
-	       (data()->flags & AGENT_WRITES) != 0 && plain(nr, w, f);
+	       (data()->flags & AGENT_WRITES) != 0 && agent_plain(nr, w, f);
 }
 
 /* Only what cannot wait: no FIFO, no device. */
@@ -485,7 +510,8 @@ on_file(long nr, const struct row *w, struct agent_frame *f)
 {
 	unsigned k = agent_kind(f->arg[0]) & ~AGENT_FD_OUTPUT;
 
-	return (k == AGENT_FD_FILE || k == AGENT_FD_DIR) && plain(nr, w, f);
+	return (k == AGENT_FD_FILE || k == AGENT_FD_DIR) &&
+	       agent_plain(nr, w, f);
 }
 
 /* One more descriptor, whose number may have been another's. */
@@ -508,11 +534,11 @@ controlling(long nr, const struct row *w, struct agent_frame *f)
 {
 	switch (f->arg[1]) {
 	case F_SETFL:
-		return (f->arg[2] & O_ASYNC) == 0 && plain(nr, w, f);
+		return (f->arg[2] & O_ASYNC) == 0 && agent_plain(nr, w, f);
 	case F_GETFD:
 	case F_SETFD:
 	case F_GETFL:
-		return plain(nr, w, f);
+		return agent_plain(nr, w, f);
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 		return duplicating(nr, w, f);
@@ -551,11 +577,11 @@ ioctl(long nr, const struct row *w, struct agent_frame *f)
 		row.out = 0;
 		return k == AGENT_FD_FILE &&
 		       (data()->flags & AGENT_WRITES) != 0 &&
-		       plain(nr, &row, f);
+		       agent_plain(nr, &row, f);
 	default:
 		return 0;
 	}
-	return plain(nr, &row, f);
+	return agent_plain(nr, &row, f);
 }
 
 static int
@@ -565,7 +591,7 @@ make(long nr, const struct row *w, struct agent_frame *f)
 	case CLASS_TRAP:
 		return 0;
 	case CLASS_PLAIN:
-		return plain(nr, w, f);
+		return agent_plain(nr, w, f);
 	case CLASS_RET:
 		return returned(nr, w, f);
 	case CLASS_FILE:
@@ -591,6 +617,10 @@ make(long nr, const struct row *w, struct agent_frame *f)
 		return ioctl(nr, w, f);
 	case CLASS_COPY:
 		return copying(nr, f);
+	case CLASS_CLOCK:
+		return agent_clocks(nr, f) || agent_plain(nr, w, f);
+	case CLASS_CPU:
+		return agent_cpus(nr, f);
 	case CLASS_MAP:
 		return agent_maps(nr, f);
 	case CLASS_MASK:
@@ -598,7 +628,8 @@ make(long nr, const struct row *w, struct agent_frame *f)
 	case CLASS_ACTION:
 		return agent_acts(nr, f);
 	case CLASS_RLIMIT: /* of another, or a change: the recorder looks */
-		return f->arg[0] == 0 && f->arg[2] == 0 && plain(nr, w, f);
+		return f->arg[0] == 0 && f->arg[2] == 0 &&
+		       agent_plain(nr, w, f);
 	default:
 		return agent_waits(nr, w, f);
 	}
@@ -606,14 +637,28 @@ make(long nr, const struct row *w, struct agent_frame *f)
 
 /* ---- replay */
 
+/* Registers of the next record, which begins there; returns its end. */
+static const uint64_t *
+next_regs(const struct agent_rec *rec)
+{
+	const uint64_t *v = (const uint64_t *)(rec + 1);
+
+	for (unsigned i = 0; i < AGENT_REGS; i++)
+		if (rec->changed & 1ul << i)
+			data()->regs[i] = *v++;
+	return v;
+}
+
 static int
 is_recorded(const struct agent_rec *rec, const struct agent_frame *f)
 {
-	return rec->nr == (uint32_t)f->rax && rec->rdi == f->arg[0] &&
-	       rec->rsi == f->arg[1] && rec->rdx == f->arg[2] &&
-	       rec->r10 == f->arg[3] && rec->r8 == f->arg[4] &&
-	       rec->r9 == f->arg[5] && rec->sp == data()->rsp &&
-	       rec->pc == *(const uint64_t *)(f->rcx + 8);
+	const uint64_t *v = data()->regs;
+
+	for (unsigned i = 0; i < 6; i++)
+		if (v[AGENT_RDI + i] != f->arg[i])
+			return 0;
+	return rec->nr == (uint32_t)f->rax && v[AGENT_SP] == data()->rsp &&
+	       v[AGENT_PC] == site_of(f);
 }
 
 /* What the call did, from its record. Any other call, and the one after the
@@ -624,18 +669,19 @@ replayed(struct agent_frame *f)
 	struct agent_data *d = data();
 	const struct agent_rec *rec =
 		(const struct agent_rec *)(AGENT_DATA + AGENT_RING + d->pos);
-	const struct agent_piece *p = (const struct agent_piece *)(rec + 1);
+	const struct agent_piece *p;
 
-	if (d->pos >= d->room || !is_recorded(rec, f))
+	if (d->pos >= d->room)
+		return;
+	p = (const struct agent_piece *)next_regs(rec);
+	if (!is_recorded(rec, f))
 		return;
 	for (unsigned i = 0; i < rec->npieces; i++) {
 		copy((void *)p->addr, p + 1, p->len);
 		p = (const struct agent_piece *)((const char *)(p + 1) +
 						 ((p->len + 7) & ~7ul));
 	}
-	f->rax = (uint64_t)rec->ret;
-	f->rcx = rec->pc;
-	d->pos += rec->len;
+	agent_publish(rec, f);
 }
 
 /* Leaves in f where to go on and with what; the stub's syscall when the call

@@ -12,7 +12,13 @@ struct agent_frame {
 	uint64_t rbx, rbp, r12, r13, r14, r15, eflags;
 };
 
-_Static_assert(sizeof(struct agent_frame) == AGENT_FRAME, "agent/abi.h");
+#define AGENT_FRAME_RDI 2u /* words before the registers of enum agent_reg */
+
+_Static_assert(sizeof(struct agent_frame) == AGENT_FRAME &&
+		       sizeof(struct agent_frame) ==
+			       8 * (AGENT_FRAME_RDI + AGENT_EFLAGS - AGENT_RDI +
+				    1),
+	       "agent/abi.h");
 
 enum class {
 	CLASS_TRAP,
@@ -43,6 +49,8 @@ enum class {
 	CLASS_SEND,
 	CLASS_FUTEX,
 	CLASS_COPY,
+	CLASS_CLOCK,
+	CLASS_CPU,
 	CLASS_MAP,
 	CLASS_MASK,
 	CLASS_ACTION,
@@ -72,7 +80,9 @@ extern const unsigned agent_nrows;
 #define NR_BRK 12
 #define NR_RT_SIGPROCMASK 14
 #define NR_GETSOCKOPT 55
+#define NR_GETTIMEOFDAY 96
 #define NR_RT_SIGPENDING 127
+#define NR_TIME 201
 #define NR_FUTEX 202
 #define NR_NEWFSTATAT 262
 
@@ -144,6 +154,8 @@ void agent_piece(struct agent_rec *rec, uint64_t addr, uint64_t n);
 uint64_t agent_now(void);
 /* What a row's own pieces need at most. */
 uint64_t agent_need(const struct row *w);
+/* A call as its row says. */
+int agent_plain(long nr, const struct row *w, struct agent_frame *f);
 /* The call has returned: what its row says, and publish. 1: done. */
 int agent_finish(struct agent_rec *rec, const struct row *w,
 		 struct agent_frame *f, long ret);
@@ -152,6 +164,10 @@ void agent_publish(const struct agent_rec *rec, struct agent_frame *f);
 
 /* wait.c: classes of calls that may wait. 0: it has to trap. */
 int agent_waits(long nr, const struct row *w, struct agent_frame *f);
+
+/* clock.c: without a call, where that is possible. */
+int agent_clocks(long nr, struct agent_frame *f);
+int agent_cpus(long nr, struct agent_frame *f);
 
 /* space.c: likewise. */
 int agent_maps(long nr, struct agent_frame *f);

@@ -105,8 +105,8 @@ agent_masks(long nr, struct agent_frame *f)
 		return 0;
 	rec->begin = 0;
 	call(NR_RT_SIGPROCMASK, SIG_BLOCK, 0, (uint64_t)&now, SIGSET, 0, 0);
+	p = (struct agent_piece *)((char *)rec + rec->len);
 	agent_piece(rec, (uint64_t)&now, sizeof(now));
-	p = (struct agent_piece *)(rec + 1);
 	p->addr = AGENT_PIECE_MASK;
 	/* The old one may have been stored over the new one. */
 	agent_piece(rec, f->arg[1] == f->arg[2] ? 0 : f->arg[1], SIGSET);

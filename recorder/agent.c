@@ -76,6 +76,7 @@ agent_init(struct recorder *r, struct err *err)
 	a->has_tsc = has_tsc();
 	a->tsc = __rdtsc();
 	a->tsc_ns = clock_now_ns();
+	agent_clock_init(a);
 	return 0;
 }
 
@@ -93,6 +94,7 @@ agent_release(struct recorder *r)
 		agent_file_free(value);
 	map_free(&a->files);
 	arena_free(&a->arena);
+	buf_free(&a->vdso);
 	mem_free(a);
 	r->agent = NULL;
 }
@@ -370,15 +372,15 @@ agent_sigreturn(struct task *t, struct regs *regs)
 
 /* ---- into the space */
 
-static int
-map_at(struct task *t, uint64_t start, uint64_t len, int prot, struct err *err)
+int
+agent_map_at(struct task *t, uint64_t start, uint64_t len, int prot, int how,
+	     struct err *err)
 {
 	const uint64_t args[6] = {
 		start,
 		len,
 		(uint64_t)prot,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
-			MAP_FIXED_NOREPLACE,
+		(uint64_t)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | how),
 		(uint64_t)-1,
 		0,
 	};
@@ -417,7 +419,7 @@ agent_put_bytes(struct recorder *r, struct task *t, uint64_t addr,
 }
 
 static bool
-write_data(struct recorder *r, struct task *t)
+write_data(struct recorder *r, struct task *t, bool clocks)
 {
 	struct agent_space *a = task_space(t)->agent;
 	struct agent_data d = {
@@ -429,6 +431,8 @@ write_data(struct recorder *r, struct task *t)
 	};
 
 	memcpy(d.dev, r->agent->dev, sizeof(d.dev));
+	if (clocks)
+		memcpy(d.clock, r->agent->clock, sizeof(d.clock));
 	d.noutputs = outputs_list(r, d.output, AGENT_OUTPUTS);
 	a->enter = d.enter;
 	a->flags = d.flags;
@@ -444,18 +448,23 @@ agent_bring_in(struct recorder *r, struct task *t, struct err *err)
 	const uint64_t enter = AGENT_TRAP;
 	struct space *s = task_space(t);
 	const struct mem m = mem_of_task(&s->mem, t->tid);
-	int ret;
+	int clocks, ret;
 
 	ASSERT(agent_code_len <= AGENT_CODE_LEN);
-	ret = map_at(t, AGENT_SITES, AGENT_CODE + AGENT_CODE_LEN - AGENT_SITES,
-		     PROT_READ | PROT_EXEC, err);
+	ret = agent_map_at(t, AGENT_SITES,
+			   AGENT_CODE + AGENT_CODE_LEN - AGENT_SITES,
+			   PROT_READ | PROT_EXEC, MAP_FIXED_NOREPLACE, err);
 	if (ret > 0)
-		ret = map_at(t, AGENT_DATA, AGENT_DATA_LEN,
-			     PROT_READ | PROT_WRITE, err);
+		ret = agent_map_at(t, AGENT_DATA, AGENT_DATA_LEN,
+				   PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE,
+				   err);
 	if (ret <= 0)
 		return ret;
+	clocks = agent_clock_bring_in(r, t, err);
+	if (clocks < 0)
+		return clocks;
 	if (mem_write_all(&m, AGENT_CODE, agent_code, agent_code_len) < 0 ||
-	    !write_data(r, t))
+	    !write_data(r, t, clocks > 0))
 		return 0;
 	put_map(r, AGENT_SITES, AGENT_SITES_LEN, PROT_READ | PROT_EXEC);
 	put_map(r, AGENT_DATA, AGENT_DATA_SHARED, PROT_READ | PROT_WRITE);

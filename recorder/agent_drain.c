@@ -89,11 +89,12 @@ key_of(const struct agent_rec *rec)
 static void
 advance(struct agent_stream *s)
 {
+	uint64_t *regs = task_space(s->t)->agent->regs;
 	uint64_t key = 0;
 
-	if (agent_record_at(s->ring + s->at, s->len - s->at, &s->next)) {
-		s->at += s->next.rec->len;
-		key = key_of(s->next.rec);
+	if (agent_record_at(s->ring + s->at, s->len - s->at, regs, &s->next)) {
+		s->at += s->next.rec.len;
+		key = key_of(&s->next.rec);
 		/* One task's own come one after the other. */
 		if (key < s->key)
 			key = s->key;

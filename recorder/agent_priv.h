@@ -20,6 +20,16 @@ struct agent_range {
 	struct agent_file *file;
 };
 
+/* What was in the last event, for the case that the next one is alike. */
+struct agent_shape {
+	int nr; /* -1: none that could be */
+	int64_t ret;
+	unsigned n;
+	struct {
+		uint64_t addr, len;
+	} out[2];
+};
+
 /* agent_test.c: the last that was made. */
 struct agent_call {
 	int nr;
@@ -38,6 +48,8 @@ struct agent_space {
 	struct agent_call last;
 	uint64_t shy_ns;  /* until then its tasks wait where they trap */
 	uint64_t drained; /* bytes of the ring that are events already */
+	uint64_t regs[AGENT_REGS]; /* of the last record that was read */
+	struct agent_shape shape;
 	unsigned seen;	  /* calls that it could have made */
 	VEC(struct agent_site) sites; /* number 1 comes first */
 	VEC(struct agent_range) ranges; /* code that calls came from */
@@ -55,16 +67,23 @@ struct agent {
 	uint64_t busy_ns; /* when there were records last */
 	bool has_tsc;
 	uint64_t tsc, tsc_ns; /* both at the same time, at the start */
+	struct buf vdso; /* agent_clock.c: its code, as the agent may run it */
+	uint64_t clock[AGENT_CLOCKS]; /* 0 = none */
 };
 
 /* A record in the ring, whose bytes may be anything. */
 struct agent_record {
-	const struct agent_rec *rec;
+	struct agent_rec rec;
+	const uint64_t *regs;
 	const uint8_t *pieces, *end;
 };
 
-/* The record at p, of which left bytes follow; false: it cannot be one. */
-bool agent_record_at(const uint8_t *p, size_t left, struct agent_record *out);
+/*
+ * The record at p, of which left bytes follow; regs: of the one before it,
+ * which become its own. false: it cannot be one.
+ */
+bool agent_record_at(const uint8_t *p, size_t left, uint64_t regs[AGENT_REGS],
+		     struct agent_record *out);
 /* Memory as the record (ctx) has it: what is asked for begins in a piece. */
 int64_t agent_record_read(void *ctx, uint64_t addr, void *buf, size_t n);
 /* What stamps say, as of now. */
@@ -86,6 +105,14 @@ int agent_bring_in(struct recorder *r, struct task *t, struct err *err);
 /* Code or data of the agent's, and the item for replay. */
 bool agent_put_bytes(struct recorder *r, struct task *t, uint64_t addr,
 		     const void *p, size_t n);
+/* Memory of pastime's own; with how, besides MAP_PRIVATE | MAP_ANONYMOUS. 0:
+ * there is none. */
+int agent_map_at(struct task *t, uint64_t start, uint64_t len, int prot,
+		 int how, struct err *err);
+/* agent_clock.c */
+void agent_clock_init(struct agent *a);
+/* 1: t's space has the clocks; 0: it does without. */
+int agent_clock_bring_in(struct recorder *r, struct task *t, struct err *err);
 /* agent_site.c. A call that the agent could have made has come from its site:
  * may patch it, and others of its file. */
 int agent_site_seen(struct recorder *r, struct task *t, struct err *err);

@@ -13,74 +13,149 @@
 #include "recorder/nondet.h"
 #include "recorder/task.h"
 
-int64_t
-agent_record_read(void *ctx, uint64_t addr, void *buf, size_t n)
+/* What the record has from addr on, in its place; false: nothing. */
+static bool
+find_piece(const struct agent_record *d, uint64_t addr, struct span *out)
 {
-	const struct agent_record *d = ctx;
 	const uint8_t *p = d->pieces;
 
 	while ((size_t)(d->end - p) >= sizeof(struct agent_piece)) {
 		struct agent_piece piece;
-		size_t left;
 
 		memcpy(&piece, p, sizeof(piece));
 		p += sizeof(piece);
-		left = (size_t)(d->end - p);
-		if (piece.len > left)
+		if (piece.len > (size_t)(d->end - p))
 			break;
 		if (addr - piece.addr < piece.len) {
-			size_t at = (size_t)(addr - piece.addr);
-			size_t got = (size_t)piece.len - at;
-
-			if (got > n)
-				got = n;
-			memcpy(buf, p + at, got);
-			return (int64_t)got;
+			*out = span_of(
+				p + (addr - piece.addr),
+				(size_t)(piece.len - (addr - piece.addr)));
+			return true;
 		}
 		p += (piece.len + 7) & ~7ull;
 		if (p > d->end)
 			break;
 	}
-	return -EFAULT;
+	return false;
+}
+
+int64_t
+agent_record_read(void *ctx, uint64_t addr, void *buf, size_t n)
+{
+	const struct agent_record *d = ctx;
+	struct span got;
+
+	if (!find_piece(d, addr, &got))
+		return -EFAULT;
+	if (got.len < n)
+		n = got.len;
+	memcpy(buf, got.p, n);
+	return (int64_t)n;
 }
 
 static void
-put_ranges(struct recorder *r, struct sys_mem *m, int n, bool outputs)
+put_output(struct recorder *r, const struct agent_record *d, uint64_t addr,
+	   uint64_t len)
+{
+	struct span got;
+
+	if (len == 0 || !find_piece(d, addr, &got))
+		return;
+	if (got.len > len)
+		got.len = (size_t)len;
+	event_output(r, addr, got);
+}
+
+static void
+put_inputs(struct recorder *r, const struct agent_record *d, int n)
 {
 	for (int i = 0; i < n && i < SYS_RANGES_MAX; i++) {
 		const struct sys_range *g = &r->ranges[i];
-		size_t len = g->len < AGENT_RING_LEN ? g->len : AGENT_RING_LEN;
-		uint8_t *p = arena_alloc(&r->arena, len + 1);
-		int64_t got = len == 0 ? 0 : m->read(m->ctx, g->addr, p, len);
+		struct span got = { 0 };
 
-		if (got < 0)
+		if (g->len != 0 && !find_piece(d, g->addr, &got))
 			continue;
-		if (outputs && got > 0)
-			event_output(r, g->addr, span_of(p, (size_t)got));
-		else if (!outputs)
-			event_input(r, g->arg, span_of(p, (size_t)got));
+		if (got.len > g->len)
+			got.len = (size_t)g->len;
+		event_input(r, g->arg, got);
 	}
+}
+
+/* A call whose outputs are where arguments and result alone say; of the one
+ * that r->ranges tell of. */
+static bool
+has_shape(const struct sys_desc *d, int outputs)
+{
+	if (outputs > 2)
+		return false;
+	for (unsigned i = 0; i < d->nargs; i++)
+		if ((d->args[i].dir & DIR_IN) ||
+		    (d->args[i].len_from != LEN_NONE &&
+		     d->args[i].len_from != LEN_CONST &&
+		     d->args[i].len_from != LEN_RET))
+			return false;
+	return true;
+}
+
+static void
+keep_shape(const struct recorder *r, const struct event *ev, int outputs,
+	   struct agent_shape *s)
+{
+	s->nr = -1;
+	if (!has_shape(sys_desc(ev->call), outputs))
+		return;
+	s->nr = ev->call;
+	s->ret = ev->ret;
+	s->n = (unsigned)outputs;
+	for (int i = 0; i < outputs; i++) {
+		s->out[i].addr = r->ranges[i].addr;
+		s->out[i].len = r->ranges[i].len;
+	}
+}
+
+/* The same as the one before, but for what came out? */
+static bool
+is_alike(const struct agent_shape *s, const struct agent_rec *rec)
+{
+	const uint64_t args = 0x3ful << AGENT_RDI;
+
+	return s->nr == rec->nr && s->ret == rec->ret &&
+	       (rec->changed & args) == 0;
 }
 
 static int
 put_pieces(struct recorder *r, struct agent_record *d, const struct event *ev,
-	   struct err *err)
+	   struct agent_shape *shape, struct err *err)
 {
 	struct sys_mem m = { .read = agent_record_read, .ctx = d };
 	struct sys_call sc = { .nr = ev->call,
 			       .ret = ev->ret,
 			       .arena = &r->arena };
-	int ret;
+	int ret, n;
 
 	memcpy(sc.args, ev->args, sizeof(sc.args));
 	ret = sys_call_enter(&sc, &m, err);
 	if (ret < 0)
 		return ret;
-	put_ranges(r, &m,
-		   sys_call_outputs(&sc, &m, false, r->ranges, SYS_RANGES_MAX),
-		   true);
-	put_ranges(r, &m, sys_call_inputs(&sc, &m, r->ranges, SYS_RANGES_MAX),
-		   false);
+	n = sys_call_outputs(&sc, &m, false, r->ranges, SYS_RANGES_MAX);
+	for (int i = 0; i < n && i < SYS_RANGES_MAX; i++)
+		put_output(r, d, r->ranges[i].addr, r->ranges[i].len);
+	keep_shape(r, ev, n, shape);
+	put_inputs(r, d, sys_call_inputs(&sc, &m, r->ranges, SYS_RANGES_MAX));
+	return 0;
+}
+
+static int
+put_memory(struct recorder *r, struct agent_record *d, const struct event *ev,
+	   struct agent_shape *shape, struct err *err)
+{
+	if (d->rec.npieces == 0)
+		shape->nr = -1;
+	else if (!is_alike(shape, &d->rec))
+		return put_pieces(r, d, ev, shape, err);
+	else
+		for (unsigned i = 0; i < shape->n; i++)
+			put_output(r, d, shape->out[i].addr, shape->out[i].len);
 	return 0;
 }
 
@@ -114,14 +189,9 @@ time_of(const struct recorder *r, const struct agent_stamps *s, uint64_t tsc,
 /* ---- calls that the recorder follows */
 
 static void
-fill_args(const struct agent_rec *rec, uint64_t args[6])
+fill_args(const struct agent_record *d, uint64_t args[6])
 {
-	args[0] = rec->rdi;
-	args[1] = rec->rsi;
-	args[2] = rec->rdx;
-	args[3] = rec->r10;
-	args[4] = rec->r8;
-	args[5] = rec->r9;
+	memcpy(args, &d->regs[AGENT_RDI], 6 * sizeof(args[0]));
 }
 
 /* What a change of mappings or of signals' dispositions leaves to do. */
@@ -136,7 +206,7 @@ static int
 follow(struct recorder *r, struct task *t, struct agent_record *d,
        struct err *err)
 {
-	const struct agent_rec *rec = d->rec;
+	const struct agent_rec *rec = &d->rec;
 	struct call was = t->call;
 	uint8_t act[32];
 	uint64_t mask;
@@ -145,7 +215,7 @@ follow(struct recorder *r, struct task *t, struct agent_record *d,
 	t->call = (struct call){ .desc = sys_desc(rec->nr) };
 	t->call.sc.nr = rec->nr;
 	t->call.sc.ret = rec->ret;
-	fill_args(rec, t->call.sc.args);
+	fill_args(d, t->call.sc.args);
 	switch (rec->nr) {
 	case SYS_mmap:
 	case SYS_munmap:
@@ -156,10 +226,10 @@ follow(struct recorder *r, struct task *t, struct agent_record *d,
 		task_space(t)->brk = (uint64_t)rec->ret;
 		break;
 	case SYS_rt_sigaction:
-		if (rec->rsi != 0 &&
-		    agent_record_read(d, rec->rsi, act, sizeof(act)) ==
-			    sizeof(act))
-			nondet_sigaction(t, (int)rec->rdi, act);
+		if (d->regs[AGENT_RSI] != 0 &&
+		    agent_record_read(d, d->regs[AGENT_RSI], act,
+				      sizeof(act)) == sizeof(act))
+			nondet_sigaction(t, (int)d->regs[AGENT_RDI], act);
 		break;
 	case SYS_rt_sigprocmask:
 		if (agent_record_read(d, AGENT_PIECE_MASK, &mask,
@@ -173,38 +243,38 @@ follow(struct recorder *r, struct task *t, struct agent_record *d,
 }
 
 static uint32_t
-hash_of(const struct agent_rec *rec, const struct regs *bases)
+hash_of(const uint64_t *v, const struct regs *bases)
 {
 	const struct regs regs = {
-		.rbx = rec->rbx,
-		.rdx = rec->rdx,
-		.rsi = rec->rsi,
-		.rdi = rec->rdi,
-		.rbp = rec->rbp,
-		.r8 = rec->r8,
-		.r9 = rec->r9,
-		.r10 = rec->r10,
-		.r12 = rec->r12,
-		.r13 = rec->r13,
-		.r14 = rec->r14,
-		.r15 = rec->r15,
-		.eflags = rec->eflags,
-		.fs_base = bases != NULL ? bases->fs_base : rec->fs_base,
-		.gs_base = bases != NULL ? bases->gs_base : rec->gs_base,
+		.rbx = v[AGENT_RBX],
+		.rdx = v[AGENT_RDX],
+		.rsi = v[AGENT_RSI],
+		.rdi = v[AGENT_RDI],
+		.rbp = v[AGENT_RBP],
+		.r8 = v[AGENT_R8],
+		.r9 = v[AGENT_R9],
+		.r10 = v[AGENT_R10],
+		.r12 = v[AGENT_R12],
+		.r13 = v[AGENT_R13],
+		.r14 = v[AGENT_R14],
+		.r15 = v[AGENT_R15],
+		.eflags = v[AGENT_EFLAGS],
+		.fs_base = bases != NULL ? bases->fs_base : v[AGENT_FS],
+		.gs_base = bases != NULL ? bases->gs_base : v[AGENT_GS],
 	};
 
 	return regs_hash(&regs);
 }
 
 static void
-fill_call(const struct agent_rec *rec, const struct regs *bases,
+fill_call(const struct agent_record *d, const struct regs *bases,
 	  struct event *ev)
 {
-	ev->call = (int16_t)rec->nr;
-	fill_args(rec, ev->args);
-	ev->pc = rec->pc;
-	ev->sp = rec->sp;
-	ev->reghash = hash_of(rec, bases);
+	ev->call = (int16_t)d->rec.nr;
+	fill_args(d, ev->args);
+	ev->pc = d->regs[AGENT_PC];
+	ev->sp = d->regs[AGENT_SP];
+	ev->reghash = hash_of(d->regs, bases);
 }
 
 static void
@@ -224,7 +294,7 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 		 const struct regs *bases, const struct agent_stamps *st,
 		 struct err *err)
 {
-	const struct agent_rec *rec = d->rec;
+	const struct agent_rec *rec = &d->rec;
 	struct event ev;
 	int ret = 0;
 
@@ -233,27 +303,37 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 	if (rec->ret < 0 && rec->ret >= -4095)
 		ev.flags |= EVF_ERROR;
 	set_time(r, rec, st, &ev);
-	fill_call(rec, bases, &ev);
+	fill_call(d, bases, &ev);
 	ev.ret = rec->ret;
 	agent_test_record(r, t, &ev);
 	if (is_followed(rec->nr))
 		ret = follow(r, t, d, err);
-	if (ret == 0 && rec->npieces > 0)
-		ret = put_pieces(r, d, &ev, err);
+	if (ret == 0)
+		ret = put_memory(r, d, &ev, &task_space(t)->agent->shape, err);
 	return ret < 0 ? ret : event_put(r, &ev, err);
 }
 
 bool
-agent_record_at(const uint8_t *p, size_t left, struct agent_record *out)
+agent_record_at(const uint8_t *p, size_t left, uint64_t regs[AGENT_REGS],
+		struct agent_record *out)
 {
-	const struct agent_rec *rec = (const struct agent_rec *)(const void *)p;
+	struct agent_rec *rec = &out->rec;
+	size_t head;
 
-	if (left < sizeof(*rec) || rec->len < sizeof(*rec) || rec->len > left ||
-	    rec->len % 8 != 0 || !agent_makes(rec->nr))
+	if (left < sizeof(*rec))
 		return false;
-	*out = (struct agent_record){ .rec = rec,
-				      .pieces = p + sizeof(*rec),
-				      .end = p + rec->len };
+	memcpy(rec, p, sizeof(*rec));
+	head = sizeof(*rec) + 8 * (size_t)__builtin_popcountll(rec->changed);
+	if ((rec->changed & ~AGENT_ALL_REGS) != 0 || rec->len < head ||
+	    rec->len > left || rec->len % 8 != 0 || !agent_makes(rec->nr))
+		return false;
+	out->pieces = p + head;
+	out->end = p + rec->len;
+	out->regs = regs;
+	p += sizeof(*rec);
+	for (uint64_t left_regs = rec->changed; left_regs != 0;
+	     left_regs &= left_regs - 1, p += 8)
+		memcpy(&regs[__builtin_ctzll(left_regs)], p, 8);
 	return true;
 }
 
@@ -263,24 +343,25 @@ agent_record_enter(struct recorder *r, struct task *t, uint64_t pos,
 		   struct err *err)
 {
 	const struct mem *m = &task_space(t)->mem;
+	uint8_t bytes[sizeof(struct agent_rec) + 8 * AGENT_REGS];
 	struct agent_record d;
-	struct agent_rec rec;
 	struct event ev;
 	uint64_t inside = 0;
 	struct regs regs;
 
-	if (pos > AGENT_RING_LEN - sizeof(rec) ||
+	if (pos > AGENT_RING_LEN - sizeof(bytes) ||
 	    mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, inside),
 			 &inside, sizeof(inside)) < 0 ||
 	    inside == 0 ||
-	    mem_read_all(m, AGENT_DATA + AGENT_RING + pos, &rec, sizeof(rec)) <
-		    0 ||
-	    !agent_record_at((const uint8_t *)&rec, sizeof(rec), &d) ||
+	    mem_read_all(m, AGENT_DATA + AGENT_RING + pos, bytes,
+			 sizeof(bytes)) < 0 ||
+	    !agent_record_at(bytes, sizeof(bytes), task_space(t)->agent->regs,
+			     &d) ||
 	    ptrace_get_regs(t->tid, &regs) < 0)
 		return 0;
 	event_begin(r, t, EV_enter, &ev);
 	ev.flags = EVF_RUNS;
-	fill_call(&rec, &regs, &ev);
+	fill_call(&d, &regs, &ev);
 	agent_test_record(r, t, &ev);
 	return event_put(r, &ev, err);
 }

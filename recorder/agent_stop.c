@@ -33,6 +33,7 @@ static bool
 in_code(uint64_t rip)
 {
 	return rip - AGENT_CODE < AGENT_CODE_LEN ||
+	       rip - AGENT_VDSO < AGENT_VDSO_MAX ||
 	       rip - (AGENT_BASE + AGENT_CALL) <= 2;
 }
 

@@ -127,7 +127,7 @@ prepare(struct image *im, struct err *err)
 			       AGENT_BASE);
 	if (ret == 0)
 		ret = vdso_hide(im->t, &im->maps, im->regs.rsp, &im->stack,
-				im->auxv, im->auxc, err);
+				im->auxv, im->auxc, im->r->agent != NULL, err);
 	if (ret == 0)
 		ret = nondet_exec(im->r, im->t, err);
 	if (ret < 0)

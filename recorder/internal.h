@@ -135,7 +135,7 @@ struct space {
 	struct group *group;
 	struct mem mem;
 	VEC(struct shmap) shmaps;
-	uint64_t brk;	     /* as the last brk said, 0 = nobody asked */
+	uint64_t brk, vdso;  /* as brk said last; bytes at AGENT_VDSO; or 0 */
 	uint64_t events;     /* since the last checksum */
 	uint64_t slots[16], mapped[16]; /* scratch slots: in use, mapped */
 	void *exec;	     /* seat.c's own */

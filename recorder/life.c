@@ -88,6 +88,7 @@ place(struct recorder *r, struct task *c, const struct task *parent,
 		memcpy(s->mapped, from->space->mapped, sizeof(s->mapped));
 		s->brk = from->space->brk;
 		s->plain_brk = from->space->plain_brk;
+		s->vdso = from->space->vdso;
 		s->trap_tsc = from->space->trap_tsc;
 		s->translates = from->space->translates;
 		s->cpuid_stubs = from->space->cpuid_stubs;

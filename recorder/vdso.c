@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "agent/abi.h"
 #include "base/fd.h"
 #include "tracee/remote.h"
 
@@ -120,7 +121,19 @@ is_vdso(const struct vma *v)
 	       strncmp(v->name, "[vvar", 5) == 0;
 }
 
-/* They lie side by side: most often one call. */
+/* They lie side by side: the end of those that m->v[i] begins. */
+static size_t
+end_of(const struct maps *m, size_t i)
+{
+	size_t k = i + 1;
+
+	while (k < m->len && is_vdso(&m->v[k]) &&
+	       m->v[k].start == m->v[k - 1].end)
+		k++;
+	return k;
+}
+
+/* Most often one call. */
 static int
 unmap(struct task *t, const struct maps *m, struct err *err)
 {
@@ -134,9 +147,7 @@ unmap(struct task *t, const struct maps *m, struct err *err)
 		k = i + 1;
 		if (!is_vdso(&m->v[i]))
 			continue;
-		while (k < m->len && is_vdso(&m->v[k]) &&
-		       m->v[k].start == m->v[k - 1].end)
-			k++;
+		k = end_of(m, i);
 		args[1] = m->v[k - 1].end - args[0];
 		/* Sealed from Linux 6.15 on, where so configured: EPERM. */
 		ret = remote_syscall(t->tid, SYS_munmap, args, &done, err);
@@ -144,15 +155,76 @@ unmap(struct task *t, const struct maps *m, struct err *err)
 	return ret;
 }
 
+static int
+move(struct task *t, uint64_t from, uint64_t len, uint64_t to, int64_t *at,
+     struct err *err)
+{
+	const uint64_t args[6] = { from, len, len,
+				   MREMAP_MAYMOVE | MREMAP_FIXED, to };
+
+	return remote_syscall(t->tid, SYS_mremap, args, at, err);
+}
+
+/*
+ * Data and code together, code to AGENT_VDSO. Before Linux 6.17 mappings move
+ * one by one. 0: not done, or not all of it; the rest is to be unmapped.
+ */
+static int
+move_all(struct task *t, const struct maps *m, size_t first, size_t end,
+	 struct err *err)
+{
+	const struct vma *code = &m->v[end - 1];
+	uint64_t len = code->end - m->v[first].start;
+	uint64_t to = AGENT_VDSO - (code->start - m->v[first].start);
+	int64_t at = 0;
+	int ret;
+
+	if (strcmp(code->name, "[vdso]") != 0 || end - first < 2 ||
+	    code->start - m->v[first].start > AGENT_VDSO - AGENT_VDSO_DATA ||
+	    code->end - code->start > AGENT_VDSO_MAX)
+		return 0;
+	ret = move(t, m->v[first].start, len, to, &at, err);
+	if (ret == 0 && at == (int64_t)to)
+		return 1;
+	for (size_t i = first; i < end && ret == 0; i++) {
+		const struct vma *v = &m->v[i];
+
+		to = AGENT_VDSO - (code->start - v->start);
+		ret = move(t, v->start, v->end - v->start, to, &at, err);
+		if (ret == 0 && at != (int64_t)to)
+			return 0;
+	}
+	return ret < 0 ? ret : 1;
+}
+
+static int
+keep_it(struct task *t, const struct maps *m, struct err *err)
+{
+	size_t i = 0, end;
+	int ret;
+
+	while (i < m->len && !is_vdso(&m->v[i]))
+		i++;
+	if (i == m->len)
+		return 0;
+	end = end_of(m, i);
+	ret = move_all(t, m, i, end, err);
+	if (ret > 0)
+		t->proc->space->vdso = m->v[end - 1].end - m->v[end - 1].start;
+	return ret;
+}
+
 int
 vdso_hide(struct task *t, const struct maps *m, uint64_t rsp, struct buf *stack,
-	  size_t auxv, size_t auxc, struct err *err)
+	  size_t auxv, size_t auxc, bool keep, struct err *err)
 {
 	int ret = clear_vector(t, rsp, stack, auxv, auxc, err);
 
 	if (ret == 0)
 		ret = clear_kernel_copy(t, rsp + auxv, auxc, err);
+	if (ret == 0 && keep)
+		ret = keep_it(t, m, err);
 	if (ret == 0)
 		ret = unmap(t, m, err);
-	return ret;
+	return ret < 0 ? ret : 0;
 }

@@ -7,10 +7,12 @@
 
 /*
  * In a fresh image whose stack, from rsp on, is in stack, with the auxiliary
- * vector of auxc entries at offset auxv: take the vdso out of the vector, of the
- * kernel's copy of it, and of the address space. stack is changed likewise.
+ * vector of auxc entries at offset auxv: take the vdso out of the vector, of
+ * the kernel's copy of it, and of the address space. stack is changed likewise.
+ * keep: it is moved to where the agent may find it (struct space, vdso).
  */
 int vdso_hide(struct task *t, const struct maps *m, uint64_t rsp,
-	      struct buf *stack, size_t auxv, size_t auxc, struct err *err);
+	      struct buf *stack, size_t auxv, size_t auxc, bool keep,
+	      struct err *err);
 
 #endif

@@ -169,26 +169,35 @@ put_pieces(struct replayer *r, const struct event *ev, struct buf *out,
 	return ret < 0 ? ret : n;
 }
 
+/* What the agent compares. */
+static void
+fill_regs(const struct event *ev, uint64_t v[AGENT_REGS])
+{
+	memset(v, 0, AGENT_REGS * sizeof(v[0]));
+	v[AGENT_PC] = ev->pc;
+	v[AGENT_SP] = ev->sp;
+	memcpy(&v[AGENT_RDI], ev->args, sizeof(ev->args));
+}
+
+/* regs: of the record before this one in out. */
 static int
 put_record(struct replayer *r, const struct event *ev, struct buf *out,
-	   struct err *err)
+	   uint64_t regs[AGENT_REGS], struct err *err)
 {
-	struct agent_rec rec = {
-		.nr = (uint16_t)ev->call,
-		.pc = ev->pc,
-		.sp = ev->sp,
-		.ret = ev->ret,
-		.rdi = ev->args[0],
-		.rsi = ev->args[1],
-		.rdx = ev->args[2],
-		.r10 = ev->args[3],
-		.r8 = ev->args[4],
-		.r9 = ev->args[5],
-	};
+	struct agent_rec rec = { .nr = (uint16_t)ev->call, .ret = ev->ret };
 	size_t at = out->len;
+	uint64_t now[AGENT_REGS];
 	int ret;
 
 	buf_put(out, &rec, sizeof(rec));
+	fill_regs(ev, now);
+	for (unsigned i = 0; i < AGENT_REGS; i++) {
+		if (at != 0 && now[i] == regs[i])
+			continue;
+		put_u64(out, now[i]);
+		regs[i] = now[i];
+		rec.changed |= 1ul << i;
+	}
 	ret = put_pieces(r, ev, out, err);
 	if (ret < 0)
 		return ret;
@@ -308,6 +317,7 @@ collect(struct replayer *r, struct puppet *p, uint64_t until, struct kept **out,
 	struct err *err)
 {
 	struct ahead *a = r->ahead;
+	uint64_t regs[AGENT_REGS];
 	unsigned n = 0;
 	int ret = 1;
 
@@ -325,7 +335,7 @@ collect(struct replayer *r, struct puppet *p, uint64_t until, struct kept **out,
 			a->pending = next;
 			break;
 		}
-		ret = put_record(r, &(*out)->ev, &a->records, err);
+		ret = put_record(r, &(*out)->ev, &a->records, regs, err);
 		if (ret < 0)
 			break;
 		output_track(r, p, &(*out)->ev);

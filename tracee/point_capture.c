@@ -64,7 +64,9 @@ gone(pid_t tid, struct err *err)
 static bool
 is_agent(uint64_t pc)
 {
-	return pc - AGENT_BASE < AGENT_SIZE || pc - AGENT_CODE < AGENT_CODE_LEN;
+	return pc - AGENT_BASE < AGENT_SIZE ||
+	       pc - AGENT_VDSO < AGENT_VDSO_MAX ||
+	       pc - AGENT_CODE < AGENT_CODE_LEN;
 }
 
 /*

@@ -40,7 +40,7 @@ done
 # Every kernel call of the agent's is told by an event, or was made again where
 # the tracer saw it; with little room for records, too.
 for options in '-A 1' '-A 1 -r 6000' '-A 3'; do
-	for name in agent_fds agent_signals agent_threads agent_waits \
+	for name in agent_clocks agent_fds agent_signals agent_threads agent_waits \
 		blocking_buffers fork_tree sockets sa_restart_matrix; do
 		# shellcheck disable=SC2086
 		run timeout 120 "$smoke" -K $options "$build/tests/guests/$name" \
@@ -75,5 +75,13 @@ run "$smoke" -a -d dd if=/dev/zero of=/dev/null bs=1 count=3000
 is 'dd: replayed alike' 0 "$status"
 made=$(grep -c ' AGENT$' "$T/err")
 holds "dd: $made calls without a stop" [ "$made" -gt 5900 ]
+
+# Where the vdso can tell the time the agent makes calls for two clocks of nine
+# and for clock_getres only: a thousand, where the guest asks four thousand times.
+if [ "$(cat /sys/devices/system/clocksource/*0/current_clocksource)" = tsc ]; then
+	run "$smoke" -K -A 1 "$build/tests/guests/agent_clocks"
+	made=$(sed -n "s/^rr-smoke: \\([0-9]*\\) calls of the agent's.*/\\1/p" "$T/err")
+	holds "clocks: $made calls of the agent's" [ "$made" -lt 1200 ]
+fi
 
 finish

@@ -45,7 +45,10 @@ Test(recorder_agent, a_call_that_the_agent_makes_is_an_ordinary_one)
 			cr_assert_eq(d->replay, SYS_MEMORY, "%s", d->name);
 			continue;
 		}
-		cr_assert_eq(d->decision, SYS_RUN, "%s", d->name);
+		cr_assert_eq(d->decision,
+			     strcmp(rows[i].class, "CPU") == 0 ? SYS_EMULATE
+							       : SYS_RUN,
+			     "%s", d->name);
 		cr_assert_eq(d->replay, SYS_DATA, "%s", d->name);
 		cr_assert_null(special_find(rows[i].nr)->enter, "%s", d->name);
 	}
@@ -151,9 +154,12 @@ Test(recorder_agent, it_keeps_what_goes_in)
 	}
 }
 
+static uint64_t regs[AGENT_REGS];
+
 /* A record of getpid with one piece of 5 bytes at 0x1000. */
 struct one {
 	struct agent_rec rec;
+	uint64_t pc, r15; /* the registers that have changed */
 	struct agent_piece piece;
 	char bytes[8];
 };
@@ -162,7 +168,12 @@ static struct one
 one(void)
 {
 	return (struct one){
-		.rec = { .len = sizeof(struct one), .nr = 39, .npieces = 1 },
+		.rec = { .len = sizeof(struct one),
+			 .nr = 39,
+			 .npieces = 1,
+			 .changed = 1ul << AGENT_PC | 1ul << AGENT_R15 },
+		.pc = 0x401000,
+		.r15 = 15,
 		.piece = { .addr = 0x1000, .len = 5 },
 		.bytes = "hello",
 	};
@@ -174,7 +185,7 @@ Test(recorder_agent, memory_is_what_the_record_has_of_it)
 	struct agent_record d;
 	char buf[8];
 
-	cr_assert(agent_record_at((uint8_t *)&o, sizeof(o), &d));
+	cr_assert(agent_record_at((uint8_t *)&o, sizeof(o), regs, &d));
 	cr_assert_eq(agent_record_read(&d, 0x1000, buf, 8), 5);
 	cr_assert_arr_eq(buf, "hello", 5);
 	cr_assert_eq(agent_record_read(&d, 0x1003, buf, 1), 1);
@@ -188,12 +199,30 @@ Test(recorder_agent, a_record_that_cannot_be_one_is_none)
 	struct agent_record d;
 	struct one o = one();
 
-	cr_assert_not(agent_record_at((uint8_t *)&o, sizeof(o) - 8, &d));
+	cr_assert_not(agent_record_at((uint8_t *)&o, sizeof(o) - 8, regs, &d));
 	o.rec.len = 8;
-	cr_assert_not(agent_record_at((uint8_t *)&o, sizeof(o), &d));
+	cr_assert_not(agent_record_at((uint8_t *)&o, sizeof(o), regs, &d));
 	o = one();
 	o.rec.nr = 59; /* execve is never the agent's */
-	cr_assert_not(agent_record_at((uint8_t *)&o, sizeof(o), &d));
+	cr_assert_not(agent_record_at((uint8_t *)&o, sizeof(o), regs, &d));
+}
+
+Test(recorder_agent,
+     registers_that_are_not_in_a_record_are_those_of_the_one_before)
+{
+	struct agent_record d;
+	struct one o = one();
+
+	regs[AGENT_RBX] = 3;
+	regs[AGENT_R15] = 4;
+	cr_assert(agent_record_at((uint8_t *)&o, sizeof(o), regs, &d));
+	cr_assert_eq(d.regs[AGENT_PC], 0x401000u);
+	cr_assert_eq(d.regs[AGENT_RBX], 3u);
+	cr_assert_eq(d.regs[AGENT_R15], 15u);
+	o.rec.changed |= 1ul << AGENT_REGS;
+	cr_assert_not(agent_record_at((uint8_t *)&o, sizeof(o), regs, &d));
+	o.rec.changed = AGENT_ALL_REGS;
+	cr_assert_not(agent_record_at((uint8_t *)&o, sizeof(o), regs, &d));
 }
 
 Test(recorder_agent, a_piece_that_is_longer_than_its_record_is_not_read)
@@ -203,7 +232,7 @@ Test(recorder_agent, a_piece_that_is_longer_than_its_record_is_not_read)
 	char buf[8];
 
 	o.piece.len = 9;
-	cr_assert(agent_record_at((uint8_t *)&o, sizeof(o), &d));
+	cr_assert(agent_record_at((uint8_t *)&o, sizeof(o), regs, &d));
 	cr_assert_lt(agent_record_read(&d, 0x1000, buf, 8), 0);
 	o.piece.len = UINT64_MAX;
 	cr_assert_lt(agent_record_read(&d, 0x1000, buf, 8), 0);
@@ -224,7 +253,8 @@ Test(recorder_agent, any_bytes_may_stand_in_a_ring)
 			ring[k] = (uint64_t)rand_r(&seed) % 300;
 		((struct agent_rec *)(void *)ring)->nr = 39;
 		((struct agent_rec *)(void *)ring)->len = (uint32_t)n;
-		cr_assert(agent_record_at((uint8_t *)ring, n, &d));
+		((struct agent_rec *)(void *)ring)->changed = 0;
+		cr_assert(agent_record_at((uint8_t *)ring, n, regs, &d));
 		for (uint64_t addr = 0; addr < 300; addr += 7)
 			agent_record_read(&d, addr, buf, sizeof(buf));
 		mem_free(ring);
