@@ -17,6 +17,7 @@
 
 struct sql {
 	const char *file;
+	struct opt_strs with;
 };
 
 static void
@@ -26,6 +27,8 @@ options(void *own, struct opt_list *l)
 
 	opt_add(l, 'f', "file", OPT_STR, &o->file, "FILE",
 		"read the query from FILE (- for standard input)");
+	opt_add(l, 'w', "with", OPT_STRS, &o->with, "REC",
+		"the query looks at the events of this recording, too");
 }
 
 static int
@@ -181,6 +184,13 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 	interrupt_catch(c->db);
 	if (ret == 0)
 		ret = fill(c, rec, err);
+	for (size_t i = 0; ret == 0 && i < o->with.len; i++) {
+		uint64_t other;
+
+		ret = pick_recording(c, o->with.v[i], &other, err);
+		if (ret == 0)
+			ret = fill(c, other, err);
+	}
 	if (ret == 0 && !query)
 		ret = run_psql(c, rec, err);
 	if (ret == 0) {
@@ -192,6 +202,7 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 		print_result(c, &res);
 	buf_free(&text);
 	buf_free(&bound);
+	opt_strs_free(&o->with);
 	return ret;
 }
 

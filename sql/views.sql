@@ -302,6 +302,61 @@ select recording, tasks, from_seq, to_seq from walk where holder = tasks[1];
 comment on view pastime.wait_cycle is 'Tasks that wait for each other in a circle: a deadlock, from the event that closed it to the one that ended it.';
 
 -- What pastime trace found.
+create or replace function pastime.task_place(rec bigint) returns table (task int, place text)
+language sql stable parallel safe as $$
+	with recursive numbered as (
+		select t.task, t.parent, case when t.process = p.process then 'thread ' else 'child ' end
+			|| row_number() over (partition by t.parent, t.process = p.process order by t.task) as step
+		from pastime.task t left join pastime.task p on p.recording = t.recording and p.task = t.parent
+		where t.recording = rec
+	), placed as (
+		select n.task, '' as place from numbered n where n.parent is null
+		union all
+		select n.task, p.place || '/' || n.step from placed p join numbered n on n.parent = p.task
+	)
+	select p.task, p.place from placed p
+$$;
+comment on function pastime.task_place(bigint) is 'Where the tasks of a recording stand in its tree: "/child 1/thread 2". The same place is the same task in recordings of one command, whatever the pids.';
+
+create or replace function pastime.plain_text(t text) returns text
+language sql immutable parallel safe as $$
+	select pg_catalog.regexp_replace(t, '0x[0-9a-f]+|[0-9]{4,}|[0-9]{2}:[0-9]{2}:[0-9]{2}|/tmp/[^/ "]+', '#', 'g')
+$$;
+comment on function pastime.plain_text(text) is 'Text with # for what often differs from run to run: addresses, long numbers, times of the day, names in /tmp.';
+
+create or replace function pastime.path_of_calls(rec bigint) returns table (place text, n bigint, task int, seq bigint, what text, path text, error text, ret bigint, data text, event text)
+language sql stable parallel safe as $$
+	select p.place, row_number() over (partition by e.task order by e.seq), e.task, e.seq,
+		coalesce(s.name, k.name), pastime.plain_text(e.path), n.name,
+		case when e.data is not null and s.category <> 'ipc' then e.ret end,
+		pastime.plain_text(pastime.text(e.data)),
+		pg_catalog.concat_ws(' ', coalesce(s.name, k.name), coalesce(e.path, 'fd ' || e.fd, e.note), n.name,
+			pg_catalog.left(pastime.text(e.data), 60))
+	from pastime.event e
+	join pastime.task_place(rec) p on p.task = e.task
+	join pastime.kind k on k.kind = e.kind
+	left join pastime.syscall s on s.call = e.call
+	left join pastime.errno n on n.error = e.error
+	where e.recording = rec and e.flags & 4 = 0 and e.kind in (4, 5, 8)
+		and (e.kind = 8 or s.category not in ('time', 'memory') and s.name not in ('futex', 'sched_yield', 'restart_syscall',
+			'rt_sigreturn', 'getrandom', 'wait4', 'waitid'))
+$$;
+comment on function pastime.path_of_calls(bigint) is 'Calls of a recording as they are compared with those of another one: the n-th of the task at a place, without what differs from run to run.';
+
+create or replace function pastime.first_difference(a bigint, b bigint)
+returns table (what text, place text, seq_a bigint, pos_a text, event_a text, seq_b bigint, pos_b text, event_b text)
+language sql stable parallel safe as $$
+	select case when x.what is null or y.what is null then 'calls' when x.what <> y.what then 'call'
+			when x.path is distinct from y.path then 'path' when x.error is distinct from y.error then 'error'
+			when x.data is distinct from y.data then 'data' else 'result' end,
+		coalesce(x.place, y.place), x.seq, pastime.pos(x.seq), x.event, y.seq, pastime.pos(y.seq), y.event
+	from pastime.path_of_calls(a) x full join pastime.path_of_calls(b) y on x.place = y.place and x.n = y.n
+	where (x.what, x.path, x.error, x.ret, x.data) is distinct from (y.what, y.path, y.error, y.ret, y.data)
+	order by x.seq nulls last, y.seq
+	limit 1
+$$;
+comment on function pastime.first_difference(bigint, bigint) is 'The first call at which two recordings of one command part: tasks paired by place, their calls one by one, pids, times and addresses left out. No row: they do not. pastime diff compares more, and is quicker.';
+
 create or replace function pastime.pos(seq bigint, pc bigint, visit bigint) returns text
 language sql immutable parallel safe as $$
 	select case when pc is null then 'e' || seq

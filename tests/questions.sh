@@ -9,6 +9,7 @@
 guest=$TOP_BUILDDIR/tests/guests/lineage
 golden=$TOP_SRCDIR/tests/golden
 ways=rows
+which_recording= # and more words for pastime sql
 [ ! -e "$TOP_BUILDDIR/sql/fdw/pastime_fdw.so" ] || ways='rows chunks'
 
 # Columns by name, in the given order, of the CSV on standard input, when
@@ -36,7 +37,9 @@ ask()
 
 	file=$(echo "$TOP_SRCDIR"/sql/questions/"$nn"_*.sql)
 	for way in $ways; do
-		run env PASTIME_EVENTS="$way" "$PASTIME" sql --csv -f "$file"
+		# shellcheck disable=SC2086 # words
+		run env PASTIME_EVENTS="$way" "$PASTIME" sql --csv \
+			-f "$file" $which_recording
 		is "status of question $nn, $way: $(cat "$T/err")" 0 "$status"
 		pick "$2" "${3:--}" "${4:-}" <"$T/out" |
 			sed -n "1,${5:-1000}p" | "${6:-cat}" >"$T/found"
@@ -83,6 +86,20 @@ run "$PASTIME" record -q "$TOP_BUILDDIR/tests/guests/deadlock"
 is "status of the guest with a deadlock" 0 "$status"
 ask 08 task,why why '^(waits in futex|ended)$' 1000 unique
 ask 09 task,outcome,waker,holder,deadlock holder . 1000 sort
+
+# The same command twice: what it reads differs.
+twice()
+{
+	echo "$1" >input
+	run "$PASTIME" record -q -n "$1" sh -c 'echo begins; cat input; echo ends $$'
+	is "status of the command that is recorded twice" 0 "$status"
+}
+twice one
+twice two
+which_recording='one --with two'
+ask 10 what,event_a,event_b
+which_recording=
+rm input
 
 # What was traced.
 run "$PASTIME" record -q "$TOP_BUILDDIR/tests/guests/traced"
