@@ -2,7 +2,9 @@
 
 #include "base/mem.h"
 #include "cli/cmd.h"
+#include "cli/diff.h"
 #include "cli/pick.h"
+#include "cli/text.h"
 #include "event/source.h"
 #include "replayer/replayer.h"
 #include "replayer/target.h"
@@ -10,7 +12,7 @@
 #include "tui/tui.h"
 
 struct tui {
-	const char *at;
+	const char *at, *diff;
 };
 
 /*
@@ -32,6 +34,8 @@ options(void *own, struct opt_list *l)
 	struct tui *o = own;
 
 	opt_add(l, 0, "at", OPT_STR, &o->at, "POS", "begin at this position");
+	opt_add(l, 0, "diff", OPT_STR, &o->diff, "REC",
+		"open this recording, too, both where they part");
 }
 
 static int
@@ -87,34 +91,102 @@ close_target(void *ctx, struct target *t)
 	close_replay(ctx);
 }
 
+/* What one recording is opened with. */
+struct one {
+	struct session session;
+	struct tui_backend backend;
+	struct tui_opts opts;
+	char at[POS_TEXT_MAX];
+};
+
+static void
+init(struct one *o, struct cli *c, uint64_t rec)
+{
+	o->session = (struct session){ .c = c, .rec = rec };
+	o->backend = (struct tui_backend){ .recording = rec,
+					   .ctx = &o->session,
+					   .open_db = open_db,
+					   .close_db = close_db,
+					   .open_target = open_target,
+					   .close_target = close_target };
+	o->opts = (struct tui_opts){ .query = &tui_backend_query,
+				     .replay = &tui_backend_replay };
+	o->opts.nav_data = tui_backend_query_new(&o->backend);
+	o->opts.ask_data = tui_backend_query_new(&o->backend);
+	o->opts.replay_data = tui_backend_replay_new(&o->backend);
+}
+
+static void
+begin_at(struct one *o, const struct pos *pos)
+{
+	o->opts.at = pos_format(pos, o->at);
+}
+
+/* Both begin where they part: at the event, or after the last alike. */
+static void
+begin_parted(struct cli *c, struct one one[2], const struct parting *p)
+{
+	for (int i = 0; i < 2; i++) {
+		uint64_t seq = p->seq[i] ? p->seq[i] : p->alike[i];
+
+		if (seq)
+			begin_at(&one[i], &(struct pos){ .seq = seq });
+		one[i].opts.greeting = text_printf(
+			&c->arena,
+			p->seq[i] ? "here they part; D: recording %lu"
+				  : "the last event alike; D: recording %lu, "
+				    "which has one more",
+			one[!i].session.rec);
+	}
+}
+
+static int
+run_both(struct cli *c, struct one one[2], const struct pos *at,
+	 struct err *err)
+{
+	uint64_t rec[2] = { one[0].session.rec, one[1].session.rec };
+	struct parting p;
+	int ret = diff_find(c, rec, &p, err);
+
+	if (ret < 0)
+		return ret;
+	for (int i = 0; i < 2; i++)
+		init(&one[i], c, rec[i]);
+	if (ret > 0)
+		begin_parted(c, one, &p);
+	else
+		one[0].opts.greeting = text_printf(
+			&c->arena,
+			"recording %lu goes the same way; D shows it", rec[1]);
+	if (at)
+		begin_at(&one[0], at);
+	one[0].opts.other = &one[1].opts;
+	return tui_run(&one[0].opts, err);
+}
+
 static int
 run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 {
+	struct one one[2] = { 0 };
 	struct tui *o = own;
-	struct session s = { .c = c };
-	struct tui_backend b = { .ctx = &s,
-				 .open_db = open_db,
-				 .close_db = close_db,
-				 .open_target = open_target,
-				 .close_target = close_target };
-	struct tui_opts to = { .query = &tui_backend_query,
-			       .replay = &tui_backend_replay };
 	struct pos pos;
-	char at[POS_TEXT_MAX];
+	uint64_t rec;
 	int ret;
 
-	ret = pick_recording(c, argc > 0 ? argv[0] : NULL, &s.rec, err);
+	ret = pick_recording(c, argc > 0 ? argv[0] : NULL, &rec, err);
 	if (ret == 0 && o->at)
-		ret = pick_position(c, s.rec, o->at, &pos, err);
+		ret = pick_position(c, rec, o->at, &pos, err);
+	one[0].session.rec = rec;
+	if (ret == 0 && o->diff)
+		ret = pick_recording(c, o->diff, &one[1].session.rec, err);
 	if (ret < 0)
 		return ret;
+	if (o->diff)
+		return run_both(c, one, o->at ? &pos : NULL, err);
+	init(&one[0], c, rec);
 	if (o->at)
-		to.at = pos_format(&pos, at);
-	b.recording = s.rec;
-	to.nav_data = tui_backend_query_new(&b);
-	to.ask_data = tui_backend_query_new(&b);
-	to.replay_data = tui_backend_replay_new(&b);
-	return tui_run(&to, err);
+		begin_at(&one[0], &pos);
+	return tui_run(&one[0].opts, err);
 }
 
 const struct cmd cmd_tui = {

@@ -91,6 +91,11 @@ _pastime()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
+	--diff | -w | --with)
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(_pastime_recordings)" -- "$cur")
+		return
+		;;
 	--at | --from | --to)
 		mapfile -t COMPREPLY < <(compgen -W "start end" -- "$cur")
 		return

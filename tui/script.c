@@ -59,6 +59,7 @@ press(struct script *s, uint32_t key, struct err *err)
 
 	if (rc >= 0)
 		ui_key(s->ui, key);
+	s->ui = ui_turn(s->ui);
 	return rc;
 }
 
@@ -181,10 +182,10 @@ run_line(struct script *s, char *line, struct err *err)
 }
 
 int
-script_run(const char *path, struct ui *ui, struct tty *t, FILE *out,
+script_run(const char *path, struct ui **ui, struct tty *t, FILE *out,
 	   struct err *err)
 {
-	struct script s = { ui, t, out };
+	struct script s = { *ui, t, out };
 	struct buf text = { 0 };
 	char *copy, *line, *next;
 	int rc = fd_read_file(path, &text), nr = 0;
@@ -196,7 +197,7 @@ script_run(const char *path, struct ui *ui, struct tty *t, FILE *out,
 	}
 	copy = mem_strdup(buf_cstr(&text));
 	buf_free(&text);
-	for (line = copy; line && rc >= 0 && !ui->quit; line = next) {
+	for (line = copy; line && rc >= 0 && !s.ui->quit; line = next) {
 		nr++;
 		next = strchr(line, '\n');
 		if (next)
@@ -205,6 +206,7 @@ script_run(const char *path, struct ui *ui, struct tty *t, FILE *out,
 		if (rc < 0)
 			err_wrap(err, "%s:%d", path, nr);
 	}
+	*ui = s.ui;
 	mem_free(copy);
 	fflush(out);
 	return rc < 0 ? rc : 0;

@@ -17,7 +17,7 @@
 
 /* Errors: E_FORMAT with file and line; E_BUSY when the screen does not come to
  * rest within a minute. */
-int script_run(const char *path, struct ui *ui, struct tty *t, FILE *out,
+int script_run(const char *path, struct ui **ui, struct tty *t, FILE *out,
 	       struct err *err);
 
 #endif

@@ -14,11 +14,9 @@
 #define LOOK_MS 1000
 
 static void
-load_keys(struct ui *ui)
+load_keys(struct ui *ui, const char *file)
 {
-	const struct tui_opts *o = ui->o;
-	char *path =
-		o->keys_file ? mem_strdup(o->keys_file) : keymap_user_path();
+	char *path = file ? mem_strdup(file) : keymap_user_path();
 	struct err err = { 0 };
 
 	if (path && *path && keymap_load(&ui->keys, path, &err) < 0)
@@ -92,8 +90,9 @@ wait_ms(struct ui *ui)
 }
 
 static void
-interact(struct ui *ui, struct tty *t)
+interact(struct ui **shown, struct tty *t)
 {
+	struct ui *ui = *shown;
 	bool mouse = !ui->mouse;
 
 	while (!ui->quit) {
@@ -116,6 +115,7 @@ interact(struct ui *ui, struct tty *t)
 		for (; ev.kind != TTY_NOTHING && !ui->quit; ev = tty_next(t))
 			handle_event(ui, t, &ev);
 		serve_terminal(ui, t);
+		ui = *shown = ui_turn(ui);
 	}
 }
 
@@ -123,16 +123,43 @@ static int
 check_opts(const struct tui_opts *o, struct err *err)
 {
 	struct pos_spec spec;
+	int rc = o->at ? pos_parse(o->at, &spec, err) : 0;
 
-	return o->at ? pos_parse(o->at, &spec, err) : 0;
+	return rc >= 0 && o->other ? check_opts(o->other, err) : rc;
 }
 
 static void
 close_data(const struct tui_opts *o)
 {
+	if (o->other)
+		close_data(o->other);
 	o->query->close(o->nav_data);
 	o->query->close(o->ask_data);
 	o->replay->close(o->replay_data);
+}
+
+static struct ui *
+start(const struct tui_opts *o, const struct tui_opts *first, bool headless)
+{
+	struct ui *ui = ui_new(o);
+
+	ui->headless = headless;
+	load_keys(ui, first->keys_file);
+	ui_start(ui);
+	return ui;
+}
+
+/* Both interfaces, of two recordings: each is the other's other. */
+static struct ui *
+start_all(const struct tui_opts *o, bool headless)
+{
+	struct ui *ui = start(o, o, headless);
+
+	if (o->other) {
+		ui->other = start(o->other, o, headless);
+		ui->other->other = ui;
+	}
+	return ui;
 }
 
 int
@@ -140,8 +167,8 @@ tui_run(const struct tui_opts *o, struct err *err)
 {
 	const char *script =
 		o->script ? o->script : getenv("PASTIME_TUI_SCRIPT");
+	struct ui *ui, *shown;
 	struct tty *t = NULL;
-	struct ui *ui;
 	int rc = check_opts(o, err);
 
 	if (rc >= 0)
@@ -151,22 +178,21 @@ tui_run(const struct tui_opts *o, struct err *err)
 		close_data(o);
 		return rc;
 	}
-	ui = ui_new(o);
-	ui->headless = script != NULL;
-	load_keys(ui);
-	ui_start(ui);
+	shown = ui = start_all(o, script != NULL);
 	if (script)
-		rc = script_run(script, ui, t,
+		rc = script_run(script, &shown, t,
 				o->script_out ? o->script_out : stdout, err);
 	else
-		interact(ui, t);
+		interact(&shown, t);
 	/* The terminal first: the workers may take a moment to end. */
 	tty_close(t);
-	if (rc >= 0 && ui->fatal.code) {
-		rc = ui->fatal.code;
+	if (rc >= 0 && shown->fatal.code) {
+		rc = shown->fatal.code;
 		if (err)
-			*err = ui->fatal;
+			*err = shown->fatal;
 	}
+	if (ui->other)
+		ui_free(ui->other);
 	ui_free(ui);
 	return rc < 0 ? rc : 0;
 }

@@ -19,6 +19,10 @@ struct tui_opts {
 	const struct tui_replay_ops *replay;
 	void *replay_data;
 	const char *at;	       /* where to start, as pos_parse; NULL = start */
+	const char *greeting;  /* said at the start; NULL = nothing */
+	/* A second recording, which a key switches to: its data, at and
+	 * greeting. NULL = none. */
+	const struct tui_opts *other;
 	const char *keys_file; /* remapping; NULL = the user's, "" = none */
 	/*
 	 * A file of keys in place of a terminal: nothing is read from or

@@ -106,6 +106,21 @@ ui_start(struct ui *ui)
 		&(struct worker_opts){ "tui-replay", o->replay_data, NULL,
 				       o->replay->close, ui->wake_fd });
 	nav_start(ui);
+	if (o->greeting)
+		ui_say(ui, "%s", o->greeting);
+}
+
+struct ui *
+ui_turn(struct ui *ui)
+{
+	struct ui *to = ui->other;
+
+	if (!ui->turn)
+		return ui;
+	ui->turn = false;
+	to->mouse = ui->mouse;
+	to->redraw = true;
+	return to;
 }
 
 void
@@ -381,6 +396,13 @@ request_other(struct ui *ui, enum request r, uint64_t count)
 		return true;
 	case REQ_SUSPEND:
 		ui->suspend = true;
+		return true;
+	case REQ_OTHER:
+		if (ui->other)
+			ui->turn = true;
+		else
+			ui_complain(ui, "there is no other recording: "
+					"pastime tui --diff opens two");
 		return true;
 	case REQ_QUIT:
 		ui->quit = true;

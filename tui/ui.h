@@ -138,12 +138,18 @@ struct ui {
 	char *clip;	  /* what was copied last */
 	/* For the terminal's owner to do. */
 	bool copy, suspend, repaint;
+	/* The interface of the other recording, NULL = none; it is there as
+	 * long as this one. turn: show that. */
+	struct ui *other;
+	bool turn;
 };
 
 /* ui.c: the frame of everything. */
 struct ui *ui_new(const struct tui_opts *o);
 void ui_free(struct ui *ui);
 void ui_start(struct ui *ui); /* workers and the first questions */
+/* The one to be shown from now on: ui, or the other when it was asked for. */
+struct ui *ui_turn(struct ui *ui);
 void ui_key(struct ui *ui, uint32_t key);
 void ui_request(struct ui *ui, enum request r, uint64_t count);
 void ui_mouse(struct ui *ui, int y, int x, bool twice);

@@ -104,6 +104,30 @@ run "$p" diff "lost$good" "lost$bad" --json
 is "the lost update" "1 data" "$status $(json differs)"
 like "the lost update" "write\\(1.* write\\(1" "$(json event_a event_b)"
 
+# The terminal interface shows both there.
+"$p" diff "lost$good" "lost$bad" --json >"$T/out"
+from=$(json pos_a)
+to=$(json pos_b)
+cat >keys <<'S'
+size 80x24
+screen first
+key D
+screen other
+key h D h D
+screen other-again
+S
+PASTIME_TUI_SCRIPT=keys run "$p" tui --diff="lost$bad" "lost$good"
+is "status of tui --diff: $(cat "$T/err")" 0 "$status"
+like "each where they part" "lost$good -+ $from of.*lost$bad -+ $to of" \
+	"$(grep '─ #' "$T/out" | sed 's/─/-/g' | tr '\n' ' ')"
+like "what each is told" "here they part; D: .*here they part; D: " \
+	"$(tr '\n' ' ' <"$T/out")"
+like "each keeps its place" "lost$bad -+ e$((${to#e} - 1)) of" \
+	"$(grep '─ #' "$T/out" | sed 's/─/-/g' | tail -n 1)"
+echo 'key D' >keys
+PASTIME_TUI_SCRIPT=keys run "$p" tui four
+is "without another one" 0 "$status"
+
 # Another command altogether.
 run "$p" diff four "lost$bad" --json
 like "another command" "path or address.*sh.*lost" \

@@ -84,14 +84,14 @@ compare(const char *name, const char *want, const char *got)
 }
 
 static void
-check(const char *name)
+check_screens(const char *name, bool two)
 {
 	char *keys = golden(name, "keys"), *path = golden(name, "out");
 	struct buf want = { 0 };
 	struct err err = { 0 };
 	char *text = NULL;
 	size_t len = 0;
-	struct fake f;
+	struct fake f, second;
 	struct tui_opts o = {
 		.query = &fake_query,
 		.nav_data = &f,
@@ -101,14 +101,24 @@ check(const char *name)
 		.keys_file = "",
 		.script = keys,
 	};
+	struct tui_opts other = o;
 	int rc;
 
 	choose(keys, &f);
+	if (two) {
+		fake_small(&second);
+		second.name = "the-other";
+		other.nav_data = other.ask_data = other.replay_data = &second;
+		other.at = "e20";
+		other.greeting = "here they part";
+		o.other = &other;
+	}
 	o.script_out = open_memstream(&text, &len);
 	rc = tui_run(&o, &err);
 	fclose(o.script_out);
 	cr_assert_eq(rc, 0, "%s", err.text);
 	cr_assert_eq(f.closed, 3, "every worker closes its data");
+	cr_assert(!two || second.closed == 3, "and those of the other");
 	if (getenv("PASTIME_GOLDEN_WRITE")) {
 		write_golden(path, text, len);
 	} else {
@@ -120,6 +130,12 @@ check(const char *name)
 	fake_release(&f);
 	mem_free(keys);
 	mem_free(path);
+}
+
+static void
+check(const char *name)
+{
+	check_screens(name, false);
 }
 
 /* clang-format off */
@@ -140,5 +156,6 @@ Test(tui_screens, without_a_replay_the_rest_works) { check("noreplay"); }
 Test(tui_screens, motion_through_the_program) { check("motion"); }
 Test(tui_screens, the_mouse) { check("mouse"); }
 Test(tui_screens, lanes_zoom_and_choose) { check("lanes"); }
+Test(tui_screens, two_recordings_and_a_key_between) { check_screens("other", true); }
 Test(tui_screens, an_empty_recording_that_still_runs) { check("running"); }
 /* clang-format on */
