@@ -18,6 +18,15 @@
 /* "syscall; ret" for the agent itself. */
 #define AGENT_CALL AGENT_UL(0x10)
 #define AGENT_CALL_AFTER (AGENT_BASE + AGENT_CALL + 2)
+/* A list of calls, at rbx (tracee/batch.h), then int3; its own gadget. */
+#define AGENT_BATCH AGENT_UL(0x20)
+#define AGENT_BATCH_CALL AGENT_UL(0x40)
+#define AGENT_BATCH_AFTER (AGENT_BASE + AGENT_BATCH_CALL + 2)
+/* Code that runs wherever a copy of the page's first bytes lies: it maps the
+ * page, copies them there, and goes on with the list behind them. */
+#define AGENT_BOOT AGENT_UL(0x80)
+#define AGENT_BOOT_SIZE AGENT_UL(0x100)
+#define AGENT_BOOT_MAP 0x100022 /* MAP_PRIVATE, _ANONYMOUS, _FIXED_NOREPLACE */
 
 /* Room in the page for what arguments of injected calls point to: the tracer
  * writes it, the program cannot. Zero between calls. */

@@ -21,8 +21,7 @@ on_syscall_stop(struct recorder *r, struct task *t, struct err *err)
 	 * resumed with PTRACE_SYSCALL: what follows is an exit stop. */
 	if (!t->call.active)
 		return task_resume(t, PTRACE_CONT, 0);
-	return t->call.execed ? life_exec_done(r, t, err) :
-				syscall_exit(r, t, err);
+	return syscall_exit(r, t, err);
 }
 
 static int

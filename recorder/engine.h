@@ -90,8 +90,6 @@ int life_first_stop(struct recorder *r, struct task *t, struct err *err);
 /* After each stop: end the tasks that nobody will announce any more. */
 void life_orphans(struct recorder *r);
 int life_exec(struct recorder *r, struct task *t, struct err *err);
-/* The exit stop of a successful execve. */
-int life_exec_done(struct recorder *r, struct task *t, struct err *err);
 int life_vfork_done(struct recorder *r, struct task *t, struct err *err);
 int life_exit_stop(struct recorder *r, struct task *t, struct err *err);
 /* Wait reported its end: forget it. */

@@ -1,5 +1,5 @@
 /*
- * A fresh image, at the exit stop of its execve. First it is changed: the
+ * A fresh image, at its exec stop. First it is changed: the
  * agent page goes in, the vdso goes out. Then it is captured as it is: its
  * mappings, and of the private writable ones the pages that are no longer the
  * file's (the stack, relocated data, the cleared tail of .data).
@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 #include "recorder/nondet.h"
 #include "recorder/seat.h"
 #include "recorder/vdso.h"
-#include "tracee/inject.h"
+#include "tracee/batch.h"
 #include "tracee/maps.h"
 
 #define PAGE 4096u
@@ -105,6 +106,62 @@ check_class(struct image *im, struct err *err)
 	return 0;
 }
 
+/* The code that stands aside for the first calls: where the image begins, if
+ * it can be read. */
+static uint64_t
+boot_at(const struct image *im)
+{
+	const struct vma *v = maps_find(&im->maps, im->regs.rip);
+	size_t i;
+
+	if (v != NULL && (v->prot & PROT_READ) != 0)
+		return im->regs.rip;
+	for (i = 0; i < im->maps.len; i++) {
+		v = &im->maps.v[i];
+		if ((v->prot & (PROT_READ | PROT_EXEC)) ==
+			    (PROT_READ | PROT_EXEC) &&
+		    v->ino != 0 && !v->shared)
+			return v->start;
+	}
+	return im->regs.rip;
+}
+
+/* The vdso could not be moved: go on without it. */
+static int
+change_rest(struct image *im, struct err *err)
+{
+	struct batch_done done = { 0 };
+	struct batch b;
+
+	batch_init(&b, BATCH_AT);
+	vdso_unmap(im->t, &im->maps, &b);
+	return batch_run(im->t->tid, &im->space->mem, &b, &done, err);
+}
+
+/* The calls that change a fresh image, all with one stop. */
+static int
+change(struct image *im, struct err *err)
+{
+	struct batch_done done = { 0 };
+	struct batch b;
+	int ret;
+
+	batch_init(&b, batch_boot_at(boot_at(im)));
+	nondet_exec(im->r, im->t, &b);
+	ret = vdso_hide(im->t, &im->maps, im->regs.rsp, &im->stack, im->auxv,
+			im->auxc, im->r->agent != NULL, &b, err);
+	if (ret == 0)
+		ret = batch_boot(im->t->tid, &im->space->mem, &b, &im->regs,
+				 &done, err);
+	if (ret == -EEXIST)
+		return err_set(err, E_UNSUPPORTED,
+			       "a program with mappings of its own at %#lx",
+			       AGENT_BASE);
+	if (ret == 0 && done.n < b.n)
+		ret = change_rest(im, err);
+	return ret == 0 ? nondet_repair(im->t, SIGTRAP, err) : ret;
+}
+
 /* What execve leaves behind here must be what replay makes. */
 static int
 prepare(struct image *im, struct err *err)
@@ -113,6 +170,10 @@ prepare(struct image *im, struct err *err)
 
 	if (ret < 0)
 		return err_set(err, E_GONE, "the new image is gone");
+	im->regs.rax = 0;
+	im->regs.rcx = im->regs.rip;
+	im->regs.r11 = im->regs.eflags;
+	im->regs.orig_rax = UINT64_MAX;
 	/* What changes below is left out of a recording (is_recorded). */
 	ret = maps_read(im->t->tid, &im->arena, &im->maps, err);
 	if (ret == 0)
@@ -120,26 +181,10 @@ prepare(struct image *im, struct err *err)
 	if (ret == 0)
 		ret = check_class(im, err);
 	if (ret == 0)
-		ret = inject_agent(im->t->tid, &im->space->mem, err);
-	if (ret == -EEXIST)
-		return err_set(err, E_UNSUPPORTED,
-			       "a program with mappings of its own at %#lx",
-			       AGENT_BASE);
+		ret = change(im, err);
 	if (ret == 0)
-		ret = vdso_hide(im->t, &im->maps, im->regs.rsp, &im->stack,
-				im->auxv, im->auxc, im->r->agent != NULL, err);
-	if (ret == 0)
-		ret = nondet_exec(im->r, im->t, err);
-	if (ret < 0)
-		return ret;
-	seat_image(im->r, im->t);
-	im->regs.rax = 0;
-	im->regs.rcx = im->regs.rip;
-	im->regs.r11 = im->regs.eflags;
-	im->regs.orig_rax = UINT64_MAX;
-	if (ptrace_set_regs(im->t->tid, &im->regs) < 0)
-		return err_set(err, E_GONE, "the new image is gone");
-	return 0;
+		seat_image(im->r, im->t);
+	return ret;
 }
 
 /* Not the kernel's; pastime's own page is not there yet. */

@@ -5,8 +5,8 @@
 #include "recorder/internal.h"
 
 /*
- * At the exit stop of a successful execve (t->proc->space is new, its mem is
- * open): put the agent in, hide the vdso, arm RDTSC and CPUID, capture the
+ * At the exec stop of an execve (t->proc->space is new, its mem is open), after
+ * which the task stands before the image's first instruction: put the agent in, hide the vdso, arm RDTSC and CPUID, capture the
  * image. Puts the file events, then appends the items of the exec event to
  * items. Uses buffers of its own, not r->items, unless items is that.
  */

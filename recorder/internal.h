@@ -53,7 +53,7 @@ struct call {
 	bool restarting;  /* left the kernel with -ERESTART*, may come back */
 	bool again;	  /* issued anew on our account: the next entry is the same call */
 	bool waiting;	  /* at its entry, until shared_enter lets it go */
-	bool execed, forked; /* image replaced; its child is announced */
+	bool forked; /* its child is announced */
 	uint64_t *given; /* in arena: the kernel's six arguments; NULL: sc's */
 	struct sys_call sc; /* nr, args, ret as the program sees them */
 	const struct sys_desc *desc;

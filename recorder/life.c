@@ -274,37 +274,6 @@ leader_gone(struct recorder *r, struct task *t, struct err *err)
 	return ret < 0 ? ret : put_death(r, t, err);
 }
 
-int
-life_exec(struct recorder *r, struct task *t, struct err *err)
-{
-	unsigned long former;
-	int ret = ptrace_event_msg(t->tid, &former);
-
-	if (ret < 0)
-		return ret;
-	if ((pid_t)former != t->tid) {
-		/* The leader died (its exit stop was seen) and has no end of
-		 * its own: the caller lives on under its tid. */
-		struct task *leader = t;
-		pid_t tid = leader->tid;
-
-		t = task_get(r, (pid_t)former);
-		ASSERT(t != NULL);
-		ret = leader_gone(r, leader, err);
-		if (ret < 0)
-			return ret;
-		t->stop = leader->stop;
-		sched_forget(r, leader);
-		process_remove(r, leader);
-		nondet_forget(leader);
-		task_free(r, leader);
-		task_rename(r, t, tid);
-		t->call.extra[0] = former;
-	}
-	t->call.execed = true;
-	return task_resume(t, PTRACE_SYSCALL, 0);
-}
-
 /* The new image's space and group, in place of the old ones. */
 static int
 new_image(struct recorder *r, struct task *t, struct err *err)
@@ -391,12 +360,44 @@ put_exec(struct recorder *r, struct task *t, struct cleared cleared,
 	return r->opts.checksum_every != 0 ? sum_event(r, t, err) : 0;
 }
 
-int
-life_exec_done(struct recorder *r, struct task *t, struct err *err)
+/* Another thread than the leader called exec: the leader died (its exit stop
+ * was seen) and has no end of its own; the caller lives on under its tid. */
+static int
+take_place(struct recorder *r, struct task *leader, pid_t former,
+	   struct task **out, struct err *err)
 {
-	struct cleared cleared = cleared_by_exec(r, t);
-	int ret = new_image(r, t, err);
+	struct task *t = task_get(r, former);
+	const pid_t tid = leader->tid;
+	int ret;
 
+	ASSERT(t != NULL);
+	ret = leader_gone(r, leader, err);
+	if (ret < 0)
+		return ret;
+	t->stop = leader->stop;
+	sched_forget(r, leader);
+	process_remove(r, leader);
+	nondet_forget(leader);
+	task_free(r, leader);
+	task_rename(r, t, tid);
+	t->call.extra[0] = (uint64_t)former;
+	*out = t;
+	return 0;
+}
+
+int
+life_exec(struct recorder *r, struct task *t, struct err *err)
+{
+	struct cleared cleared;
+	unsigned long former;
+	int ret = ptrace_event_msg(t->tid, &former);
+
+	if (ret == 0 && (pid_t)former != t->tid)
+		ret = take_place(r, t, (pid_t)former, &t, err);
+	if (ret < 0)
+		return ret;
+	cleared = cleared_by_exec(r, t);
+	ret = new_image(r, t, err);
 	if (ret < 0)
 		return ret == -ENOENT || ret == -ESRCH ? -E_GONE : ret;
 	ret = put_exec(r, t, cleared, err);

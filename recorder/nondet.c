@@ -250,17 +250,13 @@ reset_signals(struct task *t)
 	nondet_sigmask(t);
 }
 
-int
-nondet_exec(struct recorder *r, struct task *t, struct err *err)
+void
+nondet_exec(const struct recorder *r, struct task *t, struct batch *b)
 {
-	const uint64_t args[6] = { ARCH_SET_CPUID, 0 };
-	int64_t done = 0;
-	int ret = 0;
-
 	reset_signals(t);
 	if (r->nondet->code.faulting)
-		ret = remote_syscall(t->tid, SYS_arch_prctl, args, &done, err);
-	return ret;
+		batch_add(b, SYS_arch_prctl, BATCH_ANY, ARCH_SET_CPUID, 0, 0,
+			  0, 0, 0);
 }
 
 void

@@ -3,6 +3,7 @@
 
 /* Instructions whose result is not a function of the state: RDTSC, CPUID, ... */
 #include "recorder/internal.h"
+#include "tracee/batch.h"
 
 int nondet_init(struct recorder *r, struct err *err);
 void nondet_release(struct recorder *r);
@@ -50,8 +51,8 @@ int nondet_vsyscall(struct recorder *r, struct task *t, struct event *ev,
 void nondet_sigaction(struct task *t, int signo, const uint8_t act[32]);
 void nondet_sigmask(struct task *t);
 void nondet_sigmask_is(struct task *t, uint64_t mask);
-/* For exec.c: arm the traps of a fresh image. */
-int nondet_exec(struct recorder *r, struct task *t, struct err *err);
+/* For exec.c: add the calls that arm the traps of a fresh image. */
+void nondet_exec(const struct recorder *r, struct task *t, struct batch *b);
 /* The header's KV cpuid. */
 void nondet_cpuid(const struct recorder *r, struct buf *out);
 /* A task was born of parent, or ends. */

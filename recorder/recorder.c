@@ -113,11 +113,10 @@ event_flush(struct recorder *r)
 
 /* --- start ------------------------------------------------------------------ */
 
-/* Let the stops before the image pass, up to the exit stop of its execve. */
+/* Let the stops before the image pass, up to its exec stop. */
 static int
 reach_image(pid_t pid, struct spawned *s, struct err *err)
 {
-	bool execed = false;
 	struct stop stop;
 	int ret;
 
@@ -134,11 +133,9 @@ reach_image(pid_t pid, struct spawned *s, struct err *err)
 						 "the command died before it "
 						 "was executed");
 		}
-		if (execed && stop.kind == STOP_SYSCALL)
+		if (stop.kind == STOP_EXEC)
 			return 0;
-		execed |= stop.kind == STOP_EXEC;
-		ret = ptrace_resume(pid,
-				    execed ? PTRACE_SYSCALL : PTRACE_CONT,
+		ret = ptrace_resume(pid, PTRACE_CONT,
 				    stop.kind == STOP_SIGNAL ? stop.signo : 0);
 		if (ret < 0 && ret != -E_GONE)
 			return err_set(err, -ret, "resuming the command");

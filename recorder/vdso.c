@@ -10,7 +10,6 @@
 
 #include "agent/abi.h"
 #include "base/fd.h"
-#include "tracee/remote.h"
 
 /* linux/prctl.h, struct prctl_mm_map */
 struct mm_map {
@@ -83,17 +82,15 @@ read_stat(pid_t tid, uint64_t out[STAT_END])
  * they are; it needs no privilege, but CONFIG_CHECKPOINT_RESTORE. Where it is
  * refused a program that looks there finds an address with nothing at it.
  */
-static int
-clear_kernel_copy(struct task *t, uint64_t auxv, size_t auxc, struct err *err)
+static void
+clear_kernel_copy(const struct task *t, uint64_t auxv, size_t auxc,
+		  struct batch *b)
 {
-	const uint64_t args[6] = { PR_SET_MM, PR_SET_MM_MAP, 0,
-				   sizeof(struct mm_map) };
 	uint64_t v[STAT_END] = { 0 };
 	struct mm_map m;
-	int64_t done = 0;
 
 	if (!read_stat(t->tid, v))
-		return 0;
+		return;
 	m = (struct mm_map){
 		.start_code = v[STAT_START_CODE],
 		.end_code = v[STAT_START_CODE + 1],
@@ -110,8 +107,8 @@ clear_kernel_copy(struct task *t, uint64_t auxv, size_t auxc, struct err *err)
 		.auxv_size = (uint32_t)(auxc * 16),
 		.exe_fd = UINT32_MAX,
 	};
-	return remote_syscall_with(t->tid, &t->proc->space->mem, SYS_prctl,
-				   args, 2, span_of(&m, sizeof(m)), &done, err);
+	batch_add(b, SYS_prctl, BATCH_ANY, PR_SET_MM, PR_SET_MM_MAP,
+		  batch_put(b, &m, sizeof(m)), sizeof(m), 0, 0);
 }
 
 static bool
@@ -133,98 +130,65 @@ end_of(const struct maps *m, size_t i)
 	return k;
 }
 
-/* Most often one call. */
-static int
-unmap(struct task *t, const struct maps *m, struct err *err)
+void
+vdso_unmap(struct task *t, const struct maps *m, struct batch *b)
 {
 	size_t i, k;
-	int ret = 0;
 
-	for (i = 0; i < m->len && ret == 0; i = k) {
-		uint64_t args[6] = { m->v[i].start };
-		int64_t done = 0;
-
+	t->proc->space->vdso = 0;
+	for (i = 0; i < m->len; i = k) {
 		k = i + 1;
 		if (!is_vdso(&m->v[i]))
 			continue;
 		k = end_of(m, i);
-		args[1] = m->v[k - 1].end - args[0];
 		/* Sealed from Linux 6.15 on, where so configured: EPERM. */
-		ret = remote_syscall(t->tid, SYS_munmap, args, &done, err);
+		batch_add(b, SYS_munmap, BATCH_ANY, m->v[i].start,
+			  m->v[k - 1].end - m->v[i].start, 0, 0, 0, 0);
 	}
-	return ret;
-}
-
-static int
-move(struct task *t, uint64_t from, uint64_t len, uint64_t to, int64_t *at,
-     struct err *err)
-{
-	const uint64_t args[6] = { from, len, len,
-				   MREMAP_MAYMOVE | MREMAP_FIXED, to };
-
-	return remote_syscall(t->tid, SYS_mremap, args, at, err);
 }
 
 /*
- * Data and code together, code to AGENT_VDSO. Before Linux 6.17 mappings move
- * one by one. 0: not done, or not all of it; the rest is to be unmapped.
+ * Data and code, code to AGENT_VDSO. One by one, as before Linux 6.17 a move
+ * takes one mapping. False: they do not fit there.
  */
-static int
-move_all(struct task *t, const struct maps *m, size_t first, size_t end,
-	 struct err *err)
+static bool
+move(struct task *t, const struct maps *m, struct batch *b)
 {
-	const struct vma *code = &m->v[end - 1];
-	uint64_t len = code->end - m->v[first].start;
-	uint64_t to = AGENT_VDSO - (code->start - m->v[first].start);
-	int64_t at = 0;
-	int ret;
-
-	if (strcmp(code->name, "[vdso]") != 0 || end - first < 2 ||
-	    code->start - m->v[first].start > AGENT_VDSO - AGENT_VDSO_DATA ||
-	    code->end - code->start > AGENT_VDSO_MAX)
-		return 0;
-	ret = move(t, m->v[first].start, len, to, &at, err);
-	if (ret == 0 && at == (int64_t)to)
-		return 1;
-	for (size_t i = first; i < end && ret == 0; i++) {
-		const struct vma *v = &m->v[i];
-
-		to = AGENT_VDSO - (code->start - v->start);
-		ret = move(t, v->start, v->end - v->start, to, &at, err);
-		if (ret == 0 && at != (int64_t)to)
-			return 0;
-	}
-	return ret < 0 ? ret : 1;
-}
-
-static int
-keep_it(struct task *t, const struct maps *m, struct err *err)
-{
-	size_t i = 0, end;
-	int ret;
+	const struct vma *code;
+	size_t i = 0, first, end;
 
 	while (i < m->len && !is_vdso(&m->v[i]))
 		i++;
 	if (i == m->len)
-		return 0;
+		return false;
+	first = i;
 	end = end_of(m, i);
-	ret = move_all(t, m, i, end, err);
-	if (ret > 0)
-		t->proc->space->vdso = m->v[end - 1].end - m->v[end - 1].start;
-	return ret;
+	code = &m->v[end - 1];
+	if (strcmp(code->name, "[vdso]") != 0 || end - first < 2 ||
+	    code->start - m->v[first].start > AGENT_VDSO - AGENT_VDSO_DATA ||
+	    code->end - code->start > AGENT_VDSO_MAX)
+		return false;
+	for (; i < end; i++) {
+		uint64_t start = m->v[i].start, len = m->v[i].end - start;
+		uint64_t to = AGENT_VDSO - (code->start - start);
+
+		batch_add(b, SYS_mremap, to, start, len, len,
+			  MREMAP_MAYMOVE | MREMAP_FIXED, to, 0);
+	}
+	t->proc->space->vdso = code->end - code->start;
+	return true;
 }
 
 int
 vdso_hide(struct task *t, const struct maps *m, uint64_t rsp, struct buf *stack,
-	  size_t auxv, size_t auxc, bool keep, struct err *err)
+	  size_t auxv, size_t auxc, bool keep, struct batch *b, struct err *err)
 {
 	int ret = clear_vector(t, rsp, stack, auxv, auxc, err);
 
-	if (ret == 0)
-		ret = clear_kernel_copy(t, rsp + auxv, auxc, err);
-	if (ret == 0 && keep)
-		ret = keep_it(t, m, err);
-	if (ret == 0)
-		ret = unmap(t, m, err);
-	return ret < 0 ? ret : 0;
+	if (ret < 0)
+		return ret;
+	clear_kernel_copy(t, rsp + auxv, auxc, b);
+	if (!keep || !move(t, m, b))
+		vdso_unmap(t, m, b);
+	return 0;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,22 +28,49 @@
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), (n), 0)
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
 
+/*
+ * What a fresh image does first (AGENT_BOOT) may come from anywhere: where the
+ * page is already the one fails and the other changes nothing, in recording
+ * and replay.
+ */
 /* clang-format off */
 static const struct sock_filter program[] = {
 	LOAD(arch),
-	ELSE_SKIP(AUDIT_ARCH_X86_64, 7),
+	ELSE_SKIP(AUDIT_ARCH_X86_64, 29),
 	LOAD(instruction_pointer),
-	OR_SKIP(AGENT_GADGET_AFTER, 1),
+	OR_SKIP(AGENT_GADGET_AFTER, 2),
+	OR_SKIP(AGENT_BATCH_AFTER, 1),
 	ELSE_SKIP(AGENT_CALL_AFTER, 3),
 	LOAD_HIGH(instruction_pointer),
 	ELSE_SKIP(AGENT_GADGET_AFTER >> 32, 1),
+	RETURN(SECCOMP_RET_ALLOW),
+	LOAD(args[0]),
+	ELSE_SKIP(AGENT_BASE, 19),
+	LOAD_HIGH(args[0]),
+	ELSE_SKIP(0, 17),
+	LOAD(args[1]),
+	ELSE_SKIP(AGENT_SIZE, 15),
+	LOAD_HIGH(args[1]),
+	ELSE_SKIP(0, 13),
+	LOAD(nr),
+	OR_SKIP(__NR_mprotect, 8),
+	ELSE_SKIP(__NR_mmap, 10),
+	LOAD(args[3]),
+	ELSE_SKIP(AGENT_BOOT_MAP, 8),
+	LOAD_HIGH(args[3]),
+	ELSE_SKIP(0, 6),
+	LOAD(args[2]),
+	ELSE_SKIP(PROT_READ | PROT_WRITE, 4),
+	RETURN(SECCOMP_RET_ALLOW),
+	LOAD(args[2]),
+	ELSE_SKIP(PROT_READ | PROT_EXEC, 1),
 	RETURN(SECCOMP_RET_ALLOW),
 	RETURN(SECCOMP_RET_TRACE | FILTER_NATIVE),
 	RETURN(SECCOMP_RET_TRACE | FILTER_FOREIGN),
 };
 /* clang-format on */
 
-#define AGENT_TEST 4 /* the instruction that lets the agent's calls pass */
+#define AGENT_TEST 5 /* the instruction that lets the agent's calls pass */
 
 static int
 install(bool all)

@@ -32,6 +32,7 @@ struct injection {
 	bool again;	/* an interrupt or group-stop was taken on the way */
 	int stopped_by; /* SIGSTOP that must be sent again, or 0 */
 	bool exec;	/* the call replaced the image */
+	bool to_trap;	/* up to an int3, not to a call's exit */
 };
 
 static int
@@ -66,6 +67,8 @@ take(struct injection *in, const struct stop *st, struct err *err)
 			in->stopped_by = st->signo;
 			return 0;
 		}
+		if (in->to_trap && st->signo == SIGTRAP)
+			return 1;
 		return err_set(
 			err, E_UNSUPPORTED,
 			"signal %d in task %d instead of an injected call",
@@ -92,17 +95,18 @@ take(struct injection *in, const struct stop *st, struct err *err)
 	return gone(in->tid, err);
 }
 
-/* Resume until the exit stop of a call. */
+/* Resume until the exit stop of a call, or the trap. */
 static int
-run_to_exit(struct injection *in, struct err *err)
+run_on(struct injection *in, struct err *err)
 {
+	const int op = in->to_trap ? PTRACE_CONT : PTRACE_SYSCALL;
 	struct stop st;
 	int ret;
 
 	do {
-		ret = ptrace_resume(in->tid, PTRACE_SYSCALL, 0);
+		ret = ptrace_resume(in->tid, op, 0);
 		if (ret < 0)
-			return failed(in->tid, ret, "PTRACE_SYSCALL", err);
+			return failed(in->tid, ret, "resuming", err);
 		do
 			ret = stop_peek(in->tid, true, &st);
 		while (ret == -EINTR);
@@ -139,12 +143,12 @@ put_args(struct regs *r, long nr, const uint64_t args[6])
 	r->r9 = args[5];
 }
 
-/* From the call's registers to its result, then to the registers back. */
+/* From the call's registers to those after it, then to the registers back. */
 static int
-run(pid_t tid, const struct regs *call, const struct regs *back,
-    int64_t *out_ret, struct err *err)
+run_all(struct injection in, const struct regs *call, const struct regs *back,
+	struct regs *out, struct err *err)
 {
-	struct injection in = { .tid = tid };
+	const pid_t tid = in.tid;
 	struct regs after;
 	uint64_t mask = 0;
 	int ret;
@@ -156,14 +160,14 @@ run(pid_t tid, const struct regs *call, const struct regs *back,
 		ret = ptrace_set_regs(tid, call);
 	if (ret < 0)
 		return failed(tid, ret, "registers", err);
-	ret = run_to_exit(&in, err);
+	ret = run_on(&in, err);
 	if (ret == -E_GONE)
 		return ret;
 	if (ret == 0) {
 		ret = ptrace_get_regs(tid, &after);
 		if (ret < 0)
 			return failed(tid, ret, "registers", err);
-		*out_ret = (int64_t)after.rax;
+		*out = after;
 	}
 	if (!in.exec && ptrace_set_regs(tid, back) < 0)
 		return gone(tid, err);
@@ -171,6 +175,27 @@ run(pid_t tid, const struct regs *call, const struct regs *back,
 		return gone(tid, err);
 	give_back(&in);
 	return ret;
+}
+
+static int
+run(pid_t tid, const struct regs *call, const struct regs *back,
+    int64_t *out_ret, struct err *err)
+{
+	struct regs after;
+	int ret = run_all((struct injection){ .tid = tid }, call, back, &after,
+			  err);
+
+	if (ret == 0)
+		*out_ret = (int64_t)after.rax;
+	return ret;
+}
+
+int
+remote_to_trap(pid_t tid, const struct regs *from, const struct regs *back,
+	       struct regs *out, struct err *err)
+{
+	return run_all((struct injection){ .tid = tid, .to_trap = true }, from,
+		       back, out, err);
 }
 
 int

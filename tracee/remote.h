@@ -38,5 +38,12 @@ int remote_syscall_with(pid_t tid, const struct mem *m, long nr,
  * task stands before its syscall instruction again and will issue it anew. */
 int remote_at_entry(pid_t tid, long nr, const uint64_t args[6], int64_t *out_ret,
 		    struct err *err);
+/*
+ * Let it run from these registers up to an int3, whose registers are *out; then
+ * it has the registers back. For code of ours (tracee/batch.h). What it does to
+ * the disposition of an ignored SIGTRAP the caller mends.
+ */
+int remote_to_trap(pid_t tid, const struct regs *from, const struct regs *back,
+		   struct regs *out, struct err *err);
 
 #endif
