@@ -13,6 +13,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -25,11 +26,11 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "recorder/files.h"
+#include "recorder/nondet.h"
 #include "recorder/sched.h"
 #include "recorder/task.h"
 #include "tracee/maps.h"
 #include "tracee/probe.h"
-#include "tracee/remote.h"
 
 #define SHY_NS 20000000u /* once broken off, calls wait where they trap */
 
@@ -372,24 +373,24 @@ agent_sigreturn(struct task *t, struct regs *regs)
 
 /* ---- into the space */
 
-int
-agent_map_at(struct task *t, uint64_t start, uint64_t len, int prot, int how,
-	     struct err *err)
+static void
+add_map(struct batch *b, uint64_t start, uint64_t len, int prot, int how)
 {
-	const uint64_t args[6] = {
-		start,
-		len,
-		(uint64_t)prot,
-		(uint64_t)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | how),
-		(uint64_t)-1,
-		0,
-	};
-	int64_t at = 0;
-	int ret = remote_syscall(t->tid, SYS_mmap, args, &at, err);
+	batch_add(b, SYS_mmap, start, start, len, (uint64_t)prot,
+		  (uint64_t)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | how),
+		  UINT64_MAX, 0);
+}
 
-	if (ret < 0)
-		return ret;
-	return (uint64_t)at == start ? 1 : 0;
+void
+agent_add_maps(const struct recorder *r, const struct space *s, struct batch *b)
+{
+	add_map(b, AGENT_SITES, AGENT_CODE + AGENT_CODE_LEN - AGENT_SITES,
+		PROT_READ | PROT_EXEC, MAP_FIXED_NOREPLACE);
+	add_map(b, AGENT_DATA, AGENT_DATA_LEN, PROT_READ | PROT_WRITE,
+		MAP_FIXED_NOREPLACE);
+	if (agent_has_clocks(r, s))
+		add_map(b, AGENT_VDSO, s->vdso, PROT_READ | PROT_EXEC,
+			MAP_FIXED);
 }
 
 /* A piece of it that replay has, too. */
@@ -441,36 +442,55 @@ write_data(struct recorder *r, struct task *t, bool clocks)
 	       0;
 }
 
-int
-agent_bring_in(struct recorder *r, struct task *t, struct err *err)
+/* Into memory that is mapped. False: it cannot be. */
+static bool
+furnish(struct recorder *r, struct task *t)
 {
 	static const uint8_t trap[] = { 0xff, 0xe1 }; /* jmp *%rcx */
+	const struct mem m = mem_of_task(&task_space(t)->mem, t->tid);
 	const uint64_t enter = AGENT_TRAP;
-	struct space *s = task_space(t);
-	const struct mem m = mem_of_task(&s->mem, t->tid);
-	int clocks, ret;
 
 	ASSERT(agent_code_len <= AGENT_CODE_LEN);
-	ret = agent_map_at(t, AGENT_SITES,
-			   AGENT_CODE + AGENT_CODE_LEN - AGENT_SITES,
-			   PROT_READ | PROT_EXEC, MAP_FIXED_NOREPLACE, err);
-	if (ret > 0)
-		ret = agent_map_at(t, AGENT_DATA, AGENT_DATA_LEN,
-				   PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE,
-				   err);
-	if (ret <= 0)
-		return ret;
-	clocks = agent_clock_bring_in(r, t, err);
-	if (clocks < 0)
-		return clocks;
 	if (mem_write_all(&m, AGENT_CODE, agent_code, agent_code_len) < 0 ||
-	    !write_data(r, t, clocks > 0))
-		return 0;
+	    !write_data(r, t, agent_clock_put(r, t)))
+		return false;
 	put_map(r, AGENT_SITES, AGENT_SITES_LEN, PROT_READ | PROT_EXEC);
 	put_map(r, AGENT_DATA, AGENT_DATA_SHARED, PROT_READ | PROT_WRITE);
 	item_put_bytes(&r->items, ITEM_PATCH, AGENT_DATA,
 		       span_of(&enter, sizeof(enter)));
 	return agent_put_bytes(r, t, AGENT_TRAP, trap, sizeof(trap));
+}
+
+int
+agent_bring_in(struct recorder *r, struct task *t, struct err *err)
+{
+	struct batch_done done = { 0 };
+	struct batch b;
+	int ret;
+
+	batch_init(&b, BATCH_AT);
+	agent_add_maps(r, task_space(t), &b);
+	ret = batch_run(t->tid, &task_space(t)->mem, &b, &done, err);
+	if (ret == 0)
+		ret = nondet_repair(t, SIGTRAP, err);
+	return ret < 0 ? ret : done.n == b.n && furnish(r, t);
+}
+
+static void
+agent_new(struct recorder *r, struct space *s)
+{
+	s->agent = mem_zalloc(sizeof(*s->agent));
+	s->agent->r = r;
+}
+
+void
+agent_image(struct recorder *r, struct task *t)
+{
+	struct space *s = task_space(t);
+
+	agent_new(r, s);
+	s->agent->on = furnish(r, t);
+	s->agent->refused = !s->agent->on;
 }
 
 /* ---- what has been seen */
@@ -563,10 +583,8 @@ agent_seen(struct recorder *r, struct task *t, struct err *err)
 	struct space *s = task_space(t);
 	const struct call *c = &t->call;
 
-	if (s->agent == NULL) {
-		s->agent = mem_zalloc(sizeof(*s->agent));
-		s->agent->r = r;
-	}
+	if (s->agent == NULL)
+		agent_new(r, s);
 	s->agent->hold = false;
 	agent_test_round(r, t);
 	if (s->agent->on && (c->desc->flags & SYSF_FD))

@@ -8,6 +8,8 @@
  * often.
  */
 #include "recorder/internal.h"
+#include "tracee/batch.h"
+#include "tracee/maps.h"
 
 struct agent_space; /* space.agent; NULL: nothing yet */
 
@@ -37,6 +39,18 @@ bool agent_own_signal(struct task *t, int signo, bool fault);
  * bring the agent in. Appends items.
  */
 int agent_seen(struct recorder *r, struct task *t, struct err *err);
+/* The file is one that calls come from: it pays to have the agent in an image
+ * of it from the beginning. */
+bool agent_knows(const struct recorder *r, uint64_t file);
+/* Add the calls that map it into a fresh image; when they are through (agent:
+ * NULL so far), it is put in there. Appends items. */
+void agent_add_maps(const struct recorder *r, const struct space *s,
+		    struct batch *b);
+void agent_image(struct recorder *r, struct task *t);
+/* Where it is: a file's code was mapped just now, of which sites may be known.
+ * Appends items. */
+int agent_code_mapped(struct recorder *r, struct task *t, const struct vma *vma,
+		      uint64_t file, struct err *err);
 /* At any stop, and now and then: put the events of the calls that agents made.
  */
 int agent_drain(struct recorder *r, struct err *err);

@@ -6,8 +6,6 @@
  */
 #include "recorder/agent_priv.h"
 
-#include <sys/mman.h>
-
 #include "recorder/task.h"
 #include "tracee/clock_code.h"
 
@@ -17,19 +15,18 @@ agent_clock_init(struct agent *a)
 	clock_code(&a->vdso, a->clock);
 }
 
-int
-agent_clock_bring_in(struct recorder *r, struct task *t, struct err *err)
+bool
+agent_has_clocks(const struct recorder *r, const struct space *s)
+{
+	return s->vdso != 0 && s->vdso == r->agent->vdso.len;
+}
+
+bool
+agent_clock_put(const struct recorder *r, const struct task *t)
 {
 	const struct buf *code = &r->agent->vdso;
-	struct space *s = task_space(t);
-	const struct mem m = mem_of_task(&s->mem, t->tid);
-	int ret;
+	const struct mem m = mem_of_task(&task_space(t)->mem, t->tid);
 
-	if (s->vdso == 0 || s->vdso != code->len)
-		return 0;
-	ret = agent_map_at(t, AGENT_VDSO, code->len, PROT_READ | PROT_EXEC,
-			   MAP_FIXED, err);
-	if (ret > 0 && mem_write_all(&m, AGENT_VDSO, code->p, code->len) < 0)
-		return 0;
-	return ret;
+	return agent_has_clocks(r, task_space(t)) &&
+	       mem_write_all(&m, AGENT_VDSO, code->p, code->len) == 0;
 }

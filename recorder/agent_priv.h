@@ -105,14 +105,12 @@ int agent_bring_in(struct recorder *r, struct task *t, struct err *err);
 /* Code or data of the agent's, and the item for replay. */
 bool agent_put_bytes(struct recorder *r, struct task *t, uint64_t addr,
 		     const void *p, size_t n);
-/* Memory of pastime's own; with how, besides MAP_PRIVATE | MAP_ANONYMOUS. 0:
- * there is none. */
-int agent_map_at(struct task *t, uint64_t start, uint64_t len, int prot,
-		 int how, struct err *err);
 /* agent_clock.c */
 void agent_clock_init(struct agent *a);
-/* 1: t's space has the clocks; 0: it does without. */
-int agent_clock_bring_in(struct recorder *r, struct task *t, struct err *err);
+/* The vdso of s is where it was moved to, and like ours. */
+bool agent_has_clocks(const struct recorder *r, const struct space *s);
+/* The code, when room for it is mapped; false: t's space does without. */
+bool agent_clock_put(const struct recorder *r, const struct task *t);
 /* agent_site.c. A call that the agent could have made has come from its site:
  * may patch it, and others of its file. */
 int agent_site_seen(struct recorder *r, struct task *t, struct err *err);

@@ -303,6 +303,32 @@ spread(struct recorder *r, struct task *t, const struct agent_range *range,
 	return put_stubs(r, t, &stubs, err);
 }
 
+bool
+agent_knows(const struct recorder *r, uint64_t file)
+{
+	const struct agent_file *f =
+		r->agent != NULL ? map_get(&r->agent->files, file) : NULL;
+
+	return f != NULL && f->known.len >= KNOWN_FROM;
+}
+
+int
+agent_code_mapped(struct recorder *r, struct task *t, const struct vma *vma,
+		  uint64_t file, struct err *err)
+{
+	struct agent_space *a = task_space(t)->agent;
+	struct agent_range range = { .start = vma->start,
+				     .end = vma->end,
+				     .offset = vma->offset,
+				     .number = file };
+
+	if (a == NULL || !a->on || a->refused || vma->shared ||
+	    (vma->prot & PROT_EXEC) == 0 || !agent_knows(r, file))
+		return 0;
+	range.file = map_get(&r->agent->files, file);
+	return spread(r, t, &range, err);
+}
+
 /* ---- what has been seen */
 
 /* How often calls came from there, with this one; 0: it cannot be patched. */

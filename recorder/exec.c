@@ -17,6 +17,7 @@
 
 #include "agent/abi.h"
 #include "base/fd.h"
+#include "recorder/agent.h"
 #include "recorder/files.h"
 #include "recorder/nondet.h"
 #include "recorder/seat.h"
@@ -44,6 +45,7 @@ struct image {
 	uint64_t *files;   /* per mapping: file number */
 	size_t argc, envc; /* counted in the stack */
 	size_t auxv, auxc; /* offset in stack, entries */
+	bool has_agent;	      /* its pages are mapped */
 	char exe[PATH_MAX];
 };
 
@@ -106,87 +108,6 @@ check_class(struct image *im, struct err *err)
 	return 0;
 }
 
-/* The code that stands aside for the first calls: where the image begins, if
- * it can be read. */
-static uint64_t
-boot_at(const struct image *im)
-{
-	const struct vma *v = maps_find(&im->maps, im->regs.rip);
-	size_t i;
-
-	if (v != NULL && (v->prot & PROT_READ) != 0)
-		return im->regs.rip;
-	for (i = 0; i < im->maps.len; i++) {
-		v = &im->maps.v[i];
-		if ((v->prot & (PROT_READ | PROT_EXEC)) ==
-			    (PROT_READ | PROT_EXEC) &&
-		    v->ino != 0 && !v->shared)
-			return v->start;
-	}
-	return im->regs.rip;
-}
-
-/* The vdso could not be moved: go on without it. */
-static int
-change_rest(struct image *im, struct err *err)
-{
-	struct batch_done done = { 0 };
-	struct batch b;
-
-	batch_init(&b, BATCH_AT);
-	vdso_unmap(im->t, &im->maps, &b);
-	return batch_run(im->t->tid, &im->space->mem, &b, &done, err);
-}
-
-/* The calls that change a fresh image, all with one stop. */
-static int
-change(struct image *im, struct err *err)
-{
-	struct batch_done done = { 0 };
-	struct batch b;
-	int ret;
-
-	batch_init(&b, batch_boot_at(boot_at(im)));
-	nondet_exec(im->r, im->t, &b);
-	ret = vdso_hide(im->t, &im->maps, im->regs.rsp, &im->stack, im->auxv,
-			im->auxc, im->r->agent != NULL, &b, err);
-	if (ret == 0)
-		ret = batch_boot(im->t->tid, &im->space->mem, &b, &im->regs,
-				 &done, err);
-	if (ret == -EEXIST)
-		return err_set(err, E_UNSUPPORTED,
-			       "a program with mappings of its own at %#lx",
-			       AGENT_BASE);
-	if (ret == 0 && done.n < b.n)
-		ret = change_rest(im, err);
-	return ret == 0 ? nondet_repair(im->t, SIGTRAP, err) : ret;
-}
-
-/* What execve leaves behind here must be what replay makes. */
-static int
-prepare(struct image *im, struct err *err)
-{
-	int ret = ptrace_get_regs(im->t->tid, &im->regs);
-
-	if (ret < 0)
-		return err_set(err, E_GONE, "the new image is gone");
-	im->regs.rax = 0;
-	im->regs.rcx = im->regs.rip;
-	im->regs.r11 = im->regs.eflags;
-	im->regs.orig_rax = UINT64_MAX;
-	/* What changes below is left out of a recording (is_recorded). */
-	ret = maps_read(im->t->tid, &im->arena, &im->maps, err);
-	if (ret == 0)
-		ret = read_stack(im, err);
-	if (ret == 0)
-		ret = check_class(im, err);
-	if (ret == 0)
-		ret = change(im, err);
-	if (ret == 0)
-		seat_image(im->r, im->t);
-	return ret;
-}
-
 /* Not the kernel's; pastime's own page is not there yet. */
 static bool
 is_recorded(const struct vma *v)
@@ -222,6 +143,112 @@ capture_files(struct image *im, struct err *err)
 			return ret;
 	}
 	return 0;
+}
+
+/* Its calls, from the first one on. */
+static bool
+wants_agent(const struct image *im)
+{
+	size_t i;
+
+	for (i = 0; i < im->maps.len; i++)
+		if ((im->maps.v[i].prot & PROT_EXEC) != 0 &&
+		    agent_knows(im->r, im->files[i]))
+			return true;
+	return false;
+}
+
+/* The code that stands aside for the first calls: where the image begins, if
+ * it can be read. */
+static uint64_t
+boot_at(const struct image *im)
+{
+	const struct vma *v = maps_find(&im->maps, im->regs.rip);
+	size_t i;
+
+	if (v != NULL && (v->prot & PROT_READ) != 0)
+		return im->regs.rip;
+	for (i = 0; i < im->maps.len; i++) {
+		v = &im->maps.v[i];
+		if ((v->prot & (PROT_READ | PROT_EXEC)) ==
+			    (PROT_READ | PROT_EXEC) &&
+		    v->ino != 0 && !v->shared)
+			return v->start;
+	}
+	return im->regs.rip;
+}
+
+/* The vdso could not be moved: go on without it. */
+static int
+change_rest(struct image *im, struct err *err)
+{
+	struct batch_done done = { 0 };
+	struct batch b;
+	int ret;
+
+	batch_init(&b, BATCH_AT);
+	vdso_unmap(im->t, &im->maps, &b);
+	if (wants_agent(im))
+		agent_add_maps(im->r, im->space, &b);
+	ret = batch_run(im->t->tid, &im->space->mem, &b, &done, err);
+	im->has_agent = wants_agent(im) && done.n == b.n;
+	return ret;
+}
+
+/* The calls that change a fresh image, all with one stop. */
+static int
+change(struct image *im, struct err *err)
+{
+	struct batch_done done = { 0 };
+	struct batch b;
+	size_t needed;
+	int ret;
+
+	batch_init(&b, batch_boot_at(boot_at(im)));
+	nondet_exec(im->r, im->t, &b);
+	ret = vdso_hide(im->t, &im->maps, im->regs.rsp, &im->stack, im->auxv,
+			im->auxc, im->r->agent != NULL, &b, err);
+	needed = b.n;
+	if (wants_agent(im))
+		agent_add_maps(im->r, im->space, &b);
+	if (ret == 0)
+		ret = batch_boot(im->t->tid, &im->space->mem, &b, &im->regs,
+				 &done, err);
+	im->has_agent = wants_agent(im) && done.n == b.n;
+	if (ret == -EEXIST)
+		return err_set(err, E_UNSUPPORTED,
+			       "a program with mappings of its own at %#lx",
+			       AGENT_BASE);
+	if (ret == 0 && done.n < needed)
+		ret = change_rest(im, err);
+	return ret == 0 ? nondet_repair(im->t, SIGTRAP, err) : ret;
+}
+
+/* What execve leaves behind here must be what replay makes. */
+static int
+prepare(struct image *im, struct err *err)
+{
+	int ret = ptrace_get_regs(im->t->tid, &im->regs);
+
+	if (ret < 0)
+		return err_set(err, E_GONE, "the new image is gone");
+	im->regs.rax = 0;
+	im->regs.rcx = im->regs.rip;
+	im->regs.r11 = im->regs.eflags;
+	im->regs.orig_rax = UINT64_MAX;
+	/* What changes below is left out of a recording (is_recorded). */
+	ret = maps_read(im->t->tid, &im->arena, &im->maps, err);
+	if (ret == 0)
+		ret = read_stack(im, err);
+	if (ret == 0)
+		ret = check_class(im, err);
+	if (ret == 0)
+		ret = capture_files(im, err);
+	if (ret == 0)
+		ret = change(im, err);
+	if (ret == 0)
+		seat_image(im->r, im->t);
+	return ret;
 }
 
 static void
@@ -469,14 +496,12 @@ exec_forget(struct space *s)
 }
 
 int
-exec_capture(struct recorder *r, struct task *t, struct buf *items,
-	     struct err *err)
+exec_capture(struct recorder *r, struct task *t, struct err *err)
 {
+	struct buf *items = &r->items;
 	struct image im = { .r = r, .t = t, .space = t->proc->space };
 	int ret = prepare(&im, err);
 
-	if (ret == 0)
-		ret = capture_files(&im, err);
 	if (ret == 0) {
 		put_maps(&im, items);
 		ret = put_contents(&im, items, err);
@@ -486,6 +511,8 @@ exec_capture(struct recorder *r, struct task *t, struct buf *items,
 	if (ret == 0) {
 		read_exe(&im);
 		put_facts(&im, items);
+		if (im.has_agent)
+			agent_image(r, t);
 		ret = put_patches(&im, items, err);
 	}
 	buf_free(&im.stack);

@@ -8,10 +8,9 @@
  * At the exec stop of an execve (t->proc->space is new, its mem is open), after
  * which the task stands before the image's first instruction: put the agent in, hide the vdso, arm RDTSC and CPUID, capture the
  * image. Puts the file events, then appends the items of the exec event to
- * items. Uses buffers of its own, not r->items, unless items is that.
+ * r->items.
  */
-int exec_capture(struct recorder *r, struct task *t, struct buf *items,
-		 struct err *err);
+int exec_capture(struct recorder *r, struct task *t, struct err *err);
 /*
  * Before an execve of path (as execveat takes it; "" = dirfd itself): why the
  * image cannot be recorded ("a 32-bit program") and what execve should say

@@ -337,7 +337,7 @@ put_exec(struct recorder *r, struct task *t, struct cleared cleared,
 	int ret;
 
 	event_begin(r, t, EV_exec, &ev);
-	ret = exec_capture(r, t, &r->items, err);
+	ret = exec_capture(r, t, err);
 	if (ret < 0)
 		return ret;
 	if (cleared.heir != 0)

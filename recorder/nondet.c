@@ -27,6 +27,7 @@
 #include <x86intrin.h>
 
 #include "base/fd.h"
+#include "recorder/agent.h"
 #include "recorder/files.h"
 #include "recorder/known.h"
 #include "recorder/nondet_code.h"
@@ -344,15 +345,17 @@ sites_of(struct recorder *r, struct task *t, uint64_t addr, uint64_t file,
 	return 0;
 }
 
-/* The mapping at addr and its sites; *out NULL when it is not a file's. */
+/* The mapping at addr, its file and that one's sites; *out NULL when it is not
+ * a file's. */
 static int
 lookup(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
-       const struct patch_list **out, struct err *err)
+       uint64_t *out_file, const struct patch_list **out, struct err *err)
 {
 	uint64_t file = 0;
 	int ret;
 
 	*out = NULL;
+	*out_file = 0;
 	arena_clear(&r->nondet->arena);
 	ret = task_mapping(t, addr, &r->nondet->arena, vma, err);
 	if (ret < 0 || vma->ino == 0 || vma->shared ||
@@ -361,6 +364,7 @@ lookup(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
 	ret = files_capture_all(r, t, vma, vma->prot, &file, err);
 	if (ret < 0 || file == 0)
 		return ret;
+	*out_file = file;
 	return sites_of(r, t, addr, file, out, err);
 }
 
@@ -391,8 +395,8 @@ nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	while (at < end) {
 		const struct patch_list *l;
 		struct vma vma = { 0 };
-		uint64_t to;
-		int ret = lookup(r, t, at, &vma, &l, err);
+		uint64_t to, file;
+		int ret = lookup(r, t, at, &vma, &file, &l, err);
 
 		if (ret < 0)
 			return ret;
@@ -404,6 +408,10 @@ nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 				items) ||
 		    (vma.prot & PROT_WRITE) != 0)
 			nondet_unsearched(t->proc->space, items);
+		if (fresh && file != 0)
+			ret = agent_code_mapped(r, t, &vma, file, err);
+		if (ret < 0)
+			return ret;
 		at = to;
 	}
 	return 0;
@@ -418,13 +426,13 @@ find_site(struct recorder *r, struct task *t, uint64_t addr,
 {
 	struct own *o = own_of(t);
 	const struct patch_site *s;
-	uint64_t offset;
+	uint64_t offset, file;
 	int ret;
 
 	if (o->sites == NULL || o->space != t->proc->space->number ||
 	    o->remapped != t->proc->space->remapped || addr < o->vma.start ||
 	    addr >= o->vma.end) {
-		ret = lookup(r, t, addr, &o->vma, &o->sites, err);
+		ret = lookup(r, t, addr, &o->vma, &file, &o->sites, err);
 		if (ret < 0 || o->sites == NULL)
 			return ret;
 	}
