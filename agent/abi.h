@@ -26,7 +26,7 @@
  * page, copies them there, and goes on with the list behind them. */
 #define AGENT_BOOT AGENT_UL(0x80)
 #define AGENT_BOOT_SIZE AGENT_UL(0x100)
-#define AGENT_BOOT_MAP 0x100022 /* MAP_PRIVATE, _ANONYMOUS, _FIXED_NOREPLACE */
+#define AGENT_BOOT_MAP 0x100022 /* private, anonymous, fixed, noreplace */
 
 /* Room in the page for what arguments of injected calls point to: the tracer
  * writes it, the program cannot. Zero between calls. */

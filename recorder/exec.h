@@ -6,9 +6,9 @@
 
 /*
  * At the exec stop of an execve (t->proc->space is new, its mem is open), after
- * which the task stands before the image's first instruction: put the agent in, hide the vdso, arm RDTSC and CPUID, capture the
- * image. Puts the file events, then appends the items of the exec event to
- * r->items.
+ * which the task stands before the image's first instruction: put the agent in,
+ * hide the vdso, arm RDTSC and CPUID, capture the image. Puts the file events,
+ * then appends the items of the exec event to r->items.
  */
 int exec_capture(struct recorder *r, struct task *t, struct err *err);
 /*

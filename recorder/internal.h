@@ -53,7 +53,7 @@ struct call {
 	bool restarting;  /* left the kernel with -ERESTART*, may come back */
 	bool again;	  /* issued anew on our account: the next entry is the same call */
 	bool waiting;	  /* at its entry, until shared_enter lets it go */
-	bool forked; /* its child is announced */
+	bool forked;	  /* its child is announced */
 	uint64_t *given; /* in arena: the kernel's six arguments; NULL: sc's */
 	struct sys_call sc; /* nr, args, ret as the program sees them */
 	const struct sys_desc *desc;
@@ -143,7 +143,7 @@ struct space {
 	struct dirty *dirty; /* preempt.c; NULL: not needed so far */
 	bool pointless, trap_tsc, translates, plain_brk; /* no points; ... */
 	int maps, cpuid_stubs, remapped; /* see task_mapping and nondet.c */
-	uint64_t point_ns;   /* what the last one cost */
+	uint64_t point_ns, quiet_file;	 /* the last one's cost; see nondet.c */
 };
 
 struct group {

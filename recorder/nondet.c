@@ -256,8 +256,8 @@ nondet_exec(const struct recorder *r, struct task *t, struct batch *b)
 {
 	reset_signals(t);
 	if (r->nondet->code.faulting)
-		batch_add(b, SYS_arch_prctl, BATCH_ANY, ARCH_SET_CPUID, 0, 0,
-			  0, 0, 0);
+		batch_add(b, SYS_arch_prctl, BATCH_ANY, ARCH_SET_CPUID, 0, 0, 0,
+			  0, 0);
 }
 
 void
@@ -405,7 +405,7 @@ nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 		to = vma.end < end ? vma.end : end;
 		if (l == NULL ||
 		    !code_patch(&r->nondet->code, t, &vma, l, at, to, fresh,
-				items) ||
+				file == t->proc->space->quiet_file, items) ||
 		    (vma.prot & PROT_WRITE) != 0)
 			nondet_unsearched(t->proc->space, items);
 		if (fresh && file != 0)

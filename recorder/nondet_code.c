@@ -5,6 +5,10 @@
 
 #define PAGE 4096u
 
+/* In place of an RDTSC whose value is for statistics alone: mov %eax, %eax. The
+ * time is then what these registers happen to hold, the same in replay. */
+static const uint8_t quiet[2] = { 0x89, 0xc0 };
+
 /* Sites that lie close together: one read, one write. */
 struct cluster {
 	const struct code_patcher *c;
@@ -14,7 +18,7 @@ struct cluster {
 	size_t n;
 	uint64_t base;	     /* address of the file's offset 0 */
 	uint64_t addr;	     /* of code[0] */
-	bool fresh, changed; /* changed: code has to be written */
+	bool fresh, quiet, changed; /* changed: code has to be written */
 	unsigned stubs;	     /* numbers given out, the space's included */
 	struct buf stub;     /* the new ones */
 	uint8_t code[PAGE];
@@ -59,6 +63,23 @@ put_jump(struct cluster *k, const struct patch_site *s, struct buf *items)
 	return true;
 }
 
+static bool
+put_quiet(struct cluster *k, const struct patch_site *s, struct buf *items)
+{
+	uint8_t *at = code_of(k, s);
+
+	if (s->cls != PATCH_RDTSC)
+		return false;
+	if (memcmp(at, quiet, sizeof(quiet)) == 0)
+		return true; /* in place already */
+	if (!k->quiet || *at != s->first)
+		return false;
+	memcpy(at, quiet, sizeof(quiet));
+	put_patch(k, at, sizeof(quiet), items);
+	k->changed = true;
+	return true;
+}
+
 /* false: it is not what the file says. */
 static bool
 put_trap(struct cluster *k, const struct patch_site *s, struct buf *items)
@@ -84,7 +105,7 @@ put_site(struct cluster *k, const struct patch_site *s, struct buf *items)
 	if (room && (cpuid_stub_is_jump(code_of(k, s) - s->pre) ||
 		     put_jump(k, s, items)))
 		return true;
-	return put_trap(k, s, items);
+	return put_quiet(k, s, items) || put_trap(k, s, items);
 }
 
 static bool
@@ -139,7 +160,7 @@ patch_cluster(struct cluster *k, struct buf *items)
 bool
 code_patch(const struct code_patcher *c, struct task *t, const struct vma *vma,
 	   const struct patch_list *l, uint64_t start, uint64_t end, bool fresh,
-	   struct buf *items)
+	   bool is_quiet, struct buf *items)
 {
 	const struct mem m = mem_of_task(&t->proc->space->mem, t->tid);
 	const struct patch_site *s, *last;
@@ -148,7 +169,8 @@ code_patch(const struct code_patcher *c, struct task *t, const struct vma *vma,
 			     .space = t->proc->space,
 			     .mem = &m,
 			     .base = base,
-			     .fresh = fresh };
+			     .fresh = fresh,
+			     .quiet = fresh && is_quiet };
 	bool ok = !l->unsure;
 
 	s = patch_from(l, start - base);

@@ -19,11 +19,13 @@ struct code_patcher {
 bool code_traps(const struct code_patcher *c, const struct patch_site *s);
 /*
  * Replace the sites of a mapping within [start, end); PATCH items say what was
- * done. fresh: no task stands in it. false: something else stands there than
- * in the file, or it cannot be written.
+ * done. fresh: no task stands in it; quiet: nobody wants to know what RDTSC
+ * says, which then is something else, without a trap. false: something else
+ * stands there than in the file, or it cannot be written.
  */
 bool code_patch(const struct code_patcher *c, struct task *t,
 		const struct vma *vma, const struct patch_list *l,
-		uint64_t start, uint64_t end, bool fresh, struct buf *items);
+		uint64_t start, uint64_t end, bool fresh, bool quiet,
+		struct buf *items);
 
 #endif

@@ -10,8 +10,7 @@
 #include "tracee/remote.h"
 
 #define PAGE 4096u
-#define LIST_SIZE                                                              \
-	((BATCH_CALLS + 1) * sizeof(struct batch_call) + BATCH_DATA)
+#define LIST_SIZE ((BATCH_CALLS + 1) * sizeof(struct batch_call) + BATCH_DATA)
 
 _Static_assert(sizeof(struct batch_call) == 64, "the assembler's view");
 _Static_assert(LIST_SIZE <= AGENT_ARG_SIZE, "the agent page has room");

@@ -126,6 +126,14 @@ if [ -n "$who" ]; then
 	PASTIME_HOME=$T/user/$(printf 'long%.0s' {1..50})/$(printf 'er%.0s' {1..50})
 fi
 
+# What is ignored stays ignored, though a trap of our own prepares the image.
+ignores="trap '' TRAP; exec grep SigIgn /proc/self/status"
+wanted=$(sh -c "$ignores")
+for how in --agent --no-agent; do
+	run "$p" record -q "$how" sh -c "$ignores"
+	is "an ignored SIGTRAP $how" "0 $wanted" "$status $(cat "$T/out")"
+done
+
 # PostgreSQL wants an account: one without a name gets one in a user namespace.
 # Where there are none the recording waits in the spool, and what is missing is
 # said.

@@ -66,6 +66,33 @@ Test(recorder_nondet, the_time_stamp_counter_rises)
 	tape_free(&t);
 }
 
+static unsigned
+readings(const char *const argv[])
+{
+	const struct event *ev = NULL;
+	uint64_t seq = 0;
+	unsigned n = 0;
+	struct tape t;
+
+	tape_record(&t, argv);
+	while ((ev = tape_next(&t, seq, EV_insn)) != NULL) {
+		seq = ev->seq;
+		n += ev->args[0] == RDTSC;
+	}
+	tape_free(&t);
+	return n;
+}
+
+/* glibc's loader reads it for its statistics, which only LD_DEBUG shows. */
+Test(recorder_nondet, the_loader_reads_the_counter_when_somebody_wants_to_know)
+{
+	cr_assert_eq(readings((const char *const[]){ "/bin/true", NULL }), 0u);
+	cr_assert_gt(readings((const char *const[]){
+			     "/usr/bin/env", "LD_DEBUG=statistics",
+			     "LD_DEBUG_OUTPUT=/dev/null", "/bin/true", NULL }),
+		     0u);
+}
+
 /* Each of its 30 readings is an event, wherever the instruction stands. */
 Test(recorder_nondet, the_counter_is_seen_in_code_that_cannot_be_searched)
 {

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "agent/abi.h"
+#include "agent/blob.h"
 #include "tests/unit/tracee_mini.h"
+#include "tracee/batch.h"
 #include "tracee/filter.h"
 #include "tracee/inject.h"
 #include "tracee/mem.h"
@@ -369,6 +371,50 @@ Test(tracee_remote, an_argument_travels_in_the_page)
 
 /* A clone from outside: the new task belongs to the tracer, its number is the
  * result. */
+/* Up to the first that says something else than it should. */
+Test(tracee_remote, a_list_of_calls_has_one_stop)
+{
+	static const char name[] = "by a list";
+	pid_t pid = start(calls_getppid);
+	struct batch_done done = { 0 };
+	struct regs before, after;
+	char page[64], path[64], comm[64] = "";
+	struct batch b;
+	struct mem m;
+	FILE *f;
+
+	cr_assert_eq(next(pid, PTRACE_SYSCALL, 0).kind, STOP_SYSCALL);
+	cr_assert_eq(mem_open(&m, pid, NULL), 0);
+	cr_assert_eq(mem_write_all(&m, AGENT_BASE, agent_blob, agent_blob_len),
+		     0);
+	cr_assert_eq(ptrace_get_regs(pid, &before), 0);
+	batch_init(&b, BATCH_AT);
+	batch_add(&b, SYS_getpid, (uint64_t)pid, 0, 0, 0, 0, 0, 0);
+	batch_add(&b, SYS_close, BATCH_ANY, 1000, 0, 0, 0, 0, 0);
+	batch_add(&b, SYS_prctl, 0, PR_SET_NAME,
+		  batch_put(&b, name, sizeof(name)), 0, 0, 0, 0);
+	cr_assert_eq(batch_run(pid, &m, &b, &done, NULL), 0);
+	cr_assert_eq(done.n, 3u);
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "r");
+	cr_assert_not_null(fgets(comm, sizeof(comm), f));
+	fclose(f);
+	cr_assert_str_eq(comm, "by a list\n");
+	batch_init(&b, BATCH_AT);
+	batch_add(&b, SYS_getpid, BATCH_ANY, 0, 0, 0, 0, 0, 0);
+	batch_add(&b, SYS_close, 0, 1000, 0, 0, 0, 0, 0);
+	batch_add(&b, SYS_kill, 0, (uint64_t)pid, SIGKILL, 0, 0, 0, 0);
+	cr_assert_eq(batch_run(pid, &m, &b, &done, NULL), 0);
+	cr_assert_eq(done.n, 1u);
+	cr_assert_eq(done.last, -EBADF);
+	cr_assert_eq(ptrace_get_regs(pid, &after), 0);
+	cr_assert_eq(memcmp(&before, &after, sizeof(before)), 0);
+	cr_assert_eq(mem_read_all(&m, BATCH_AT, page, sizeof(page)), 0);
+	cr_assert_eq(page[0], 0);
+	mem_close(&m);
+	cr_assert_eq(WEXITSTATUS(finish(pid, 0)), 17);
+}
+
 Test(tracee_remote, a_clone_gives_its_child)
 {
 	pid_t pid = start(calls_getppid);
