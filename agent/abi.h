@@ -91,6 +91,8 @@
 #define AGENT_DATA_FLAGS 16
 #define AGENT_DATA_INSIDE 24
 #define AGENT_STACK 0x4000	/* top of the agent's stack */
+#define AGENT_FILES 0x4000	/* files that it may map: agent_stored */
+#define AGENT_FILES_MAX 256u
 #define AGENT_RING 0x10000	/* records, from here on */
 #define AGENT_RING_LEN 0x100000ul
 #define AGENT_DATA_LEN (AGENT_RING + AGENT_RING_LEN)

@@ -51,6 +51,12 @@ const unsigned agent_nrows = LENGTH(agent_rows);
 #define F_SETFD 2
 #define F_GETFL 3
 #define F_SETFL 4
+#define F_GETLK 5
+#define F_SETLK 6
+#define F_OFD_GETLK 36
+#define F_OFD_SETLK 37
+#define F_UNLCK 2
+#define FLOCK 32u
 #define O_ASYNC 020000u
 
 #define TCGETS 0x5401u
@@ -61,13 +67,6 @@ const unsigned agent_nrows = LENGTH(agent_rows);
 #define FIONCLEX 0x5450u
 #define FIOCLEX 0x5451u
 #define FICLONE 0x40049409u
-
-struct kstat {
-	uint64_t dev, ino, nlink;
-	uint32_t mode, uid, gid, pad;
-	uint64_t rdev;
-	uint64_t rest[12];
-};
 
 long
 agent_native(long nr, const struct agent_frame *f)
@@ -529,6 +528,36 @@ duplicating(long nr, const struct row *w, struct agent_frame *f)
 	return agent_finish(rec, w, f, ret);
 }
 
+/* Locks of files, which do not wait. Who may have it next sees an unlock at
+ * once. */
+static int
+locking(long nr, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, PIECES);
+	uint64_t begin = agent_now();
+	long ret;
+
+	if (rec == 0 || f->arg[2] == 0)
+		return 0;
+	ret = agent_native(nr, f);
+	if (!agent_is_final(ret))
+		return 0;
+	rec->ret = ret;
+	rec->end =
+		*(const uint16_t *)f->arg[2] == F_UNLCK ? begin : agent_now();
+	agent_piece(rec, f->arg[2], FLOCK);
+	agent_publish(rec, f);
+	return 1;
+}
+
+static int
+refusing(long nr, const struct row *w, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, 0);
+
+	return rec != 0 && agent_finish(rec, w, f, -K_ENOSYS);
+}
+
 static int
 controlling(long nr, const struct row *w, struct agent_frame *f)
 {
@@ -539,6 +568,11 @@ controlling(long nr, const struct row *w, struct agent_frame *f)
 	case F_SETFD:
 	case F_GETFL:
 		return agent_plain(nr, w, f);
+	case F_GETLK:
+	case F_OFD_GETLK:
+	case F_SETLK:
+	case F_OFD_SETLK:
+		return locking(nr, f);
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
 		return duplicating(nr, w, f);
@@ -621,6 +655,10 @@ make(long nr, const struct row *w, struct agent_frame *f)
 		return agent_clocks(nr, f) || agent_plain(nr, w, f);
 	case CLASS_CPU:
 		return agent_cpus(nr, f);
+	case CLASS_TID:
+		return agent_plain(nr, w, f);
+	case CLASS_ENOSYS:
+		return refusing(nr, w, f);
 	case CLASS_MAP:
 		return agent_maps(nr, f);
 	case CLASS_MASK:

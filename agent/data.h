@@ -79,6 +79,7 @@ struct agent_data {
 	uint64_t room;	 /* bytes of the ring that may be used */
 	uint64_t pos;	 /* bytes of records that are complete */
 	uint64_t ndevs;	 /* file systems that hold what they were given */
+	uint64_t nfiles; /* that may be mapped */
 	uint64_t dev[AGENT_DEVS];
 	uint64_t noutputs;
 	struct agent_output output[AGENT_OUTPUTS];
@@ -112,8 +113,33 @@ struct agent_piece {
 	uint64_t len;
 };
 
-/* The address of a piece that is no memory: the signal mask after the call. */
+/* Addresses of pieces that are no memory: the signal mask after the call; the
+ * number of the file that was mapped. */
 #define AGENT_PIECE_MASK 1ul
+#define AGENT_PIECE_FILE 2ul
+
+struct agent_time {
+	uint64_t sec, ns;
+};
+
+/* A file whose contents [from, to) the recording has, as long as it has
+ * these times and this size. */
+struct agent_stored {
+	uint64_t dev, ino, size;
+	struct agent_time mtime, ctime;
+	uint64_t from, to;
+	uint64_t number;
+	uint64_t how; /* enum agent_mapping */
+};
+
+enum agent_mapping {
+	AGENT_STILL = 1, /* nobody writes to it; otherwise it is mapped as a
+			    library only */
+	AGENT_PLAIN = 2, /* its code needs no patches */
+};
+
+/* Contents are captured in pieces of this, but for the end of a file. */
+#define AGENT_FILE_PIECE 0x40000u
 
 _Static_assert(sizeof(struct agent_data) <= AGENT_DATA_SHARED, "its page");
 _Static_assert(__builtin_offsetof(struct agent_data, rsp) == AGENT_DATA_RSP,
@@ -123,6 +149,9 @@ _Static_assert(__builtin_offsetof(struct agent_data, flags) ==
 		       __builtin_offsetof(struct agent_data, inside) ==
 			       AGENT_DATA_INSIDE,
 	       "the assembler's view");
+_Static_assert(AGENT_FILES + AGENT_FILES_MAX * sizeof(struct agent_stored) <=
+		       AGENT_RING,
+	       "before the ring");
 _Static_assert(sizeof(struct agent_rec) == 40, "both sides");
 
 #endif

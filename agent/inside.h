@@ -51,6 +51,8 @@ enum class {
 	CLASS_COPY,
 	CLASS_CLOCK,
 	CLASS_CPU,
+	CLASS_TID,    /* the recorder has to know */
+	CLASS_ENOSYS, /* programs do without it */
 	CLASS_MAP,
 	CLASS_MASK,
 	CLASS_ACTION,
@@ -69,6 +71,16 @@ struct more {
 	uint8_t arg;
 	uint16_t bytes;
 };
+
+struct kstat {
+	uint64_t dev, ino, nlink;
+	uint32_t mode, uid, gid, pad;
+	uint64_t rdev, size, blksize, blocks;
+	struct agent_time atime, mtime, ctime;
+	uint64_t rest[3];
+};
+
+_Static_assert(sizeof(struct kstat) == 144, "the kernel's struct stat");
 
 extern const struct row agent_rows[];
 extern const unsigned agent_nrows;
@@ -91,6 +103,8 @@ extern const unsigned agent_nrows;
 #define K_EFAULT 14
 #define K_EFBIG 27
 #define K_EPIPE 32
+#define K_ENOSYS 38
+#define K_LAST 4095
 
 #define EFLAGS_TF 0x100u
 #define EFLAGS_AC 0x40000u

@@ -1,18 +1,22 @@
 /*
  * Calls that change the address space, or what becomes of signals. The
  * recorder follows them from their records, in order (recorder/agent_drain.c).
- * Only what needs no look at files or code: private memory, no protection that
- * makes it executable, and nothing near pastime's own pages.
+ * Only what needs no look at code, nor at files that it has not seen: private
+ * memory, no protection that makes it executable, and nothing near pastime's
+ * own pages.
  */
 #include "agent/inside.h"
 
+#define PROT_READ 1u
 #define PROT_EXEC 4u
 #define PROT_KNOWN 7u
 #define MAP_PRIVATE 0x2u
 #define MAP_FIXED 0x10u
 #define MAP_ANONYMOUS 0x20u
+#define MAP_DENYWRITE 0x800u /* which only libraries are mapped with */
 /* MAP_NORESERVE, MAP_STACK, MAP_FIXED_NOREPLACE */
 #define MAP_HARMLESS 0x124000u
+#define PAGE 0x1000ul
 
 #define SIG_BLOCK 0
 #define SIGSET 8u
@@ -45,15 +49,87 @@ make_plain(long nr, struct agent_frame *f)
 }
 
 static int
+is_same_time(const struct agent_time *a, const struct agent_time *b)
+{
+	return a->sec == b->sec && a->ns == b->ns;
+}
+
+static const struct agent_stored *
+file_of(const struct kstat *st)
+{
+	const struct agent_stored *v =
+		(const struct agent_stored *)(AGENT_DATA + AGENT_FILES);
+	uint64_t n = data()->nfiles;
+
+	for (uint64_t i = 0; i < n && i < AGENT_FILES_MAX; i++)
+		if (v[i].ino == st->ino && v[i].dev == st->dev &&
+		    v[i].size == st->size &&
+		    is_same_time(&v[i].mtime, &st->mtime) &&
+		    is_same_time(&v[i].ctime, &st->ctime))
+			return &v[i];
+	return 0;
+}
+
+/* All that is asked for of it, in whole pieces. */
+static int
+is_captured(const struct agent_stored *v, uint64_t offset, uint64_t len)
+{
+	const uint64_t part = AGENT_FILE_PIECE - 1;
+	uint64_t end = offset + ((len + PAGE - 1) & ~(PAGE - 1));
+
+	if (len > ~0ul - PAGE || end < offset || end > ~0ul - part)
+		return 0;
+	end = (end + part) & ~part;
+	return v->from <= (offset & ~part) &&
+	       (end < v->size ? end : v->size) <= v->to;
+}
+
+static int
+may_map(const struct agent_stored *v, uint64_t prot, uint64_t flags)
+{
+	if ((v->how & AGENT_STILL) == 0 && (flags & MAP_DENYWRITE) == 0)
+		return 0;
+	return (prot & PROT_EXEC) == 0 ||
+	       (prot == (PROT_READ | PROT_EXEC) && (v->how & AGENT_PLAIN) != 0);
+}
+
+/* The recording has its contents: the event needs to name it only. */
+static int
+mapping_file(long nr, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, PIECES);
+	const struct agent_stored *v;
+	struct agent_piece *p;
+	struct kstat st;
+	long ret;
+
+	if (rec == 0 ||
+	    call(NR_FSTAT, f->arg[4], (uint64_t)&st, 0, 0, 0, 0) != 0)
+		return 0;
+	v = file_of(&st);
+	if (v == 0 || !may_map(v, f->arg[2], f->arg[3]) ||
+	    !is_captured(v, f->arg[5], f->arg[1]))
+		return 0;
+	ret = agent_native(nr, f);
+	if (ret < 0 && ret >= -K_LAST)
+		return 0;
+	p = (struct agent_piece *)((char *)rec + rec->len);
+	agent_piece(rec, (uint64_t)&v->number, sizeof(v->number));
+	p->addr = AGENT_PIECE_FILE;
+	return finish(rec, f, ret);
+}
+
+static int
 mapping(long nr, struct agent_frame *f)
 {
-	uint64_t flags = f->arg[3];
+	uint64_t flags = f->arg[3] & ~(uint64_t)(MAP_HARMLESS | MAP_FIXED);
 
-	if ((flags & ~(uint64_t)(MAP_HARMLESS | MAP_FIXED)) !=
-		    (MAP_PRIVATE | MAP_ANONYMOUS) ||
-	    (f->arg[2] & PROT_EXEC) != 0 || !is_elsewhere(f->arg[0], f->arg[1]))
+	if (!is_elsewhere(f->arg[0], f->arg[1]))
 		return 0;
-	return make_plain(nr, f);
+	if (flags == (MAP_PRIVATE | MAP_ANONYMOUS))
+		return (f->arg[2] & PROT_EXEC) == 0 && make_plain(nr, f);
+	return (flags & ~(uint64_t)MAP_DENYWRITE) == MAP_PRIVATE &&
+	       mapping_file(nr, f);
 }
 
 static int
@@ -75,7 +151,8 @@ agent_maps(long nr, struct agent_frame *f)
 	case NR_MUNMAP:
 		return is_elsewhere(f->arg[0], f->arg[1]) && make_plain(nr, f);
 	case NR_BRK: /* the recorder has to know where it was */
-		return (data()->flags & AGENT_BRK) != 0 && make_plain(nr, f);
+		return (f->arg[0] == 0 || (data()->flags & AGENT_BRK) != 0) &&
+		       make_plain(nr, f);
 	}
 	return 0;
 }

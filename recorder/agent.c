@@ -324,6 +324,7 @@ copy_space(struct space *to, const struct space *from)
 	a->enter = old->enter;
 	a->flags = old->flags;
 	a->ndevs = old->ndevs;
+	a->files_told = old->files_told;
 	a->seen = old->seen;
 	for (size_t i = 0; i < old->sites.len; i++)
 		vec_push(&a->sites, old->sites.v[i]);
@@ -438,8 +439,10 @@ write_data(struct recorder *r, struct task *t, bool clocks)
 	a->enter = d.enter;
 	a->flags = d.flags;
 	a->ndevs = r->agent->ndevs;
-	return mem_write_all(&task_space(t)->mem, AGENT_DATA, &d, sizeof(d)) ==
-	       0;
+	if (mem_write_all(&task_space(t)->mem, AGENT_DATA, &d, sizeof(d)) < 0)
+		return false;
+	agent_map_tell(r, t);
+	return true;
 }
 
 /* Into memory that is mapped. False: it cannot be. */
@@ -589,11 +592,14 @@ agent_seen(struct recorder *r, struct task *t, struct err *err)
 	agent_test_round(r, t);
 	if (s->agent->on && (c->desc->flags & SYSF_FD))
 		agent_forget_fds(s);
-	if (c->skipped || !agent_makes(c->sc.nr))
+	if ((c->skipped && c->desc->errno_refused == 0) ||
+	    !agent_makes(c->sc.nr))
 		return 0;
 	learn_fs(r->agent, t);
-	if (s->agent->on)
+	if (s->agent->on) {
 		tell_fs(r->agent, s);
+		agent_map_tell(r, t);
+	}
 	s->agent->seen++;
 	return agent_site_seen(r, t, err);
 }

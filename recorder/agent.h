@@ -58,6 +58,9 @@ int agent_drain(struct recorder *r, struct err *err);
 bool agent_is_busy(const struct recorder *r);
 /* ... so many that one should look so often; 0: not. */
 uint64_t agent_tick_ns(const struct recorder *r);
+/* A file was mapped privately: one of those that the agent may map from now on.
+ * how: enum agent_mapping, as far as it is known now. */
+void agent_mapped(struct recorder *r, uint64_t number, unsigned how);
 /* Before t runs on: may the agent make its calls, or must they trap? */
 void agent_resume(struct task *t);
 /* The next call of this space traps, whatever it is. */

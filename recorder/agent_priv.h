@@ -45,6 +45,7 @@ struct agent_space {
 	uint64_t enter; /* what the first word of its data says */
 	uint64_t flags;
 	size_t ndevs;	  /* of struct agent's */
+	uint64_t files_told;
 	struct agent_call last;
 	uint64_t shy_ns;  /* until then its tasks wait where they trap */
 	uint64_t drained; /* bytes of the ring that are events already */
@@ -62,6 +63,8 @@ struct agent {
 	struct map files; /* file number -> struct agent_file */
 	uint64_t dev[AGENT_DEVS];
 	size_t ndevs;
+	struct agent_stored file[AGENT_FILES_MAX];
+	uint64_t nfiles, files_seen; /* given out ever; changes of the list */
 	struct arena arena;
 	uint64_t flags;
 	uint64_t busy_ns; /* when there were records last */
@@ -111,6 +114,11 @@ void agent_clock_init(struct agent *a);
 bool agent_has_clocks(const struct recorder *r, const struct space *s);
 /* The code, when room for it is mapped; false: t's space does without. */
 bool agent_clock_put(const struct recorder *r, const struct task *t);
+/* agent_map.c: tell t's space what it may map. */
+void agent_map_tell(struct recorder *r, struct task *t);
+/* A record of mmap: what is to be done for it, and the items. */
+int agent_map_follow(struct recorder *r, struct task *t, struct agent_record *d,
+		     struct err *err);
 /* agent_site.c. A call that the agent could have made has come from its site:
  * may patch it, and others of its file. */
 int agent_site_seen(struct recorder *r, struct task *t, struct err *err);

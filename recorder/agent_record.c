@@ -199,7 +199,7 @@ static bool
 is_followed(int nr)
 {
 	return nr == SYS_rt_sigaction || nr == SYS_rt_sigprocmask ||
-	       (nr >= SYS_mmap && nr <= SYS_brk);
+	       nr == SYS_set_tid_address || (nr >= SYS_mmap && nr <= SYS_brk);
 }
 
 static int
@@ -218,12 +218,17 @@ follow(struct recorder *r, struct task *t, struct agent_record *d,
 	fill_args(d, t->call.sc.args);
 	switch (rec->nr) {
 	case SYS_mmap:
+		ret = agent_map_follow(r, t, d, err);
+		break;
 	case SYS_munmap:
 	case SYS_mprotect:
 		ret = special_find(rec->nr)->leave(r, t, err);
 		break;
 	case SYS_brk:
 		task_space(t)->brk = (uint64_t)rec->ret;
+		break;
+	case SYS_set_tid_address:
+		t->cleartid = d->regs[AGENT_RDI];
 		break;
 	case SYS_rt_sigaction:
 		if (d->regs[AGENT_RSI] != 0 &&

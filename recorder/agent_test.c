@@ -90,6 +90,7 @@ is_told_without(const struct event *ev)
 	case SYS_time:
 	case SYS_clock_gettime:
 	case SYS_getcpu:
+	case SYS_rseq:
 		return true;
 	}
 	return false;

@@ -133,6 +133,8 @@ void shared_unmapped(struct recorder *r, struct space *s, uint64_t start,
 void shared_protect(struct space *s, uint64_t start, uint64_t len, uint32_t prot);
 /* True when a fork of this space must stay in its group. */
 bool shared_is_writable(const struct space *s);
+/* Is what is mapped there looked for when a file is written to? */
+bool shared_is_followed(struct space *s, uint64_t addr);
 void shared_fork(struct space *child, const struct space *parent);
 /* After MADV_DONTNEED: private pages show their file again. Items. */
 void shared_reverted(struct recorder *r, struct task *t, uint64_t start,

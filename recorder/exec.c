@@ -108,6 +108,15 @@ check_class(struct image *im, struct err *err)
 	return 0;
 }
 
+/* READ_IMPLIES_EXEC shows in the stack. */
+static bool
+has_plain_memory(const struct image *im)
+{
+	const struct vma *v = maps_find(&im->maps, im->regs.rsp);
+
+	return v != NULL && (v->prot & PROT_EXEC) == 0;
+}
+
 /* Not the kernel's; pastime's own page is not there yet. */
 static bool
 is_recorded(const struct vma *v)
@@ -246,9 +255,11 @@ prepare(struct image *im, struct err *err)
 		ret = capture_files(im, err);
 	if (ret == 0)
 		ret = change(im, err);
-	if (ret == 0)
-		seat_image(im->r, im->t);
-	return ret;
+	if (ret < 0)
+		return ret;
+	im->space->plain_brk = has_plain_memory(im);
+	seat_image(im->r, im->t);
+	return 0;
 }
 
 static void

@@ -35,6 +35,7 @@ struct version {
 
 struct files {
 	struct map inodes; /* key_of -> struct version */
+	struct map numbers; /* the same, by the number given out */
 	uint64_t last;	   /* number given out */
 	struct buf items;
 	struct buf ids;
@@ -71,6 +72,7 @@ files_release(struct recorder *r)
 		}
 	}
 	map_free(&f->inodes);
+	map_free(&f->numbers);
 	buf_free(&f->items);
 	buf_free(&f->ids);
 	arena_free(&f->arena);
@@ -351,6 +353,7 @@ capture(struct recorder *r, struct task *t, const struct vma *vma, int fd,
 	v->racy = racy;
 	v->next = map_get(&f->inodes, key);
 	map_set(&f->inodes, key, v);
+	map_set(&f->numbers, v->rec.number, v);
 	*out = v;
 	return put_file_event(r, t, v, clean_name(&f->arena, vma->name), err);
 }
@@ -419,6 +422,19 @@ capture_fd(struct recorder *r, struct task *t, const struct vma *vma, int fd,
 	if (ret == 0 && writes(vma))
 		(*out)->racy = true;
 	return ret;
+}
+
+bool
+files_version(const struct recorder *r, uint64_t number, struct file_rec *out,
+	      uint64_t *to)
+{
+	const struct version *v = map_get(&r->files->numbers, number);
+
+	if (v == NULL || v->racy)
+		return false;
+	*out = v->rec;
+	*to = v->to;
+	return true;
 }
 
 int

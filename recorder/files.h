@@ -20,6 +20,10 @@ int files_capture(struct recorder *r, struct task *t, uint64_t start,
  */
 int files_capture_all(struct recorder *r, struct task *t, const struct vma *vma,
 		      uint32_t prot, uint64_t *out_file, struct err *err);
+/* What was captured of the file with that number, up to *to; false: none such,
+ * or it may change without a trace. */
+bool files_version(const struct recorder *r, uint64_t number,
+		   struct file_rec *out, uint64_t *to);
 /* Open the file that is mapped at addr, to read: a descriptor, or an error. */
 int files_open(struct recorder *r, struct task *t, uint64_t addr, struct err *err);
 

@@ -384,6 +384,14 @@ nondet_image(struct task *t, const char *exe)
 		strcmp(exe + strlen(exe) - (sizeof(tail) - 1), tail) == 0;
 }
 
+bool
+nondet_is_plain(const struct recorder *r, uint64_t file)
+{
+	const struct patch_list *l = map_get(&r->nondet->files, file);
+
+	return l != NULL && l->len == 0 && !l->unsure;
+}
+
 int
 nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	      bool fresh, struct buf *items, struct err *err)

@@ -14,6 +14,9 @@ void nondet_release(struct recorder *r);
  */
 int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
 		  uint64_t len, bool fresh, struct buf *items, struct err *err);
+/* Is nothing to be patched in that file's code? Of one that was asked for by
+ * nondet_mapped. */
+bool nondet_is_plain(const struct recorder *r, uint64_t file);
 /* Code appeared there that cannot be searched, or what was patched may be as
  * before: from now on RDTSC traps in the whole space, and items say so. */
 void nondet_unsearched(struct space *s, struct buf *items);

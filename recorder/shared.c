@@ -169,6 +169,12 @@ shared_protect(struct space *s, uint64_t start, uint64_t len, uint32_t prot)
 }
 
 bool
+shared_is_followed(struct space *s, uint64_t addr)
+{
+	return find_at(s, addr) != NULL;
+}
+
+bool
 shared_is_writable(const struct space *s)
 {
 	for (size_t i = 0; i < s->shmaps.len; i++)

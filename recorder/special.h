@@ -6,6 +6,8 @@
 
 /* special_mem.c: calls that change mappings */
 int memory_mmap(struct recorder *r, struct task *t, struct err *err);
+/* What the agent has mapped, of that file. */
+void memory_mapped(struct recorder *r, struct task *t, uint64_t file);
 int memory_munmap(struct recorder *r, struct task *t, struct err *err);
 int memory_mprotect(struct recorder *r, struct task *t, struct err *err);
 int memory_madvise(struct recorder *r, struct task *t, struct err *err);

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 
+#include "agent/abi.h"
+#include "recorder/agent.h"
 #include "recorder/files.h"
 #include "recorder/nondet.h"
 #include "recorder/special.h"
@@ -35,38 +37,68 @@ is_shared_flag(uint64_t flags)
 	return type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
 }
 
+static struct map_rec
+map_of(const struct task *t)
+{
+	const uint64_t *a = t->call.sc.args;
+	struct map_rec m = {
+		.start = (uint64_t)t->call.sc.ret,
+		.len = page_up(a[1]),
+		.prot = (uint32_t)a[2] & (PROT_READ | PROT_WRITE | PROT_EXEC),
+		.flags = (uint32_t)a[3],
+	};
+
+	if (!(m.flags & MAP_ANONYMOUS))
+		m.offset = a[5];
+	return m;
+}
+
+void
+memory_mapped(struct recorder *r, struct task *t, uint64_t file)
+{
+	struct map_rec m = map_of(t);
+
+	task_space(t)->remapped++;
+	shared_unmapped(r, task_space(t), m.start, m.len);
+	m.file = file;
+	item_put_map(&r->items, &m);
+}
+
 int
 memory_mmap(struct recorder *r, struct task *t, struct err *err)
 {
-	const uint64_t *a = t->call.sc.args;
-	struct map_rec m = { 0 };
+	struct map_rec m = map_of(t);
+	bool shared = is_shared_flag(m.flags);
+	uint64_t file = 0; /* one that the agent may map */
 	int ret;
 
 	task_space(t)->remapped++;
 	if (failed(t))
 		return 0;
-	m.start = (uint64_t)t->call.sc.ret;
-	m.len = page_up(a[1]);
-	m.prot = (uint32_t)a[2] & (PROT_READ | PROT_WRITE | PROT_EXEC);
-	m.flags = (uint32_t)a[3];
-	m.offset = (m.flags & MAP_ANONYMOUS) ? 0 : a[5];
 	ret = shared_mapped(r, t, &m, err);
 	if (ret < 0)
 		return ret;
 	/* 1: an object that is known already, with all its contents. */
 	if (ret == 0 && !(m.flags & MAP_ANONYMOUS)) {
 		ret = files_capture(r, t, m.start, m.len, m.offset, m.prot,
-				    is_shared_flag(m.flags), &m.file, err);
+				    shared, &m.file, err);
 		if (ret < 0)
 			return ret;
+		if (!shared && !shared_is_followed(task_space(t), m.start))
+			file = m.file;
 	}
 	item_put_map(&r->items, &m);
+	ret = 0;
 	if ((m.prot & PROT_EXEC) && (m.flags & MAP_ANONYMOUS))
 		nondet_unsearched(task_space(t), &r->items);
 	else if (m.prot & PROT_EXEC)
-		return nondet_mapped(r, t, m.start, m.len, true, &r->items,
-				     err);
-	return 0;
+		ret = nondet_mapped(r, t, m.start, m.len, true, &r->items, err);
+	if (ret == 0 && file != 0)
+		agent_mapped(
+			r, file,
+			(m.flags & MAP_DENYWRITE ? 0 : AGENT_STILL) |
+				(nondet_is_plain(r, file) ? AGENT_PLAIN : 0));
+	return ret;
 }
 
 int
