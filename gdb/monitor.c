@@ -1,5 +1,5 @@
 /* gdb's monitor: commands in words. */
-#include "gdb/session.h"
+#include "gdb/divert.h"
 #include "gdb/thread.h"
 
 #include <stdio.h>
@@ -182,6 +182,7 @@ run(struct gdb_server *s, char *line, struct buf *out, struct err *err)
 void
 monitor_handle(struct gdb_server *s, struct scan *args)
 {
+	divert_end(s);
 	struct buf line = { 0 }, out = { 0 }, text = { 0 };
 	struct err err = { 0 };
 	char *words;

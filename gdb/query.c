@@ -1,4 +1,5 @@
 /* Memory, and questions that are one answer each. */
+#include "gdb/divert.h"
 #include "gdb/program.h"
 #include "gdb/thread.h"
 
@@ -69,16 +70,45 @@ do_read_memory(struct gdb_server *s, struct scan *args)
 	mem_free(bytes);
 }
 
-static void
-do_write_memory(struct gdb_server *s, struct scan *args)
+static bool
+write_bytes(struct span text, bool binary, struct buf *out)
 {
-	struct err err;
+	if (!binary)
+		return hex_get(text, out);
+	buf_put(out, text.p, text.len);
+	return true;
+}
 
-	(void)args;
-	err_set(&err, E_UNSUPPORTED,
-		"what was recorded cannot be changed: memory is read-only "
-		"in a replay");
-	reply_err(s, &err);
+static void
+write_memory(struct gdb_server *s, struct scan *args, bool binary)
+{
+	uint64_t addr = scan_hex(args), len;
+	struct buf bytes = { 0 };
+	struct err err = { 0 };
+
+	scan_char(args, ',');
+	len = scan_hex(args);
+	scan_char(args, ':');
+	if (args->bad || !write_bytes(scan_rest(args), binary, &bytes) ||
+	    bytes.len != len)
+		reply_error(s, 1);
+	else if (divert_write(s, addr, buf_span(&bytes), &err) < 0)
+		reply_err(s, &err);
+	else
+		reply_ok(s);
+	buf_free(&bytes);
+}
+
+static void
+do_write_hex(struct gdb_server *s, struct scan *args)
+{
+	write_memory(s, args, false);
+}
+
+static void
+do_write_binary(struct gdb_server *s, struct scan *args)
+{
+	write_memory(s, args, true);
 }
 
 /* gdb offers to look up symbols for us: no need. */
@@ -184,7 +214,7 @@ const struct handler query_handlers[] = {
 	{ "qProcessInfo", do_process },
 	{ "qMemoryRegionInfo:", do_region },
 	{ "m", do_read_memory },
-	{ "M", do_write_memory },
-	{ "X", do_write_memory },
+	{ "M", do_write_hex },
+	{ "X", do_write_binary },
 	{ NULL, NULL },
 };

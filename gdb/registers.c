@@ -2,7 +2,7 @@
  * Registers as gdb numbers them: the target description names them in order,
  * the table says where each is. What a CPU does not have is left out.
  */
-#include "gdb/session.h"
+#include "gdb/divert.h"
 #include "gdb/thread.h"
 
 #include <cpuid.h>
@@ -316,23 +316,34 @@ put_row(struct state *st, const struct row *r, unsigned i, struct buf *out)
 	memset(buf_grow(out, 2u * r->bytes), 'x', 2u * r->bytes);
 }
 
-bool
-register_put(struct gdb_server *s, uint32_t task, unsigned n, struct buf *out)
+static const struct row *
+find_row(struct gdb_server *s, uint64_t n, unsigned *i)
 {
-	struct state st = { .s = s, .task = task };
 	const struct feature *f;
 	size_t at = 0;
 
 	while ((f = next_feature(s, &at)) != NULL) {
 		for (const struct row *r = f->rows; r->name; r++) {
 			if (n < r->count) {
-				put_row(&st, r, n, out);
-				return true;
+				*i = (unsigned)n;
+				return r;
 			}
 			n -= r->count;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+bool
+register_put(struct gdb_server *s, uint32_t task, unsigned n, struct buf *out)
+{
+	struct state st = { .s = s, .task = task };
+	unsigned i;
+	const struct row *r = find_row(s, n, &i);
+
+	if (r)
+		put_row(&st, r, i, out);
+	return r != NULL;
 }
 
 void
@@ -399,19 +410,113 @@ do_read_one(struct gdb_server *s, struct scan *args)
 		reply_error(s, 1);
 }
 
-static void
-do_refuse(struct gdb_server *s, struct scan *args)
+/* Bytes of a register as the client sends them, into what st has loaded:
+ * false when there is no such one. *changed: 1 general, 2 vector registers. */
+static bool
+set_row(struct state *st, const struct row *r, unsigned i, struct span bytes,
+	unsigned *changed)
 {
-	struct err err;
+	struct buf *x = &st->s->xstate;
+	size_t at = r->offset + (size_t)i * r->stride;
+	uint64_t bits;
 
-	(void)args;
-	err_set(&err, E_UNSUPPORTED,
-		"what was recorded cannot be changed: registers are "
-		"read-only in a replay");
-	reply_err(s, &err);
+	if (bytes.len != r->bytes)
+		return false;
+	if (r->place == GENERAL) {
+		uint8_t *to = (uint8_t *)&st->regs + r->offset;
+
+		if (!load_regs(st))
+			return false;
+		*changed |= memcmp(to, bytes.p, r->bytes) != 0;
+		memcpy(to, bytes.p, r->bytes);
+		return true;
+	}
+	/* Words of the x87 unit: no call sets them. */
+	if (r->place < COMPONENT)
+		return true;
+	if (!load_xstate(st))
+		return false;
+	at += component_offset(r->place - COMPONENT);
+	if (at + r->bytes > x->len || !memcmp(x->p + at, bytes.p, r->bytes))
+		return true;
+	memcpy(x->p + at, bytes.p, r->bytes);
+	/* From now on it is no longer in its initial state. */
+	memcpy(&bits, x->p + LEGACY_SIZE, sizeof(bits));
+	bits |= r->place == LEGACY ? 3u : 1ul << (r->place - COMPONENT);
+	memcpy(x->p + LEGACY_SIZE, &bits, sizeof(bits));
+	*changed |= 2;
+	return true;
+}
+
+static int
+store(struct state *st, unsigned changed, struct err *err)
+{
+	int ret = 0;
+
+	/* What was recorded may be written as it is: gdb does, after a call. */
+	if (!changed && !divert_is_shown(st->s))
+		return 0;
+	if (changed & 2)
+		ret = divert_set_xstate(st->s, buf_span(&st->s->xstate), err);
+	/* Also when it is what it was: that may be the end of a call. */
+	if (ret == 0 && (st->has_regs > 0 || !changed) && load_regs(st))
+		ret = divert_set_regs(st->s, &st->regs, err);
+	return ret;
+}
+
+static void
+do_write_one(struct gdb_server *s, struct scan *args)
+{
+	struct state st = { .s = s, .task = thread_current(s) };
+	uint64_t n = scan_hex(args);
+	struct buf bytes = { 0 };
+	struct err err = { 0 };
+	unsigned i = 0, changed = 0;
+	const struct row *r = find_row(s, n, &i);
+
+	scan_char(args, '=');
+	if (!r || args->bad || !hex_get(scan_rest(args), &bytes) ||
+	    !set_row(&st, r, i, buf_span(&bytes), &changed))
+		reply_error(s, 1);
+	else if (store(&st, changed, &err) < 0)
+		reply_err(s, &err);
+	else
+		reply_ok(s);
+	buf_free(&bytes);
+}
+
+static void
+do_write_all(struct gdb_server *s, struct scan *args)
+{
+	struct state st = { .s = s, .task = thread_current(s) };
+	struct buf bytes = { 0 };
+	struct err err = { 0 };
+	const struct feature *f;
+	size_t next = 0, at = 0;
+	unsigned changed = 0;
+	bool good = hex_get(scan_rest(args), &bytes);
+
+	while (good && (f = next_feature(s, &next)) != NULL) {
+		for (const struct row *r = f->rows; r->name; r++) {
+			for (unsigned i = 0; i < r->count && good; i++) {
+				good = at + r->bytes <= bytes.len &&
+				       set_row(&st, r, i,
+					       span_of(bytes.p + at, r->bytes),
+					       &changed);
+				at += r->bytes;
+			}
+		}
+	}
+	if (!good)
+		reply_error(s, 1);
+	else if (store(&st, changed, &err) < 0)
+		reply_err(s, &err);
+	else
+		reply_ok(s);
+	buf_free(&bytes);
 }
 
 const struct handler register_handlers[] = {
-	{ "g", do_read_all }, { "p", do_read_one }, { "G", do_refuse },
-	{ "P", do_refuse },   { NULL, NULL },
+	{ "g", do_read_all },  { "p", do_read_one }, { "G", do_write_all },
+	{ "P", do_write_one }, { NULL, NULL },
 };

@@ -3,7 +3,7 @@
  * the client, or passed over: a client sees the processes that are shown, not
  * the others, and history ends for it where the last of those ends.
  */
-#include "gdb/session.h"
+#include "gdb/divert.h"
 #include "gdb/spot.h"
 #include "gdb/thread.h"
 
@@ -360,6 +360,19 @@ tell_moved(struct gdb_server *s)
 	return true;
 }
 
+/* What is to go on may be a function that the client calls. */
+static void
+resume_or_call(struct gdb_server *s, const struct wish *w)
+{
+	if (!w->back && divert_resume(s, w->motion == TARGET_STEP)) {
+		if (!s->gone)
+			stop_reply(s);
+		return;
+	}
+	divert_end(s);
+	resume(s, w);
+}
+
 /* ";c", ";s:p1.2", ";r1000,1010:p1.2": the first that steps decides. */
 static void
 do_vcont(struct gdb_server *s, struct scan *args)
@@ -397,7 +410,7 @@ do_vcont(struct gdb_server *s, struct scan *args)
 	if (!scan_done(args))
 		reply_error(s, 1);
 	else
-		resume(s, &w);
+		resume_or_call(s, &w);
 }
 
 static void
@@ -416,7 +429,7 @@ go(struct gdb_server *s, enum target_motion motion, bool back)
 	if (!w.task || !thread_find(s, w.task))
 		w.task = s->task;
 	if (!tell_moved(s))
-		resume(s, &w);
+		resume_or_call(s, &w);
 }
 
 static void
@@ -451,6 +464,7 @@ static void
 do_why(struct gdb_server *s, struct scan *args)
 {
 	(void)args;
+	divert_end(s);
 	s->moved = s->has_next = false;
 	threads_forget(s);
 	thread_settle(s);

@@ -1,5 +1,5 @@
 /* Going to moments by name. */
-#include "gdb/session.h"
+#include "gdb/divert.h"
 #include "gdb/thread.h"
 
 #include "event/event.h"
@@ -54,6 +54,7 @@ gdb_server_seek(struct gdb_server *s, const struct pos *p,
 	uint64_t last = s->t->ops->last(s->t);
 	int ret;
 
+	divert_end(s);
 	/* Not all the way to where nothing is left, and back. */
 	if (p->pc == 0 && p->seq == last)
 		at.seq = before_deaths(s, last);

@@ -1,5 +1,5 @@
 /* The loop over a client's packets. */
-#include "gdb/session.h"
+#include "gdb/divert.h"
 #include "gdb/spot.h"
 #include "gdb/thread.h"
 
@@ -35,6 +35,7 @@ gdb_server_free(struct gdb_server *s)
 	for (size_t i = 0; i < s->files.len; i++)
 		mem_free(s->files.v[i].path);
 	files_close(s);
+	divert_end(s);
 	vec_free(&s->files);
 	vec_free(&s->open);
 	vec_free(&s->shown);
@@ -327,5 +328,6 @@ gdb_server_client(struct gdb_server *s, int in, int out, int quit,
 		take_packets(s);
 	}
 	files_close(s);
+	divert_end(s);
 	return 0;
 }

@@ -26,6 +26,7 @@ enum stop_why {
 };
 
 struct spot; /* spot.h */
+struct divert; /* divert.c: NULL = nothing was ever called */
 
 struct stop_reason {
 	enum stop_why why;
@@ -79,6 +80,7 @@ struct gdb_server {
 	VEC(struct known_file) files;
 	bool local; /* the client opens files itself */
 	VEC(struct spot *) spots;
+	struct divert *divert;
 
 	/* The client. */
 	int in, out, quit;

@@ -1,4 +1,5 @@
 /* qXfer: objects that are read in pieces. */
+#include "gdb/divert.h"
 #include "gdb/program.h"
 #include "gdb/thread.h"
 
@@ -61,6 +62,7 @@ make_libraries(struct gdb_server *s, struct span annex, struct buf *out)
 static int
 make_siginfo(struct gdb_server *s, struct span annex, struct buf *out)
 {
+	divert_expect(s);
 	struct event ev = { 0 };
 	struct pos at = { 0 };
 	struct item item;

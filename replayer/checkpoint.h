@@ -28,6 +28,8 @@ int checkpoint_go_inside(struct replayer *r, const struct pos *pos,
 uint64_t checkpoint_before(const struct replayer *r, uint64_t seq);
 int checkpoint_copy(struct replayer *r, struct world *from, struct world **out,
 		    struct err *err);
+/* A copy of now to call functions in (diversion.c). */
+int diversion_open(struct replayer *r, struct diversion **out, struct err *err);
 void checkpoint_drop_all(struct replayer *r);
 /* A copy of space s of from to try something on; of all when they share. */
 int checkpoint_fork(struct replayer *r, struct world *from, struct space *s,

@@ -1,5 +1,5 @@
 /* The replayer as a target: what a debugger sees of the moment it stands at. */
-#include "replayer/internal.h"
+#include "replayer/checkpoint.h"
 
 #include "agent/abi.h"
 #include "base/mem.h"
@@ -345,6 +345,12 @@ target_last(struct target *t)
 }
 
 static int
+target_divert(struct target *t, struct diversion **out, struct err *err)
+{
+	return diversion_open(of(t), out, err);
+}
+
+static int
 target_checkpoint(struct target *t, struct err *err)
 {
 	return replayer_checkpoint(of(t), err);
@@ -370,6 +376,7 @@ const struct target_ops replayer_target_ops = {
 	.compare = target_compare,
 	.event = target_event,
 	.last = target_last,
+	.divert = target_divert,
 	.checkpoint = target_checkpoint,
 	.close = target_close,
 };

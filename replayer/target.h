@@ -1,11 +1,8 @@
 #ifndef REPLAYER_TARGET_H
 #define REPLAYER_TARGET_H
 
-/*
- * What gdb server, TUI and CLI see of a moment of a recording. At most 16
- * operations; everything else is built on them. A replayer is one target;
- * others (a checkpoint, a stored snapshot) look the same.
- */
+/* What gdb server, TUI and CLI see of a moment of a recording. At most 16
+ * operations; everything else is built on them. */
 #include "base/arena.h"
 #include "base/err.h"
 #include "event/pos.h"
@@ -15,6 +12,7 @@
 struct buf;
 struct event;
 struct target;
+struct diversion;
 struct replayer;
 
 struct target_task {
@@ -184,6 +182,9 @@ struct target_ops {
 	int (*event)(struct target *t, uint64_t seq, struct event *out,
 		     struct err *err);
 	uint64_t (*last)(struct target *t); /* seq of the last event */
+	/* A copy to call functions in (target_divert.h); one at a time. */
+	int (*divert)(struct target *t, struct diversion **out,
+		      struct err *err);
 	/* Keep a checkpoint of this moment: coming back is cheap. */
 	int (*checkpoint)(struct target *t, struct err *err);
 	void (*close)(struct target *t);

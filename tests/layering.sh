@@ -14,7 +14,7 @@ tracee:sym event base agent/abi.h agent/blob.h agent/stub.h
 recorder:tracee event base agent/abi.h agent/blob.h agent/calls.def
 replayer:tracee sym event base agent/abi.h agent/blob.h
 store:event base
-gdb:replayer/target.h replayer/target_sym.h sym event base
+gdb:replayer/target.h replayer/target_divert.h replayer/target_sym.h sym event base
 tui:replayer/target.h replayer/target_sym.h store/query.h sym event base
 cli:recorder replayer gdb tui store sym event base tracee/spawn.h tracee/probe.h agent/abi.h
 sql:event base

@@ -222,6 +222,14 @@ fake_last(struct target *t)
 }
 
 static int
+fake_divert(struct target *t, struct diversion **out, struct err *err)
+{
+	(void)t;
+	(void)out;
+	return err_set(err, E_UNSUPPORTED, "nothing can be called here");
+}
+
+static int
 fake_checkpoint(struct target *t, struct err *err)
 {
 	(void)err;
@@ -249,6 +257,7 @@ static const struct target_ops fake_ops = {
 	.compare = fake_compare,
 	.event = fake_event,
 	.last = fake_last,
+	.divert = fake_divert,
 	.checkpoint = fake_checkpoint,
 	.close = fake_close,
 };

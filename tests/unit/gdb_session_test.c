@@ -244,12 +244,30 @@ Test(gdb_session, no_request_makes_a_reply_larger_than_a_packet)
 
 Test(gdb_session, what_was_recorded_is_not_written)
 {
-	const char *text = ask("P0=00\0G00\0M1000,1:00\0X1000,1:a");
+	const char *text = ask("P0=efbeadde00000000\0M1000,1:00\0X1000,1:a");
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 3; i++) {
 		cr_assert_eq(strncmp(text, "E.what was recorded", 19), 0);
 		text = strchr(text, '\n') + 1;
 	}
+}
+
+Test(gdb_session, a_call_begins_with_a_question_and_a_write_below_the_stack)
+{
+	/* The fake has no copies; what asks for one gets that far. */
+	const char *text = ask("qXfer:siginfo:read::0,80\0P0=efbeadde00000000");
+
+	cr_assert_not_null(strstr(text, "E.nothing can be called here"));
+	text = ask("qXfer:siginfo:read::0,80\0M7fffffffff00,1:00");
+	cr_assert_not_null(strstr(text, "E.what was recorded"));
+}
+
+Test(gdb_session, writes_that_make_no_sense_are_refused)
+{
+	expect("E01\nE01\nE01\nE01\nE01\nE01\nE01\n",
+	       ask("P0=00\0P0=\0Pffff=00\0G00\0G0\0M1000,2:00\0X1000,1:"));
+	/* gdb asks so whether binary data may come. */
+	expect("OK\n", ask("X1000,0:"));
 }
 
 Test(gdb_session, objects_are_read_in_pieces)
