@@ -71,6 +71,12 @@ arena_alloc(struct arena *a, size_t size)
 }
 
 void *
+arena_raw(struct arena *a, size_t size)
+{
+	return take(a, size);
+}
+
+void *
 arena_dup(struct arena *a, const void *p, size_t size)
 {
 	void *copy = take(a, size);

@@ -9,6 +9,7 @@ struct arena {
 };
 
 void *arena_alloc(struct arena *a, size_t size); /* 16-byte aligned, zeroed */
+void *arena_raw(struct arena *a, size_t size);	 /* the same, not zeroed */
 void *arena_dup(struct arena *a, const void *p, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 struct span arena_span(struct arena *a, struct span s); /* a copy */

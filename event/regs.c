@@ -20,23 +20,33 @@ const struct reg_desc reg_table[] = {
 
 /* CF, PF, AF, ZF, SF, DF and OF: what a program computes with. */
 #define EFLAGS_COMPARED 0xcd5u
+#define EFLAGS_WORD 12u /* of what is hashed */
 
 /* The order of the words is stored in every recording: do not change it. */
+uint32_t
+regs_hash_of(uint64_t v[REGS_HASHED])
+{
+	uint64_t h;
+	uint32_t h32;
+
+	v[EFLAGS_WORD] &= EFLAGS_COMPARED;
+	h = XXH3_64bits(v, REGS_HASHED * sizeof(*v));
+	h32 = (uint32_t)(h ^ (h >> 32));
+	return h32 ? h32 : 1; /* 0 means "not checked" */
+}
+
 uint32_t
 regs_hash(const struct regs *r)
 {
 	/* clang-format off */
-	const uint64_t v[] = {
+	uint64_t v[REGS_HASHED] = {
 		r->rbx, r->rdx, r->rsi, r->rdi, r->rbp,
 		r->r8,	r->r9,	r->r10, r->r12, r->r13,
-		r->r14, r->r15, r->eflags & EFLAGS_COMPARED,
-		r->fs_base, r->gs_base,
+		r->r14, r->r15, r->eflags, r->fs_base, r->gs_base,
 	};
 	/* clang-format on */
-	uint64_t h = XXH3_64bits(v, sizeof(v));
-	uint32_t h32 = (uint32_t)(h ^ (h >> 32));
 
-	return h32 ? h32 : 1; /* 0 means "not checked" */
+	return regs_hash_of(v);
 }
 
 uint64_t

@@ -28,6 +28,10 @@ extern const struct reg_desc reg_table[];
  * and DF (0xcd5), because TF and RF depend on the tracer.
  */
 uint32_t regs_hash(const struct regs *r);
+/* The same of rbx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15 eflags fs_base
+ * gs_base, for who has no others; changes v. */
+#define REGS_HASHED 15u
+uint32_t regs_hash_of(uint64_t v[REGS_HASHED]);
 /* The value of register i of reg_table. */
 uint64_t regs_get(const struct regs *r, size_t i);
 

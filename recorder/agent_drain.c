@@ -108,15 +108,16 @@ read_ring(struct recorder *r, struct task *t, uint64_t pos,
 	  struct agent_stream *s)
 {
 	struct agent_space *a = task_space(t)->agent;
+	/* Of the task that runs: another thread may be gone. */
+	const struct mem m = mem_of_task(&task_space(t)->mem, t->tid);
 	uint64_t len = pos > a->drained ? pos - a->drained : 0;
 
 	*s = (struct agent_stream){ .t = t, .len = (size_t)len };
 	if (len == 0)
 		return false;
-	s->ring = arena_alloc(&r->agent->arena, (size_t)len);
-	if (mem_read_all(&task_space(t)->mem,
-			 AGENT_DATA + AGENT_RING + a->drained, s->ring,
-			 (size_t)len) < 0)
+	s->ring = arena_raw(&r->agent->arena, (size_t)len);
+	if (mem_read_bulk(&m, AGENT_DATA + AGENT_RING + a->drained, s->ring,
+			  (size_t)len) < 0)
 		return false;
 	if ((a->flags & AGENT_FSGSBASE) == 0 &&
 	    ptrace_get_regs(t->tid, &s->regs) == 0)

@@ -250,25 +250,18 @@ follow(struct recorder *r, struct task *t, struct agent_record *d,
 static uint32_t
 hash_of(const uint64_t *v, const struct regs *bases)
 {
-	const struct regs regs = {
-		.rbx = v[AGENT_RBX],
-		.rdx = v[AGENT_RDX],
-		.rsi = v[AGENT_RSI],
-		.rdi = v[AGENT_RDI],
-		.rbp = v[AGENT_RBP],
-		.r8 = v[AGENT_R8],
-		.r9 = v[AGENT_R9],
-		.r10 = v[AGENT_R10],
-		.r12 = v[AGENT_R12],
-		.r13 = v[AGENT_R13],
-		.r14 = v[AGENT_R14],
-		.r15 = v[AGENT_R15],
-		.eflags = v[AGENT_EFLAGS],
-		.fs_base = bases != NULL ? bases->fs_base : v[AGENT_FS],
-		.gs_base = bases != NULL ? bases->gs_base : v[AGENT_GS],
+	/* clang-format off */
+	uint64_t hashed[REGS_HASHED] = {
+		v[AGENT_RBX], v[AGENT_RDX], v[AGENT_RSI], v[AGENT_RDI],
+		v[AGENT_RBP], v[AGENT_R8], v[AGENT_R9], v[AGENT_R10],
+		v[AGENT_R12], v[AGENT_R13], v[AGENT_R14], v[AGENT_R15],
+		v[AGENT_EFLAGS],
+		bases != NULL ? bases->fs_base : v[AGENT_FS],
+		bases != NULL ? bases->gs_base : v[AGENT_GS],
 	};
+	/* clang-format on */
 
-	return regs_hash(&regs);
+	return regs_hash_of(hashed);
 }
 
 static void

@@ -78,8 +78,9 @@ event_blobs(struct recorder *r, struct span bytes, struct buf *ids)
 int
 event_put(struct recorder *r, struct event *ev, struct err *err)
 {
-	struct err why = { 0 };
+	struct err why; /* of 2 KB, for every event */
 
+	err_clear(&why);
 	ev->seq = ++r->seq;
 	if (ev->time_ns == 0)
 		ev->time_ns = clock_now_ns() - r->start_ns;

@@ -139,6 +139,18 @@ mem_read_all(const struct mem *m, uint64_t addr, void *out, size_t n)
 }
 
 int
+mem_read_bulk(const struct mem *m, uint64_t addr, void *out, size_t n)
+{
+	const struct iovec to = { out, n };
+	const struct iovec from = { (void *)(uintptr_t)addr, n };
+
+	/* /proc/PID/mem copies twice, page by page. */
+	if (process_vm_readv(m->pid, &to, 1, &from, 1, 0) == (ssize_t)n)
+		return 0;
+	return mem_read_all(m, addr, out, n);
+}
+
+int
 mem_write_all(const struct mem *m, uint64_t addr, const void *p, size_t n)
 {
 	return mem_write(m, addr, p, n) == (ssize_t)n ? 0 : -EFAULT;
