@@ -300,6 +300,9 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 	ev.flags = EVF_RUNS | EVF_AGENT;
 	if (rec->ret < 0 && rec->ret >= -4095)
 		ev.flags |= EVF_ERROR;
+	/* The kernel was not asked. */
+	if (rec->ret < 0 && -rec->ret == sys_desc(rec->nr)->errno_refused)
+		ev.flags |= EVF_REFUSED;
 	set_time(r, rec, st, &ev);
 	fill_call(d, bases, &ev);
 	ev.ret = rec->ret;
