@@ -32,6 +32,7 @@
 #define SLICE_MAX_NS (200 * MS)
 #define SLICE_LONG_NS (2000 * MS)
 #define TICK_MIN_NS (100 * US)
+#define STUCK_TICK_NS (5 * MS) /* who spins may go on: look */
 #define CPUS_MAX 8u
 
 /* --- chance -----------------------------------------------------------------
@@ -257,6 +258,13 @@ is_held(const struct recorder *r, const struct task *t)
 	return chaos_task(r, t)->until_ns > r->now_ns;
 }
 
+/* It could make use of its turn, and may have it. */
+static bool
+is_free(const struct recorder *r, const struct task *t)
+{
+	return !is_held(r, t) && !spin_is_stuck(r, t);
+}
+
 /* It runs user code, or is in a call that returns by itself. */
 static bool
 is_busy(const struct task *t)
@@ -275,7 +283,7 @@ all_wait(const struct recorder *r)
 		if (is_busy(g->runner) || g->wanted.len > 0)
 			return false;
 		for (size_t k = 0; k < g->ready.len; k++)
-			if (!is_held(r, g->ready.v[k]))
+			if (is_free(r, g->ready.v[k]))
 				return false;
 	}
 	return true;
@@ -315,7 +323,7 @@ bool
 chaos_could_wait(const struct recorder *r, const struct group *g)
 {
 	for (size_t i = 0; i < g->ready.len; i++)
-		if (!is_held(r, g->ready.v[i]) ||
+		if (is_free(r, g->ready.v[i]) ||
 		    is_soft(r, chaos_task(r, g->ready.v[i])))
 			return true;
 	return false;
@@ -344,11 +352,12 @@ chaos_let_other_go(struct recorder *r, const struct task *t)
 bool
 chaos_waits(const struct recorder *r, const struct group *g)
 {
-	if (r->chaos == NULL)
-		return g->ready.len > 0;
-	for (size_t i = 0; i < g->ready.len; i++)
-		if (!is_held(r, g->ready.v[i]))
+	for (size_t i = 0; i < g->ready.len; i++) {
+		const struct task *t = g->ready.v[i];
+
+		if (r->chaos == NULL ? !spin_is_stuck(r, t) : is_free(r, t))
 			return true;
+	}
 	return false;
 }
 
@@ -411,9 +420,10 @@ precedes(const struct recorder *r, const struct task *ta, const struct task *tb)
 		return a->ready_ns < b->ready_ns;
 	/* Whoever it is that those wait for who spin gets its turn within one
 	 * round. */
-	if (ta->spun || tb->spun)
-		return ta->spun && tb->spun ? ta->turn_ns < tb->turn_ns
-					    : tb->spun;
+	if (ta->waiting.spun || tb->waiting.spun)
+		return ta->waiting.spun && tb->waiting.spun
+			       ? ta->turn_ns < tb->turn_ns
+			       : tb->waiting.spun;
 	if (a->out != b->out)
 		return b->out;
 	if (!chaos_has(r, KNOB_priorities))
@@ -436,6 +446,10 @@ best(struct recorder *r, const struct group *g)
 		if (ct->until_ns > r->now_ns)
 			continue;
 		let_go(r, ct);
+		if (spin_stays_stuck(r, g->ready.v[i])) {
+			ct->ready_ns = 0;
+			continue;
+		}
 		if (ct->ready_ns == 0)
 			ct->ready_ns = r->now_ns;
 		if (found < 0 || precedes(r, g->ready.v[i], g->ready.v[found]))
@@ -444,17 +458,30 @@ best(struct recorder *r, const struct group *g)
 	return found;
 }
 
+/* All spin, and what they wait for must come from elsewhere; but not as long
+ * as one is held. */
+static ssize_t
+any_stuck(const struct recorder *r, const struct group *g)
+{
+	for (size_t i = 0; i < g->ready.len; i++)
+		if (is_held(r, g->ready.v[i]))
+			return -1;
+	return (ssize_t)spin_oldest(g);
+}
+
 ssize_t
 chaos_choose(struct recorder *r, const struct group *g)
 {
 	ssize_t found;
 
 	if (r->chaos == NULL)
-		return 0;
+		return (ssize_t)spin_first(r, g);
 	redraw(r, g);
 	found = best(r, g);
 	if (found < 0 && let_one_go(r, g))
 		found = best(r, g);
+	if (found < 0)
+		found = any_stuck(r, g);
 	if (found < 0)
 		return found;
 	for (size_t i = 0; i < g->ready.len; i++)
@@ -599,6 +626,8 @@ chaos_tick_ns(struct recorder *r)
 			if (r->now_ns - ct->held_ns < GRACE_NS)
 				sooner(&ns, r->now_ns, ct->held_ns + GRACE_NS);
 		}
+		if (g->runner == NULL && g->ready.len > 0)
+			sooner(&ns, 0, STUCK_TICK_NS);
 		if (is_computing(g->runner) && chaos_has(r, KNOB_slices) &&
 		    chaos_waits(r, g)) {
 			const struct task *t = g->runner;

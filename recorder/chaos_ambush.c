@@ -366,6 +366,48 @@ stand_here(struct recorder *r, struct task *t, struct regs *regs, bool may_trap,
 				   : preempt_here(r, t, may_trap, err);
 }
 
+/* On to the next places from regs. Returns 1. */
+static int
+go_on(struct recorder *r, struct task *t, const struct regs *regs,
+      uint64_t target)
+{
+	struct chaos_task *ct = chaos_task(r, t);
+
+	if (ct->useless++ >= STALK_MAX || !may_spend(r) ||
+	    !stalk(r, t, ct,
+		   (struct places_from){ .pc = regs->rip, .target = target },
+		   regs->rsp))
+		disarm(t, ct);
+	return 1;
+}
+
+/* t has come back to where it has spun before: if it does so again, its turn
+ * ends here, without another look. 1: it goes on. */
+static int
+at_spin(struct recorder *r, struct task *t, struct regs *regs, struct err *err)
+{
+	int ret;
+
+	regs->eflags &= ~FLAG_RF;
+	ret = ptrace_set_regs(t->tid, regs);
+	if (ret == 0)
+		ret = spin_try(r, t, err);
+	if (ret < 0)
+		return ret;
+	if (ret == SPIN_STOP) {
+		t->stop.kind = STOP_NONE;
+		return 0;
+	}
+	if (ret == SPIN_FOUND) {
+		r->chaos->ambush_ns += POINT_NS;
+		ret = stand_here(r, t, regs, true, err);
+		if (ret < 0 || ret == PREEMPT_DONE)
+			return ret < 0 ? ret : sched_at_point(r, t, err);
+	}
+	ret = ptrace_get_regs(t->tid, regs);
+	return ret < 0 ? ret : go_on(r, t, regs, 0);
+}
+
 /* t has come by a. */
 static int
 at_place(struct recorder *r, struct task *t, struct ambush *a, struct err *err)
@@ -382,6 +424,9 @@ at_place(struct recorder *r, struct task *t, struct ambush *a, struct err *err)
 		a->left--;
 		return 1;
 	}
+	if (ct->stalked && spin_is_there_again(t, &regs) &&
+	    chaos_could_wait(r, task_group(t)))
+		return at_spin(r, t, &regs, err);
 	places_access(&task_space(t)->mem, &regs, &what);
 	if (is_worth_it(r, t) && (!ct->stalked || springs(r, t, &what))) {
 		struct ambush copy = *a;
@@ -399,14 +444,7 @@ at_place(struct recorder *r, struct task *t, struct ambush *a, struct err *err)
 			disarm(t, ct);
 		return 1;
 	}
-	/* on to the next */
-	if (ct->useless++ >= STALK_MAX || !may_spend(r) ||
-	    !stalk(r, t, ct,
-		   (struct places_from){ .pc = regs.rip,
-					 .target = what.target },
-		   regs.rsp))
-		disarm(t, ct);
-	return 1;
+	return go_on(r, t, &regs, what.target);
 }
 
 /* t has touched what another one, which is held, is about to touch. 1: it goes

@@ -117,6 +117,7 @@ int signal_kill(struct recorder *r, struct task *t, struct err *err);
 /* The disposition of signo is SIG_IGN; make it so (again). */
 bool signal_is_ignored(const struct task *t, int signo);
 int signal_ignore(struct task *t, int signo, struct err *err);
+bool signal_is_due(const struct task *t); /* pending, and not blocked */
 /* A -EINTR that no handler answers for: the call is to be issued again. */
 bool signal_spurious_eintr(const struct task *t);
 

@@ -18,6 +18,7 @@
 #include "event/sink.h"
 #include "event/sys.h"
 #include "recorder/recorder.h"
+#include "recorder/spin.h"
 #include "tracee/mem.h"
 #include "tracee/point.h"
 #include "tracee/ptrace.h"
@@ -96,10 +97,9 @@ struct task {
 	bool dead;	     /* its death event is out */
 	uint64_t cleartid;   /* set_tid_address, CLONE_CHILD_CLEARTID; 0 = none */
 	uint64_t turn_ns, event_ns; /* when it got the baton; its last event */
-	struct regs samples[2];	    /* spin detection, sched.c */
+	struct waiting waiting;	    /* by looking at memory; spin.c */
 	uint64_t look_ns;	    /* when to see what it computes */
-	bool yielded, spun;  /* its turn ends at an event; ended in a spin */
-	bool left, in_code;  /* resumed since last; that is amid code */
+	bool yielded, left, in_code; /* gives up its turn; resumed; amid code */
 	bool taking_now;     /* preempt.c: until its next stop */
 	struct point_taking taking;
 	unsigned met, slot;  /* signal.c; scratch slot + 1, 0 = none */

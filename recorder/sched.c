@@ -33,7 +33,6 @@
 #define LOOK_NS MS	  /* a runner computes for so long: what does it do? */
 #define AGAIN_NS (MS / 4) /* the next look; then at twice the time */
 #define LOST_NS (50 * MS) /* an interrupt that was not reported until then */
-#define SPIN_NEAR 256	      /* bytes of code that a spin may cover */
 #define SLICE_NS (50 * MS)    /* for computing, when others want to compute */
 #define WOKEN_SLICE_NS (10 * MS) /* ... when they come from a call */
 #define COST_SHARE 10u	      /* at least so many times what a point costs */
@@ -42,8 +41,6 @@
 #define STASH_NS (MS / 3) /* a signal waits for an event that is near */
 #define LATE_NS (20 * MS) /* ... or for a worse place */
 #define UNTIMED_STASH_NS (100 * MS)
-
-#define PAUSE_NEAR 64u
 
 #define TICK_SIGNAL (SIGRTMAX - 2)
 
@@ -128,7 +125,8 @@ sched_continue(struct recorder *r, struct task *t, struct err *err)
 	if (ends < 0)
 		return ends;
 	t->yielded = false;
-	if (ends == 0 && (!over || !is_waited_for(r, g))) {
+	if (ends == 0 && !spin_is_stuck(r, t) &&
+	    (!over || !is_waited_for(r, g))) {
 		chaos_resume(r, t);
 		return task_resume(t, PTRACE_CONT, 0);
 	}
@@ -172,7 +170,7 @@ give_baton(struct recorder *r, struct group *g, struct err *err)
 	t->state = TASK_RUNNING;
 	t->turn_ns = r->now_ns;
 	t->look_ns = 0;
-	t->spun = false;
+	spin_turn(t);
 	return dispatch_turn(r, t, err);
 }
 
@@ -247,7 +245,9 @@ look_ns(struct recorder *r, const struct task *t)
 
 	if (t->look_ns > slice || (t->look_ns != 0 && slice > LOOK_NS))
 		return t->look_ns;
-	return slice < LOOK_NS ? slice : LOOK_NS;
+	if (slice > LOOK_NS)
+		slice = LOOK_NS;
+	return t->look_ns == 0 ? spin_look_ns(t, slice) : slice;
 }
 
 /* A signal that waits for an event of t may wait for so long. */
@@ -286,6 +286,8 @@ tick_wanted(struct recorder *r)
 			       t->stash.since_ns + stash_wait_ns(t));
 		if (is_waited_for(r, g))
 			sooner(&tick, task_computes_ns(r, t), look_ns(r, t));
+		else if (g->ready.len > 0) /* who is stuck may be so no more */
+			sooner(&tick, 0, TICK_NS);
 		test = preempt_test_tick(r, t);
 		if (test != 0 && (tick == 0 || test < tick))
 			tick = test;
@@ -365,6 +367,8 @@ sched_tick(struct recorder *r, struct err *err)
 		struct task *t = g->runner;
 		bool late;
 
+		for (size_t k = 0; k < g->ready.len; k++)
+			spin_tick(r, g->ready.v[k]);
 		if (!is_computing(t) || is_on_its_way(r, t))
 			continue;
 		/* Calls that do not stop are no end of a turn. */
@@ -385,18 +389,6 @@ sched_tick(struct recorder *r, struct err *err)
 		event_flush(r);
 	}
 	return 0;
-}
-
-/* Do two samples differ by no more than a spin's place in its loop? */
-static bool
-samples_agree(const struct regs *a, const struct regs *b)
-{
-	struct regs x = *a, y = *b;
-	uint64_t far = x.rip > y.rip ? x.rip - y.rip : y.rip - x.rip;
-
-	x.rip = y.rip = 0;
-	x.eflags = y.eflags = 0;
-	return far < SPIN_NEAR && memcmp(&x, &y, sizeof(x)) == 0;
 }
 
 static int
@@ -447,50 +439,25 @@ slice_of(struct recorder *r, const struct task *t)
 	return dear > slice ? dear : slice;
 }
 
-/* Code near an instruction says that it waits: PAUSE. */
-static bool
-pauses(const struct task *t, uint64_t rip)
-{
-	uint8_t code[2 * PAUSE_NEAR];
-	uint64_t from = rip > PAUSE_NEAR ? rip - PAUSE_NEAR : 0;
-	ssize_t n = mem_read(&task_space(t)->mem, from, code, sizeof(code));
-
-	for (ssize_t i = 0; i + 1 < n; i++)
-		if (code[i] == 0xf3 && code[i + 1] == 0x90)
-			return true;
-	return false;
-}
-
-/* Does a runner that computes get nowhere? Its registers are as they were the
- * last time or the time before (an attempt to take a lock changes one and back
- * again), or it pauses in one place. */
-static bool
-spins(struct task *t, const struct regs *regs)
-{
-	struct regs *old = t->samples;
-	uint64_t far = regs->rip - old[0].rip + SPIN_NEAR;
-	bool same = samples_agree(regs, &old[0]) ||
-		    samples_agree(regs, &old[1]) ||
-		    (far <= 2 * SPIN_NEAR && regs->rsp == old[0].rsp &&
-		     pauses(t, regs->rip));
-
-	old[1] = old[0];
-	old[0] = *regs;
-	return same;
-}
-
-/* t computes and others wait: is its turn over? */
-static bool
-turn_is_over(struct recorder *r, struct task *t, const struct regs *regs)
+/* t computes and others wait: is its turn over? Less than 0: an error; 2: it
+ * has run on to another stop. */
+static int
+turn_is_over(struct recorder *r, struct task *t, const struct regs *regs,
+	     struct err *err)
 {
 	uint64_t for_ns = task_computes_ns(r, t), slice = slice_of(r, t);
 	bool over = for_ns >= slice;
+	int found;
 
 	if (preempt_is_impossible(t))
 		return over;
-	t->spun = spins(t, regs);
+	found = spin_look(r, t, regs, err);
+	if (found < 0 || found == SPIN_STOP)
+		return found < 0 ? found : 2;
+	if (found == SPIN_FOUND)
+		return 1;
 	/* In two places at the least, or what it did before is compared. */
-	over |= t->spun && t->look_ns != 0 &&
+	over |= t->waiting.spun && t->look_ns != 0 &&
 		for_ns >= preempt_cost(t) * SPIN_SHARE;
 	t->look_ns = t->look_ns == 0 ? for_ns + AGAIN_NS : for_ns * 2;
 	if (t->look_ns > slice && for_ns < slice)
@@ -498,9 +465,8 @@ turn_is_over(struct recorder *r, struct task *t, const struct regs *regs)
 	return over;
 }
 
-/* t stands at a point: do what it was stopped for. */
-static int
-at_point(struct recorder *r, struct task *t, struct err *err)
+int
+sched_at_point(struct recorder *r, struct task *t, struct err *err)
 {
 	int ret;
 
@@ -509,6 +475,7 @@ at_point(struct recorder *r, struct task *t, struct err *err)
 	ret = chaos_cut(r, t, err);
 	if (ret < 0)
 		return ret;
+	spin_ends(r, t);
 	t->yielded = true;
 	return sched_continue(r, t, err);
 }
@@ -537,14 +504,14 @@ preempted(struct recorder *r, struct task *t, int how, struct err *err)
 	if (ret < 0)
 		return ret;
 	if (how == PREEMPT_DONE)
-		return at_point(r, t, err);
+		return sched_at_point(r, t, err);
 	return how == PREEMPT_IMPOSSIBLE ? at_no_point(r, t, err) : how;
 }
 
 int
 sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 {
-	bool ours = t->interrupted, waited;
+	bool ours = t->interrupted, waited, overdue;
 	struct regs regs;
 	int ret;
 
@@ -561,12 +528,23 @@ sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 	ret = ptrace_get_regs(t->tid, &regs);
 	if (ret < 0)
 		return ret;
+	overdue = stash_is_overdue(r, t) || preempt_test_due(r, t);
+	if (!overdue && !spin_has_run(t)) {
+		t->look_ns = task_computes_ns(r, t) + AGAIN_NS;
+		return task_resume(t, PTRACE_CONT, 0);
+	}
 	if (task_is_at_event(t,
 			     &regs)) /* it has not begun: as good as an event */
-		return at_point(r, t, err);
-	if (!stash_is_overdue(r, t) && !preempt_test_due(r, t) &&
-	    !(waited && turn_is_over(r, t, &regs)))
-		return task_resume(t, PTRACE_CONT, 0);
+		return sched_at_point(r, t, err);
+	if (!overdue) {
+		ret = waited ? turn_is_over(r, t, &regs, err) : 0;
+		if (ret <= 0)
+			return ret < 0 ? ret : task_resume(t, PTRACE_CONT, 0);
+		if (ret == 2) {
+			t->stop.kind = STOP_NONE;
+			return 0;
+		}
+	}
 	if (!stash_is_overdue(r, t) && chaos_stops_it(r, t))
 		return task_resume(t, PTRACE_CONT, 0);
 	chaos_disarm(r, t);

@@ -33,6 +33,8 @@ void sched_release_timer(struct recorder *r);
 int sched_wait(struct recorder *r, struct stop *out, struct err *err);
 /* t computes, and a signal has just been stashed: resume it. */
 int sched_stashed(struct recorder *r, struct task *t, struct err *err);
+/* t stands at a point: do what it was stopped for, its turn is over. */
+int sched_at_point(struct recorder *r, struct task *t, struct err *err);
 int sched_tick(struct recorder *r, struct err *err);
 /* An EVENT_STOP of a task that sched_tick interrupted. */
 int sched_interrupted(struct recorder *r, struct task *t, struct err *err);

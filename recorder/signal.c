@@ -745,6 +745,15 @@ signal_is_ignored(const struct task *t, int signo)
 	return dispositions_read(t->tid, &d) == 0 && (d.ignored & BIT(signo));
 }
 
+bool
+signal_is_due(const struct task *t)
+{
+	struct dispositions d;
+
+	return dispositions_read(t->tid, &d) == 0 &&
+	       (d.pending & ~d.blocked) != 0;
+}
+
 int
 signal_ignore(struct task *t, int signo, struct err *err)
 {

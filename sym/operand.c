@@ -45,6 +45,38 @@ touch(const ZydisDecodedInstruction *in, const ZydisDecodedOperand *o,
 	return true;
 }
 
+/* Is o a general register, flags, or the program counter? */
+static bool
+is_general(const ZydisDecodedOperand *o)
+{
+	switch (ZydisRegisterGetClass(o->reg.value)) {
+	case ZYDIS_REGCLASS_GPR8:
+	case ZYDIS_REGCLASS_GPR16:
+	case ZYDIS_REGCLASS_GPR32:
+	case ZYDIS_REGCLASS_GPR64:
+	case ZYDIS_REGCLASS_FLAGS:
+	case ZYDIS_REGCLASS_IP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+is_plain(const ZydisDecodedInstruction *in, const ZydisDecodedOperand *ops)
+{
+	for (unsigned i = 0; i < in->operand_count; i++) {
+		bool hidden = i >= in->operand_count_visible;
+
+		if (ops[i].type == ZYDIS_OPERAND_TYPE_MEMORY && hidden)
+			return false; /* push, call, strings */
+		if (ops[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    !is_general(&ops[i]))
+			return false;
+	}
+	return true;
+}
+
 bool
 operand_find(struct span bytes, const struct regs *regs, struct operand *out)
 {
@@ -77,6 +109,7 @@ operand_find(struct span bytes, const struct regs *regs, struct operand *out)
 	out->locked = (in.attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0 ||
 		      (in.mnemonic == ZYDIS_MNEMONIC_XCHG && out->addr != 0);
 	out->compares = in.mnemonic == ZYDIS_MNEMONIC_CMPXCHG && out->addr != 0;
+	out->plain = is_plain(&in, ops);
 	out->expect = regs->rax;
 	if (out->size < 8)
 		out->expect &= (1ull << (8 * out->size)) - 1;

@@ -17,6 +17,7 @@ struct operand {
 	uint64_t expect; /* as many bytes of it as size, up to 8 */
 	uint64_t target; /* of a call or jump through a register; else 0 */
 	bool indirect;	 /* ... or through memory at addr */
+	bool plain;	 /* no other memory, none but general registers */
 };
 
 /* The instruction at the start of bytes, which regs->rip points to; false:

@@ -127,6 +127,20 @@ passed_on()
 }
 [[ $wanted != "  " && $wanted != *" passed_on "* ]] || passed_on
 
+# As long as what they look at stays as it is, who spins has no turns: some ten a
+# second would be cut for three of them.
+passed_over()
+{
+	local n ms
+
+	round "passed over" -d -n ./spin first
+	n=$(grep -c ' sched ' "$T/smoke")
+	ms=$(sed -n 's/.* record \([0-9]*\) ms.*/\1/p' "$T/smoke")
+	holds "passed over: few turns ($n in $ms ms)" \
+		[ "$n" -le $((12 + 6 * ms / 1000)) ]
+}
+[[ $wanted != "  " && $wanted != *" passed_over "* ]] || passed_over
+
 # A loop may come back to where its task was stopped, with the same registers.
 came_back()
 {

@@ -5,17 +5,13 @@
  *   interrupt -> point_hot: protect pages -> run 200 us -> interrupt ->
  *   point_take: steps -> registers, stack, what was written
  *
- * Every stop is looked at before it is taken (stop_peek): one that is not
- * ours is left for the caller.
+ * A stop that is not ours is left for the caller (tracee/step.h).
  */
 #include "tracee/point.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "agent/abi.h"
 #include "base/arena.h"
 #include "base/mem.h"
 #include "tracee/deadline.h"
@@ -23,7 +19,7 @@
 #include "tracee/point_here.h"
 #include "tracee/point_priv.h"
 #include "tracee/ptrace.h"
-#include "tracee/stop.h"
+#include "tracee/step.h"
 
 #define WALK_MAX 64u /* steps */
 /* What will do, by the number of steps taken. A jump that may change flags
@@ -35,11 +31,6 @@
 #define TRIES_MAX 8u
 #define EFLAGS_TF 0x100u
 #define ANCHOR_READS 24u
-
-#define SIG_BIT(n) (1ull << ((n)-1))
-#define FAULT_SIGNALS                                                          \
-	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) |                \
-	 SIG_BIT(SIGFPE) | SIG_BIT(SIGSYS))
 
 struct walk {
 	const struct point_taking *taking;
@@ -58,37 +49,6 @@ static int
 gone(pid_t tid, struct err *err)
 {
 	return err_set(err, E_GONE, "task %d is gone", tid);
-}
-
-/* In pastime's own code, which replay does not have. */
-static bool
-is_agent(uint64_t pc)
-{
-	return pc - AGENT_BASE < AGENT_SIZE ||
-	       pc - AGENT_VDSO < AGENT_VDSO_MAX ||
-	       pc - AGENT_CODE < AGENT_CODE_LEN;
-}
-
-/*
- * Is an event the next thing? After a call nothing of the interval has run
- * yet; a fault may be queued while the interrupt was reported first (the
- * program counter stands behind an int3 then).
- */
-static int
-event_is_due(pid_t tid, struct err *err)
-{
-	struct regs regs;
-	int ret = ptrace_get_regs(tid, &regs);
-
-	if (ret == 0)
-		ret = ptrace_fault_pending(tid);
-	if (ret == -E_GONE)
-		return gone(tid, err);
-	if (ret < 0) {
-		errno = -ret;
-		return err_errno(err, "cannot look at task %d", tid);
-	}
-	return ret == 1 || (int64_t)regs.orig_rax >= 0 || is_agent(regs.rip);
 }
 
 /* What the code near it is now. */
@@ -121,7 +81,7 @@ is_written(const struct point_taking *c, uint64_t pc, struct span code)
 	       memcmp(c->code + at, code.p, WINDOW_JUMP) != 0;
 }
 
-/* What it knows of the interval's time stays. Returns as event_is_due. */
+/* What it knows of the interval's time stays. Returns as step_event_due. */
 static int
 begin_taking(struct point_taking *c, pid_t tid, const struct mem *m,
 	     struct dirty *dirty, struct err *err)
@@ -132,7 +92,7 @@ begin_taking(struct point_taking *c, pid_t tid, const struct mem *m,
 				    .mark_ns = c->mark_ns,
 				    .mark_cpu_ns = c->mark_cpu_ns,
 				    .asked_ns = c->asked_ns };
-	return event_is_due(tid, err);
+	return step_event_due(tid, err);
 }
 
 /* On a busy machine a turn may be over before it began: without this nobody
@@ -192,58 +152,14 @@ point_cancel(struct point_taking *c)
 
 /* ---- walking */
 
-/* The next stop of a step. 1: it is the step's own; 0: it has to be resumed
- * once more; POINT_STOP: another, not taken. */
-static int
-step_stop(pid_t tid, struct err *err)
-{
-	struct stop st;
-	int ret;
-
-	do
-		ret = stop_peek(tid, true, &st);
-	while (ret == -EINTR);
-	if (ret < 0)
-		return gone(tid, err);
-	switch (st.kind) {
-	case STOP_EVENT_STOP: /* a late interrupt; the step may be done or not
-			       */
-		return stop_wait(tid, true, &st) < 0 ? gone(tid, err) : 0;
-	case STOP_SIGNAL:
-		if (st.signo != SIGTRAP)
-			return POINT_STOP;
-		return stop_wait(tid, true, &st) < 0 ? gone(tid, err) : 1;
-	case STOP_NONE:
-	case STOP_EXITED:
-	case STOP_KILLED:
-	case STOP_SECCOMP:
-	case STOP_SYSCALL:
-	case STOP_GROUP:
-	case STOP_FORK:
-	case STOP_VFORK:
-	case STOP_CLONE:
-	case STOP_VFORK_DONE:
-	case STOP_EXEC:
-	case STOP_EXIT:
-		break;
-	}
-	return POINT_STOP;
-}
-
 /* 1, or POINT_STOP. */
 static int
 resume_once(struct walk *w, int request, struct err *err)
 {
-	int ret;
+	int ret = step_resume(w->tid, request, err);
 
-	do {
-		ret = ptrace_resume(w->tid, request, 0);
-		if (ret < 0)
-			return gone(w->tid, err);
-		ret = step_stop(w->tid, err);
-	} while (ret == 0);
 	w->steps++;
-	return ret;
+	return ret == STEP_OTHER ? POINT_STOP : ret < 0 ? ret : 1;
 }
 
 /* A repeated string instruction: all of it, at native speed. */
@@ -361,7 +277,7 @@ walk_on(struct walk *w, struct err *err)
 
 		if (ptrace_get_regs(w->tid, &w->regs) < 0)
 			return gone(w->tid, err);
-		if (is_agent(w->regs.rip) || !decode_here(w) ||
+		if (step_is_agent(w->regs.rip) || !decode_here(w) ||
 		    w->code.flow == FLOW_EVENT)
 			return POINT_EVENT;
 		/* The interrupt may have hit it between two repetitions. */
@@ -379,23 +295,16 @@ walk_on(struct walk *w, struct err *err)
 	}
 }
 
-/* Signals from elsewhere wait meanwhile. Faults of the program's own do not,
- * and a blocked SIGTRAP would be unblocked by the kernel for good. */
 static int
 walk(struct walk *w, struct err *err)
 {
-	uint64_t mask, busy;
-	int ret;
+	uint64_t mask;
+	int ret = step_quiet(w->tid, &mask, err);
 
-	if (ptrace_get_sigmask(w->tid, &mask) < 0)
-		return gone(w->tid, err);
-	busy = (~(uint64_t)0 & ~FAULT_SIGNALS & ~SIG_BIT(SIGTRAP)) |
-	       (mask & FAULT_SIGNALS);
-	if (ptrace_set_sigmask(w->tid, busy) < 0)
-		return gone(w->tid, err);
+	if (ret < 0)
+		return ret;
 	ret = walk_on(w, err);
-	/* After its death is seen this may fail, and does not matter. */
-	ptrace_set_sigmask(w->tid, mask);
+	step_loud(w->tid, mask);
 	return ret;
 }
 
@@ -612,7 +521,7 @@ point_take(struct point_taking *c, uint64_t interval_ns, struct point *out,
 {
 	struct walk w = { .taking = c, .tid = c->tid, .mem = c->mem };
 	struct point p = { .cpu_ns = interval_ns };
-	int ret = event_is_due(c->tid, err);
+	int ret = step_event_due(c->tid, err);
 
 	if (ret == 1)
 		ret = POINT_EVENT;

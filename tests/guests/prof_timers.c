@@ -13,7 +13,7 @@
 
 #define TICKS 30
 
-static volatile sig_atomic_t total;
+static volatile int total; /* of all threads */
 static __thread volatile sig_atomic_t mine;
 static uint64_t pcs[256];
 
@@ -23,7 +23,8 @@ sample(int sig, siginfo_t *si, void *uc)
 	const ucontext_t *u = uc;
 
 	CHECK(sig == SIGPROF && si->si_signo == SIGPROF);
-	pcs[total++ % 256] = (uint64_t)u->uc_mcontext.gregs[REG_RIP];
+	pcs[__atomic_fetch_add(&total, 1, __ATOMIC_RELAXED) % 256] =
+		(uint64_t)u->uc_mcontext.gregs[REG_RIP];
 	mine++;
 }
 

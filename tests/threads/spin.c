@@ -1,7 +1,7 @@
 /* Four threads that share one lock which spins: by cmpxchg, by tickets, or with
- * sched_yield; or that spin without a lock until all have computed; or two that
- * look at what two others count down in memory, with the same registers at each
- * turn of their loops. */
+ * sched_yield; or that spin without a lock until all have computed, or the
+ * first one has; or two that look at what two others count down in memory, with
+ * the same registers at each turn of their loops. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -12,6 +12,7 @@
 #define THREADS 4
 #define TURNS 2000
 #define WORK 20000000ul
+#define FIRST 40 /* times as much */
 
 static atomic_int word, next, now, done;
 static unsigned long sum[THREADS];
@@ -80,6 +81,24 @@ compute(void *arg)
 	atomic_fetch_add(&done, 1);
 	while (atomic_load(&done) < THREADS)
 		;
+	return NULL;
+}
+
+/* Who is not the first waits for it. */
+static void *
+wait_for_first(void *arg)
+{
+	unsigned long h = 1, *n = arg;
+
+	if (*n > 0) {
+		while (atomic_load(&done) == 0)
+			;
+		return NULL;
+	}
+	for (unsigned long i = 0; i < FIRST * WORK; i++)
+		h = (h ^ i) * 0x100000001b3ul;
+	*n = h;
+	atomic_store(&done, 1);
 	return NULL;
 }
 
@@ -155,6 +174,8 @@ main(int argc, char **argv)
 		take = take_yielding;
 	} else if (strcmp(kind, "compute") == 0) {
 		work = compute;
+	} else if (strcmp(kind, "first") == 0) {
+		work = wait_for_first;
 	}
 	for (int i = 0; i < THREADS; i++) {
 		sum[i] = (unsigned long)i;
