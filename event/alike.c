@@ -560,7 +560,13 @@ sign_call(struct alike *a, const struct event *ev, struct alike_task *t,
 	for (unsigned i = 0; i < d->nargs; i++)
 		args[i] = plain_arg(a, &d->args[i], ev->args[i]);
 	out->args = hash_of(span_of(args, sizeof(args)));
-	ret = strange ? ev->ret < 0 : plain_ret(a, ev, d);
+	if (d->nargs > 2 && d->args[1].type == ARG_BUF)
+		args[2] = 0;
+	out->plain_args = hash_of(span_of(args, sizeof(args)));
+	ret = ev->ret < 0;
+	out->plain_ret = hash_of(span_of(&ret, sizeof(ret)));
+	if (!strange)
+		ret = plain_ret(a, ev, d);
 	out->ret = hash_of(span_of(&ret, sizeof(ret)));
 	buf_clear(&a->text);
 	buf_put(&a->text, f.path.p, f.path.len);
@@ -643,19 +649,22 @@ alike_event(struct alike *a, const struct event *ev, uint64_t *out_place,
 unsigned
 alike_compare(const struct alike_sig *a, const struct alike_sig *b)
 {
+	/* The same but for a pid of four digits or five: how many bytes there
+	 * are says nothing. */
+	bool plainly = a->data != b->data && a->plain_data == b->plain_data;
 	unsigned parts = 0;
 
 	if (a->what == 0 || b->what == 0)
 		return 0;
 	if (a->what != b->what)
 		return ALIKE_WHAT;
-	if (a->args != b->args)
+	if (plainly ? a->plain_args != b->plain_args : a->args != b->args)
 		parts |= ALIKE_ARGS;
 	if (a->path != b->path)
 		parts |= ALIKE_PATH;
-	if (a->data != b->data && a->plain_data != b->plain_data)
+	if (a->data != b->data && !plainly)
 		parts |= ALIKE_DATA;
-	if (a->ret != b->ret)
+	if (plainly ? a->plain_ret != b->plain_ret : a->ret != b->ret)
 		parts |= ALIKE_RET;
 	return parts;
 }

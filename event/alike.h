@@ -32,6 +32,7 @@ struct alike_sig {
 			  ended by another one, wherever it stood */
 	uint32_t args, path, ret;
 	uint32_t data, plain_data; /* as they are; without pids, times, ... */
+	uint32_t plain_args, plain_ret; /* without how many bytes */
 };
 
 struct alike *alike_new(void);

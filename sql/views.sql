@@ -328,7 +328,8 @@ create or replace function pastime.path_of_calls(rec bigint) returns table (plac
 language sql stable parallel safe as $$
 	select p.place, row_number() over (partition by e.task order by e.seq), e.task, e.seq,
 		coalesce(s.name, k.name), pastime.plain_text(e.path), n.name,
-		case when e.data is not null and s.category <> 'ipc' then e.ret end,
+		case when e.data is not null and s.category <> 'ipc'
+			and pastime.text(e.data) = pastime.plain_text(pastime.text(e.data)) then e.ret end,
 		pastime.plain_text(pastime.text(e.data)),
 		pg_catalog.concat_ws(' ', coalesce(s.name, k.name), coalesce(e.path, 'fd ' || e.fd, e.note), n.name,
 			pg_catalog.left(pastime.text(e.data), 60))

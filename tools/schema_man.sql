@@ -71,7 +71,9 @@ the position just after it, which every command takes.$$
 	union all
 	select 7, p.proname, 0, e'.TP\n.BR ' || p.proname || ' "(' ||
 		pg_get_function_arguments(p.oid) || ') ' ||
-		pg_get_function_result(p.oid) || e'"\n' ||
+		regexp_replace(pg_get_function_result(p.oid), '^TABLE\((.*)\)$',
+			e'table"\nColumns: \\1.\n.br') ||
+		case when p.proretset then e'\n' else e'"\n' end ||
 		pg_temp.roff(obj_description(p.oid, 'pg_proc'))
 	from pg_proc p
 	where p.pronamespace = 'pastime'::regnamespace

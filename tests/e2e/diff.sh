@@ -87,7 +87,8 @@ like "the test is what differs" "result newfstatat.*more.*ENOENT.*more.* = 0" \
 	"$(json differs event_a event_b)"
 
 # Threads: the lost update is seen where it is told; turns do not count.
-"$CC" -O1 -g -pthread -o lost "$TOP_SRCDIR/bench/racy/lost_update.c" ||
+# shellcheck disable=SC2086 # CC may have words
+$CC -O1 -g -pthread -o lost "$TOP_SRCDIR/bench/racy/lost_update.c" ||
 	fail "cannot compile"
 good=
 bad=

@@ -80,6 +80,19 @@ Test(event_alike, pids_times_and_addresses_in_text_do_not_count)
 		     0);
 }
 
+Test(event_alike, a_pid_may_be_longer)
+{
+	struct alike *a = recording(4711), *b = recording(15822);
+	struct alike_sig sa = wrote(a, "pid 4711!"),
+			 sb = wrote(b, "pid 15822!");
+
+	cr_assert_eq(alike_compare(&sa, &sb), 0);
+	sb = wrote(b, "pid 15822");
+	cr_assert_eq(alike_compare(&sa, &sb), ALIKE_DATA);
+	alike_free(a);
+	alike_free(b);
+}
+
 Test(event_alike, other_text_counts)
 {
 	cr_assert_eq(compare_writes("count 39", "count 40"), ALIKE_DATA);
