@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "event/sys.h"
 #include "replayer/internal.h"
+#include "tracee/batch.h"
 #include <errno.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -236,20 +237,12 @@ can_be_ahead(const struct puppet *p, const struct event *ev)
 
 /* ---- the agent in a replayed space */
 
-static int
-map_at(struct puppet *p, uint64_t start, uint64_t len, int prot,
-       struct err *err)
+static void
+add_map(struct batch *b, uint64_t start, uint64_t len, int prot)
 {
-	const uint64_t args[6] = {
-		start,
-		len,
-		(uint64_t)prot,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
-		UINT64_MAX,
-		0
-	};
-
-	return puppet_must(p, "mmap", SYS_mmap, args, err);
+	batch_add(b, SYS_mmap, start, start, len, (uint64_t)prot,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+		  UINT64_MAX, 0);
 }
 
 /* What the recording does not have: its code, stack and ring. */
@@ -257,15 +250,16 @@ static int
 bring_in(struct puppet *p, struct err *err)
 {
 	const struct mem m = mem_of_task(&p->space->mem, p->pid);
+	struct batch b;
 	int ret;
 
 	if (p->space->has_agent)
 		return 0;
-	ret = map_at(p, AGENT_CODE, AGENT_CODE_LEN, PROT_READ | PROT_EXEC, err);
-	if (ret == 0)
-		ret = map_at(p, AGENT_DATA + AGENT_DATA_SHARED,
-			     AGENT_DATA_LEN - AGENT_DATA_SHARED,
-			     PROT_READ | PROT_WRITE, err);
+	batch_init(&b, BATCH_AT);
+	add_map(&b, AGENT_CODE, AGENT_CODE_LEN, PROT_READ | PROT_EXEC);
+	add_map(&b, AGENT_DATA + AGENT_DATA_SHARED,
+		AGENT_DATA_LEN - AGENT_DATA_SHARED, PROT_READ | PROT_WRITE);
+	ret = puppet_batch(p, &b, err);
 	if (ret < 0)
 		return ret;
 	if (mem_write_all(&m, AGENT_CODE, agent_code, agent_code_len) < 0)

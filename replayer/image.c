@@ -8,6 +8,7 @@
 #include "agent/abi.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "tracee/batch.h"
 #include "tracee/filter.h"
 #include "tracee/inject.h"
 #include "tracee/maps.h"
@@ -345,32 +346,54 @@ map_source(struct replayer *r, const struct map_rec *m, int *fd, int *type,
 	return f ? file_remote(r, f, fd, err) : -E_FORMAT;
 }
 
-int
-image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
-	  struct err *err)
+/* The arguments of its mmap; 0: there is nothing to be mapped. */
+static int
+map_args(struct replayer *r, const struct map_rec *m, uint64_t args[6],
+	 struct err *err)
 {
-	uint64_t args[6] = { m->start, m->len, m->prot, 0, 0, m->offset };
 	int fd, type, ret;
 
-	if (m->start == 0 && m->len == 0 && m->shared_id)
-		return sharedmem_resize(r, m->shared_id, m->offset, err);
+	if (m->start == 0 && m->len == 0 && m->shared_id) {
+		ret = sharedmem_resize(r, m->shared_id, m->offset, err);
+		return ret < 0 ? ret : 0;
+	}
 	if (m->start < AGENT_BASE + AGENT_SIZE &&
 	    AGENT_BASE < m->start + m->len)
 		return 0; /* the agent page is there, in recording and replay */
 	ret = map_source(r, m, &fd, &type, err);
 	if (ret < 0)
 		return ret;
+	args[0] = m->start;
+	args[1] = m->len;
+	args[2] = m->prot;
 	args[3] = (uint64_t)(MAP_FIXED | MAP_NORESERVE | type);
+	args[4] = (uint64_t)(int64_t)fd;
+	args[5] = fd < 0 ? 0 : m->offset;
 	if (fd < 0) {
 		args[3] |= MAP_ANONYMOUS;
-		args[5] = 0;
 		if (m->flags & MAP_GROWSDOWN)
 			args[3] |= MAP_GROWSDOWN | MAP_STACK;
 	}
-	args[4] = (uint64_t)(int64_t)fd;
-	ret = puppet_must(p, "mmap", SYS_mmap, args, err);
-	if (ret < 0)
-		err_wrap(err, "mapping %lu bytes at 0x%lx", m->len, m->start);
+	return 1;
+}
+
+/* Add to b what maps m; b is run when it is full. */
+int
+image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
+	  struct batch *b, struct err *err)
+{
+	uint64_t a[6] = { 0 };
+	int ret = 0;
+
+	if (b->n == BATCH_CALLS) {
+		ret = puppet_batch(p, b, err);
+		batch_init(b, BATCH_AT);
+	}
+	if (ret == 0)
+		ret = map_args(r, m, a, err);
+	if (ret > 0)
+		batch_add(b, SYS_mmap, m->start, a[0], a[1], a[2], a[3], a[4],
+			  a[5]);
 	return ret < 0 ? ret : 0;
 }
 

@@ -107,7 +107,7 @@ int image_mold(struct replayer *r, struct err *err);
 int image_new(struct replayer *r, struct puppet *p, struct err *err);
 int image_trap_tsc(struct world *w, struct space *s, struct err *err);
 int image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
-	      struct err *err);
+	      struct batch *b, struct err *err);
 /* Tell the processes of a group where stacks stop growing. */
 void image_stack_limit(struct world *w, struct group *g);
 /* Bytes into memory whatever its protection; shared memory too. */

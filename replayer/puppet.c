@@ -3,7 +3,9 @@
 #include "agent/abi.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "event/sys.h"
 #include "replayer/agent.h"
+#include "tracee/batch.h"
 #include "tracee/memcode.h"
 #include "tracee/ptrace.h"
 #include "tracee/stop.h"
@@ -325,7 +327,8 @@ puppet_settle(struct puppet *p, struct err *err)
 	return get_regs(p, err);
 }
 
-/* Run until the int3 after the gadget's syscall. */
+/* Run until an int3 of the agent page: behind the gadget's syscall, or a list.
+ */
 static int
 run_gadget(struct puppet *p, struct regs *out, struct err *err)
 {
@@ -343,7 +346,7 @@ run_gadget(struct puppet *p, struct regs *out, struct err *err)
 		ret = ptrace_get_regs(p->pid, out);
 		if (ret < 0)
 			return gone(p, err);
-		if (st.signo == SIGTRAP && out->rip == AGENT_GADGET_AFTER + 1)
+		if (st.signo == SIGTRAP && out->rip - AGENT_BASE <= AGENT_BOOT)
 			return 0;
 		if (st.signo == SIGSEGV || st.signo == SIGBUS)
 			return err_set(
@@ -354,23 +357,44 @@ run_gadget(struct puppet *p, struct regs *out, struct err *err)
 	}
 }
 
+/* The registers that a call of ours starts from. */
+static int
+leave(struct puppet *p, struct regs *out, struct err *err)
+{
+	int ret = 0;
+
+	if (!p->dirty && (p->regs.rip & ~0xfffull) == VSYSCALL_BASE)
+		ret = puppet_settle(p, err);
+	if (ret < 0)
+		return ret;
+	p->dirty = true;
+	p->at_call = false;
+	*out = p->regs;
+	out->orig_rax = UINT64_MAX; /* skips the call we may stand in */
+	return 0;
+}
+
+/* From these registers to the trap. */
+static int
+run_ours(struct puppet *p, struct regs *regs, struct err *err)
+{
+	int ret = ptrace_set_regs(p->pid, regs);
+
+	if (ret < 0)
+		return err_set(err, -ret, "cannot set registers of task %u",
+			       p->task);
+	return run_gadget(p, regs, err);
+}
+
 int
 puppet_call(struct puppet *p, long nr, const uint64_t args[6], int64_t *out,
 	    struct err *err)
 {
 	struct regs regs;
-	int ret;
+	int ret = leave(p, &regs, err);
 
-	if (!p->dirty && (p->regs.rip & ~0xfffull) == VSYSCALL_BASE) {
-		ret = puppet_settle(p, err);
-		if (ret < 0)
-			return ret;
-	}
-	p->dirty = true;
-	ret = puppet_flush(p, err); /* for what a fork is to inherit */
 	if (ret < 0)
 		return ret;
-	regs = p->regs;
 	regs.rax = (uint64_t)nr;
 	regs.rdi = args[0];
 	regs.rsi = args[1];
@@ -379,16 +403,44 @@ puppet_call(struct puppet *p, long nr, const uint64_t args[6], int64_t *out,
 	regs.r8 = args[4];
 	regs.r9 = args[5];
 	regs.rip = AGENT_BASE + AGENT_GADGET;
-	ret = ptrace_set_regs(p->pid, &regs);
-	if (ret < 0)
-		return err_set(err, -ret, "cannot set registers of task %u",
-			       p->task);
-	p->dirty = true;
-	p->at_call = false;
-	ret = run_gadget(p, &regs, err);
+	ret = run_ours(p, &regs, err);
 	if (ret < 0)
 		return ret;
 	*out = (int64_t)regs.rax;
+	return 0;
+}
+
+int
+puppet_batch(struct puppet *p, const struct batch *b, struct err *err)
+{
+	struct batch_done done;
+	struct regs regs;
+	int ret;
+
+	if (b->n == 0)
+		return 0;
+	if (b->n == 1 && b->data_len == 0)
+		return puppet_must(p, sys_name((int)b->call[0].nr),
+				   b->call[0].nr, b->call[0].arg, err);
+	ret = leave(p, &regs, err);
+	if (ret == 0)
+		ret = batch_place(p->pid, &p->space->mem, b, true, err);
+	if (ret < 0)
+		return ret;
+	regs.rip = AGENT_BASE + AGENT_BATCH;
+	regs.rbx = BATCH_AT;
+	ret = run_ours(p, &regs, err);
+	if (ret == 0)
+		ret = batch_place(p->pid, &p->space->mem, b, false, err);
+	if (ret < 0)
+		return ret;
+	done = batch_done_of(b, &regs);
+	if (done.n < b->n)
+		return err_set(err, -(int)done.last,
+			       "%s in the replay of task %u at 0x%lx: %s",
+			       sys_name((int)b->call[done.n].nr), p->task,
+			       b->call[done.n].arg[0],
+			       strerrordesc_np(-(int)done.last));
 	return 0;
 }
 

@@ -6,6 +6,8 @@
 #include "replayer/internal.h"
 
 #include "base/mem.h"
+#include "replayer/patches.h"
+#include "tracee/batch.h"
 #include "tracee/ptrace.h"
 #include <errno.h>
 #include <sched.h>
@@ -130,7 +132,6 @@ apply_item(struct replayer *r, struct puppet *p, const struct item *it,
 	case ITEM_MEM:
 	case ITEM_MEM_BLOB:
 	case ITEM_ZERO:
-	case ITEM_PATCH:
 		return write_item(r, p->space, it, err);
 	case ITEM_MEM_TASK:
 		other = world_puppet(r->now, (uint32_t)it->num);
@@ -155,30 +156,44 @@ apply_item(struct replayer *r, struct puppet *p, const struct item *it,
 	return 0;
 }
 
-int
-step_items(struct replayer *r, struct puppet *p, const struct event *ev,
-	   struct err *err)
+static int
+apply_items(struct replayer *r, struct puppet *p, const struct event *ev,
+	    uint64_t *at, struct err *err)
 {
+	struct patches patches = { .n = 0 };
 	struct item_reader ir;
 	struct item it;
 	int ret;
 
 	item_reader_init(&ir, ev->payload);
 	while ((ret = item_next(&ir, &it, err)) > 0) {
-		ret = apply_item(r, p, &it, err);
-		if (ret == -EFAULT) {
-			char found[sizeof(r->div.found)];
-
-			snprintf(found, sizeof(found),
-				 "nothing mapped at 0x%lx", it.addr);
-			return diverge(r, ev, err,
-				       "memory that the event writes to", found,
-				       "a mapping differs from the recording");
+		*at = it.addr;
+		if (it.kind == ITEM_PATCH) {
+			ret = patches_add(r, p->space, &patches, &it, err);
+		} else {
+			ret = patches_flush(r, p->space, &patches, err);
+			if (ret == 0)
+				ret = apply_item(r, p, &it, err);
 		}
 		if (ret < 0)
 			return ret;
 	}
-	return ret;
+	return ret < 0 ? ret : patches_flush(r, p->space, &patches, err);
+}
+
+int
+step_items(struct replayer *r, struct puppet *p, const struct event *ev,
+	   struct err *err)
+{
+	char found[sizeof(r->div.found)];
+	uint64_t at = 0;
+	int ret = apply_items(r, p, ev, &at, err);
+
+	if (ret != -EFAULT)
+		return ret;
+	snprintf(found, sizeof(found), "nothing mapped at 0x%lx", at);
+	return diverge(r, ev, err, "memory that the event writes to", found,
+		       "a mapping differs from the recording");
 }
 
 int
@@ -187,20 +202,22 @@ step_maps(struct replayer *r, struct puppet *p, const struct event *ev,
 {
 	struct item_reader ir;
 	struct map_rec m;
+	struct batch b;
 	struct item it;
 	int ret;
 
+	batch_init(&b, BATCH_AT);
 	item_reader_init(&ir, ev->payload);
 	while ((ret = item_next(&ir, &it, err)) > 0) {
 		if (it.kind != ITEM_MAP)
 			continue;
 		ret = item_get_map(&it, &m, err);
 		if (ret == 0)
-			ret = image_map(r, p, &m, err);
+			ret = image_map(r, p, &m, &b, err);
 		if (ret < 0)
 			return ret;
 	}
-	return ret;
+	return ret < 0 ? ret : puppet_batch(p, &b, err);
 }
 
 /* The value of a KV item of the event; false = there is none. */

@@ -5,6 +5,7 @@
  */
 #include "replayer/internal.h"
 
+#include "tracee/batch.h"
 #include "tracee/maps.h"
 #include <asm/prctl.h>
 #include <errno.h>
@@ -86,15 +87,20 @@ redo_brk(struct replayer *r, struct puppet *p, const struct event *ev,
 			     .prot = PROT_READ | PROT_WRITE,
 			     .flags = MAP_PRIVATE };
 	uint64_t args[6] = { to, from - to };
+	struct batch b;
 	struct item it;
+	int ret;
 
 	p->space->brk = now;
 	if (old == 0)
 		p->space->brk_start = now;
 	if (old == 0 || item_find(ev->payload, ITEM_MAP, UINT64_MAX, &it))
 		return 0; /* nothing to compare with, or the event says it */
-	if (to > from)
-		return image_map(r, p, &m, err);
+	if (to > from) {
+		batch_init(&b, BATCH_AT);
+		ret = image_map(r, p, &m, &b, err);
+		return ret < 0 ? ret : puppet_batch(p, &b, err);
+	}
 	return to < from ? again(r, p, ev, SYS_munmap, args, 0, err) : 0;
 }
 

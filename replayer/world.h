@@ -19,6 +19,7 @@
 #include "tracee/mem.h"
 #include <stdbool.h>
 
+struct batch;
 struct replayer;
 
 /* Descriptors that lead to where the recorded command's output went. */
@@ -152,8 +153,7 @@ inside_moved(const struct inside *in)
 	return in->pc != 0 || in->steps != 0 || in->unnamed;
 }
 
-void world_free(struct replayer *r,
-		struct world *w); /* kills its puppets; NULL allowed */
+void world_free(struct replayer *r, struct world *w); /* w may be NULL */
 struct puppet *world_puppet(struct world *w, uint32_t task); /* or NULL */
 struct puppet *world_add_puppet(struct world *w, uint32_t task);
 void world_remove_puppet(struct world *w, struct puppet *p); /* kills it */
@@ -173,13 +173,11 @@ struct puppet *world_in_space(struct world *w, const struct space *s);
 void puppet_set_regs(struct puppet *p, const struct regs *regs);
 /* Write the registers into the process if they changed. */
 int puppet_flush(struct puppet *p, struct err *err);
-/* Let it run to the next halt; regs are then those of the halt. slice_ns: stop
- * it after so long with HALT_TIMEOUT, as limit_ns does for all of it; 0 = no.
- */
+/* Let it run to the next halt; regs are then those of the halt. slice_ns, if it
+ * is not 0: stop it after so long with HALT_TIMEOUT, as limit_ns does. */
 int puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 	       uint64_t slice_ns, struct halt *out, struct err *err);
-/* Execute one instruction, all of a rep: 1, or 0 and *out when it ran into that
- * instead. */
+/* One instruction, all of a rep: 1, or 0 and *out when it ran into that. */
 int puppet_step(struct replayer *r, struct puppet *p, struct halt *out,
 		struct err *err);
 /* At a call's halt: get the process out of the call, running nothing. */
@@ -192,6 +190,8 @@ int puppet_call(struct puppet *p, long nr, const uint64_t args[6], int64_t *ret,
 /* The same when failing is an error of ours, "what: ENOMEM". */
 int puppet_must(struct puppet *p, const char *what, long nr,
 		const uint64_t args[6], struct err *err);
+/* A list of calls with one halt; all must say what they should. */
+int puppet_batch(struct puppet *p, const struct batch *b, struct err *err);
 /* A copy of the process: with its own memory, or (vm) sharing it. */
 int puppet_fork(struct puppet *p, bool vm, pid_t *out, struct err *err);
 /* Kill and reap. */

@@ -62,8 +62,8 @@ put_list(const struct batch *b, uint8_t *out)
 	return sizeof(b->call) + b->data_len;
 }
 
-static struct batch_done
-done_of(const struct batch *b, const struct regs *regs)
+struct batch_done
+batch_done_of(const struct batch *b, const struct regs *regs)
 {
 	return (struct batch_done){
 		.n = (size_t)(regs->rbx - b->at) / sizeof(struct batch_call),
@@ -72,31 +72,42 @@ done_of(const struct batch *b, const struct regs *regs)
 }
 
 int
+batch_place(pid_t tid, const struct mem *m, const struct batch *b, bool there,
+	    struct err *err)
+{
+	const struct mem own = mem_of_task(m, tid);
+	uint8_t list[LIST_SIZE];
+	size_t n = put_list(b, list);
+
+	ASSERT(b->at == BATCH_AT);
+	if (!there)
+		memset(list, 0, n);
+	return mem_write_all(&own, b->at, list, n) == 0
+		       ? 0
+		       : err_set(err, EFAULT, "pastime's page is gone");
+}
+
+int
 batch_run(pid_t tid, const struct mem *m, const struct batch *b,
 	  struct batch_done *out, struct err *err)
 {
-	static const uint8_t zeros[LIST_SIZE];
-	const struct mem own = mem_of_task(m, tid);
 	struct regs back, from, after;
-	uint8_t list[LIST_SIZE];
-	size_t n = put_list(b, list);
 	int ret = ptrace_get_regs(tid, &back);
 
-	ASSERT(b->at == BATCH_AT);
 	if (ret < 0)
 		return err_set(err, E_GONE, "task %d is gone", tid);
-	if (mem_write_all(&own, b->at, list, n) < 0)
-		return err_set(err, EFAULT, "pastime's page is gone");
+	ret = batch_place(tid, m, b, true, err);
+	if (ret < 0)
+		return ret;
 	from = back;
 	from.rip = AGENT_BASE + AGENT_BATCH;
 	from.rbx = b->at;
 	from.orig_rax = UINT64_MAX;
 	ret = remote_to_trap(tid, &from, &back, &after, err);
-	if (ret == 0)
-		*out = done_of(b, &after);
-	if (mem_write_all(&own, b->at, zeros, n) < 0 && ret == 0)
-		ret = err_set(err, EFAULT, "pastime's page is gone");
-	return ret;
+	if (ret < 0)
+		return ret;
+	*out = batch_done_of(b, &after);
+	return batch_place(tid, m, b, false, err);
 }
 
 uint64_t
@@ -135,6 +146,6 @@ batch_boot(pid_t tid, const struct mem *m, const struct batch *b,
 				 AGENT_BASE);
 	}
 	if (ret == 0)
-		*out = done_of(b, &after);
+		*out = batch_done_of(b, &after);
 	return ret;
 }

@@ -12,8 +12,10 @@
  *
  * A SIGTRAP that the task ignores is not ignored any more afterwards.
  */
+#include "agent/abi.h"
 #include "base/err.h"
 #include "event/regs.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -54,6 +56,12 @@ uint64_t batch_put(struct batch *b, const void *p, size_t n);
 #define BATCH_AT AGENT_ARG
 int batch_run(pid_t tid, const struct mem *m, const struct batch *b,
 	      struct batch_done *out, struct err *err);
+/* For who lets the task run itself: the list where it belongs, or zeros again;
+ * it runs from AGENT_BASE + AGENT_BATCH with rbx = BATCH_AT to an int3, whose
+ * registers tell. */
+int batch_place(pid_t tid, const struct mem *m, const struct batch *b,
+		bool there, struct err *err);
+struct batch_done batch_done_of(const struct batch *b, const struct regs *regs);
 /*
  * A fresh image at its exec stop, with entry as its first instruction: the
  * agent page is mapped first. Code and list stand for a moment at the beginning
