@@ -92,7 +92,7 @@ agent_release(struct recorder *r)
 	if (a == NULL)
 		return;
 	while (map_next(&a->files, &it, &key, &value))
-		agent_file_free(value);
+		agent_file_free(r, value);
 	map_free(&a->files);
 	arena_free(&a->arena);
 	buf_free(&a->vdso);

@@ -39,9 +39,10 @@ bool agent_own_signal(struct task *t, int signo, bool fault);
  * bring the agent in. Appends items.
  */
 int agent_seen(struct recorder *r, struct task *t, struct err *err);
-/* The file is one that calls come from: it pays to have the agent in an image
- * of it from the beginning. */
-bool agent_knows(const struct recorder *r, uint64_t file);
+/* A mapping of code of a file that calls come from: it pays to have the agent
+ * there from the beginning. */
+bool agent_knows(struct recorder *r, struct task *t, const struct vma *vma,
+		 uint64_t file);
 /* Add the calls that map it into a fresh image; when they are through (agent:
  * NULL so far), it is put in there. Appends items. */
 void agent_add_maps(const struct recorder *r, const struct space *s,

@@ -6,12 +6,31 @@
 #include "recorder/agent.h"
 #include "recorder/engine.h"
 #include "tracee/site.h"
+#include <sys/stat.h>
 
 /* A patched call site. */
 struct agent_site {
 	uint64_t after; /* what follows its syscall instruction */
 	uint64_t insn;	/* the stub's syscall instruction */
 	uint8_t pre;	/* bytes of it that the stub has */
+};
+
+/* A site of a file that can be patched, and how. */
+struct agent_known {
+	uint64_t after; /* in the file, behind its syscall instruction */
+	struct site_plan plan;
+	uint8_t code[SITE_PRE_MAX + 2]; /* what moves, and the instruction */
+	uint8_t hole[SITE_JUMP];	/* what the jump covers there */
+};
+
+struct agent_file {
+	int fd;
+	struct stat st;
+	bool scanned;		     /* targets are known */
+	bool grown;		     /* more is known than was stored */
+	struct site_targets targets; /* far branches */
+	struct map count; /* place in the file -> how often a call came */
+	VEC(struct agent_known) known; /* by place */
 };
 
 /* A mapping of a file's code. */
@@ -122,7 +141,10 @@ int agent_map_follow(struct recorder *r, struct task *t, struct agent_record *d,
 /* agent_site.c. A call that the agent could have made has come from its site:
  * may patch it, and others of its file. */
 int agent_site_seen(struct recorder *r, struct task *t, struct err *err);
-void agent_file_free(struct agent_file *f);
+/* agent_known.c: a file with what earlier recordings know of it; takes fd. */
+struct agent_file *agent_file_load(const struct recorder *r, int fd);
+/* Keep what this one has found out, and free it. */
+void agent_file_free(const struct recorder *r, struct agent_file *f);
 /* agent_test.c */
 void agent_test_record(const struct recorder *r, const struct task *t,
 		       const struct event *ev);

@@ -22,52 +22,39 @@
 #define VIEW_BEFORE 192u /* a hole may be before its site */
 #define NEVER ((void *)(uintptr_t)UINT32_MAX)
 
-/* A site that can be patched, and how. */
-struct known {
-	uint64_t after; /* in the file, behind its syscall instruction */
-	struct site_plan plan;
-	uint8_t code[SITE_PRE_MAX + 2]; /* what moves, and the instruction */
-	uint8_t hole[SITE_JUMP];	/* what the jump covers there */
-};
-
-struct agent_file {
-	struct site_targets targets; /* far branches */
-	struct map count; /* place in the file -> how often a call came */
-	VEC(struct known) known; /* by place */
-};
-
-void
-agent_file_free(struct agent_file *f)
-{
-	site_free(&f->targets);
-	map_free(&f->count);
-	vec_free(&f->known);
-	mem_free(f);
-}
-
 /* ---- files */
+
+/* The entry of a file that is mapped at vma, with what is known of it. */
+static int
+entry_of(struct recorder *r, struct task *t, const struct vma *vma,
+	 uint64_t number, struct agent_file **out, struct err *err)
+{
+	struct agent_file *f = map_get(&r->agent->files, number);
+	int fd;
+
+	if (f == NULL) {
+		fd = files_open(r, t, vma->start, err);
+		if (fd < 0)
+			return fd;
+		f = agent_file_load(r, fd);
+		map_set(&r->agent->files, number, f);
+	}
+	*out = f;
+	return 0;
+}
 
 static int
 file_of(struct recorder *r, struct task *t, const struct vma *vma,
 	uint64_t number, struct agent_file **out, struct err *err)
 {
-	struct agent_file *f = map_get(&r->agent->files, number);
-	int fd, ret;
+	struct agent_file *f;
+	int ret = entry_of(r, t, vma, number, &f, err);
 
-	*out = f;
-	if (f != NULL)
-		return 0;
-	fd = files_open(r, t, vma->start, err);
-	if (fd < 0)
-		return fd;
-	f = mem_zalloc(sizeof(*f));
-	ret = site_scan(fd, &f->targets, err);
-	fd_close(&fd);
-	if (ret < 0) {
-		agent_file_free(f);
+	if (ret == 0 && !f->scanned)
+		ret = site_scan(f->fd, &f->targets, err);
+	if (ret < 0)
 		return ret;
-	}
-	map_set(&r->agent->files, number, f);
+	f->scanned = true;
 	*out = f;
 	return 0;
 }
@@ -123,7 +110,7 @@ range_of(struct recorder *r, struct task *t, uint64_t pc,
 /* How the site can be patched; false: it cannot. */
 static bool
 look_at(const struct task *t, const struct agent_range *range, uint64_t after,
-	struct known *out)
+	struct agent_known *out)
 {
 	uint8_t code[SITE_NEAR + SITE_AFTER];
 	uint64_t insn = after - 2, from, to;
@@ -133,7 +120,8 @@ look_at(const struct task *t, const struct agent_range *range, uint64_t after,
 					       : range->start;
 	to = range->end - insn > SITE_AFTER ? insn + SITE_AFTER : range->end;
 	at = insn - from;
-	*out = (struct known){ .after = after - range->start + range->offset };
+	*out = (struct agent_known){ .after = after - range->start +
+					      range->offset };
 	if (mem_read_all(&task_space(t)->mem, from, code, to - from) < 0 ||
 	    !site_plan(span_of(code, to - from), at, out->after - 2,
 		       &range->file->targets, &out->plan))
@@ -175,8 +163,8 @@ first_free(const struct agent_space *a)
 }
 
 static void
-patch(struct recorder *r, struct task *t, uint64_t after, const struct known *k,
-      struct stubs *out)
+patch(struct recorder *r, struct task *t, uint64_t after,
+      const struct agent_known *k, struct stubs *out)
 {
 	struct agent_space *a = task_space(t)->agent;
 	struct agent_site s = { .after = after, .pre = (uint8_t)k->plan.pre };
@@ -263,7 +251,7 @@ is_same(const struct task *t, struct view *v, uint64_t addr, const uint8_t *is,
 /* It stands there as it is in the file, and its hole is free. */
 static bool
 is_as_known(const struct task *t, struct view *v, uint64_t after,
-	    const struct known *k)
+	    const struct agent_known *k)
 {
 	size_t n = k->plan.pre + 2;
 	uint64_t hole = after - 2 + (uint64_t)(int64_t)k->plan.hole;
@@ -292,7 +280,7 @@ spread(struct recorder *r, struct task *t, const struct agent_range *range,
 		return 0;
 	map_set(&a->spread, range->number, NEVER);
 	for (size_t i = 0; i < range->file->known.len; i++) {
-		const struct known *k = &range->file->known.v[i];
+		const struct agent_known *k = &range->file->known.v[i];
 		uint64_t after = range->start + k->after - range->offset;
 
 		if (after - 2 - range->start < range->end - range->start - 2 &&
@@ -304,12 +292,15 @@ spread(struct recorder *r, struct task *t, const struct agent_range *range,
 }
 
 bool
-agent_knows(const struct recorder *r, uint64_t file)
+agent_knows(struct recorder *r, struct task *t, const struct vma *vma,
+	    uint64_t file)
 {
-	const struct agent_file *f =
-		r->agent != NULL ? map_get(&r->agent->files, file) : NULL;
+	struct agent_file *f;
 
-	return f != NULL && f->known.len >= KNOWN_FROM;
+	return r->agent != NULL && file != 0 && !vma->shared &&
+	       (vma->prot & PROT_EXEC) != 0 &&
+	       entry_of(r, t, vma, file, &f, NULL) == 0 &&
+	       f->known.len >= KNOWN_FROM;
 }
 
 int
@@ -322,8 +313,7 @@ agent_code_mapped(struct recorder *r, struct task *t, const struct vma *vma,
 				     .offset = vma->offset,
 				     .number = file };
 
-	if (a == NULL || !a->on || a->refused || vma->shared ||
-	    (vma->prot & PROT_EXEC) == 0 || !agent_knows(r, file))
+	if (a == NULL || !a->on || a->refused || !agent_knows(r, t, vma, file))
 		return 0;
 	range.file = map_get(&r->agent->files, file);
 	return spread(r, t, &range, err);
@@ -377,7 +367,7 @@ patch_here(struct recorder *r, struct task *t, const struct agent_range *range,
 	struct agent_file *f = range->file;
 	size_t i = find_known(f, place);
 	struct view v = { 0 };
-	struct known k;
+	struct agent_known k;
 
 	if (i == f->known.len || f->known.v[i].after != place) {
 		if (!look_at(t, range, t->call.pc, &k)) {
@@ -385,6 +375,7 @@ patch_here(struct recorder *r, struct task *t, const struct agent_range *range,
 			return 0;
 		}
 		vec_push(&f->known, k);
+		f->grown = true;
 		memmove(&f->known.v[i + 1], &f->known.v[i],
 			(f->known.len - 1 - i) * sizeof(k));
 		f->known.v[i] = k;

@@ -161,8 +161,7 @@ wants_agent(const struct image *im)
 	size_t i;
 
 	for (i = 0; i < im->maps.len; i++)
-		if ((im->maps.v[i].prot & PROT_EXEC) != 0 &&
-		    agent_knows(im->r, im->files[i]))
+		if (agent_knows(im->r, im->t, &im->maps.v[i], im->files[i]))
 			return true;
 	return false;
 }

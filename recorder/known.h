@@ -17,6 +17,7 @@
 enum known_what {
 	KNOWN_CONTENTS = 1, /* struct blob_id for each BLOB_PIECE */
 	KNOWN_SITES = 2,    /* what tracee/patch.c finds */
+	KNOWN_CALLS = 3,    /* where calls come from (agent_known.c) */
 };
 
 /* dir NULL: nothing is known, nothing is kept. */

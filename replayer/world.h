@@ -153,7 +153,7 @@ inside_moved(const struct inside *in)
 	return in->pc != 0 || in->steps != 0 || in->unnamed;
 }
 
-void world_free(struct replayer *r, struct world *w); /* w may be NULL */
+void world_free(struct replayer *r, struct world *w);	     /* w may be NULL */
 struct puppet *world_puppet(struct world *w, uint32_t task); /* or NULL */
 struct puppet *world_add_puppet(struct world *w, uint32_t task);
 void world_remove_puppet(struct world *w, struct puppet *p); /* kills it */

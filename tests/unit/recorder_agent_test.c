@@ -1,5 +1,8 @@
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "event/sys.h"
 #include "recorder/agent_priv.h"
@@ -265,4 +268,48 @@ Test(recorder_agent, any_bytes_may_stand_in_a_ring)
 			agent_record_read(&d, addr, buf, sizeof(buf));
 		mem_free(ring);
 	}
+}
+
+static struct agent_file *
+load(const struct recorder *r, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	cr_assert_geq(fd, 0);
+	return agent_file_load(r, fd);
+}
+
+/* Sites of each kind, and branches; of another file nothing is known. */
+Test(recorder_agent, where_calls_come_from_is_known_to_the_next_recording)
+{
+	const struct agent_known sites[2] = {
+		{ .after = 77, .plan = { .pre = 5 }, .code = "moved" },
+		{ .after = 0x12345678,
+		  .plan = { .hole = -20 },
+		  .code = { 0x0f, 0x05 },
+		  .hole = { 0x66, 0x90, 1, 2, 3, 4, 5 } },
+	};
+	char dir[] = "/tmp/pt-known.XXXXXX";
+	struct recorder r = { .opts = { .known_dir = mkdtemp(dir) } };
+	struct agent_file *f = load(&r, "/bin/sh");
+
+	cr_assert(!f->scanned);
+	f->targets.v = mem_calloc(2, sizeof(uint64_t));
+	f->targets.v[1] = UINT64_MAX;
+	f->targets.len = 2;
+	vec_push(&f->known, sites[0]);
+	vec_push(&f->known, sites[1]);
+	f->scanned = f->grown = true;
+	agent_file_free(&r, f);
+	f = load(&r, "/bin/sh");
+	cr_assert(f->scanned && !f->grown);
+	cr_assert_eq(f->targets.len, 2u);
+	cr_assert_eq(f->targets.v[0], 0u);
+	cr_assert_eq(f->targets.v[1], UINT64_MAX);
+	cr_assert_eq(f->known.len, 2u);
+	cr_assert_eq(memcmp(f->known.v, sites, sizeof(sites)), 0);
+	agent_file_free(&r, f);
+	f = load(&r, "/bin/true");
+	cr_assert(!f->scanned && f->known.len == 0);
+	agent_file_free(&r, f);
 }
