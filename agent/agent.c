@@ -179,10 +179,52 @@ agent_forget_fd(uint64_t fd)
 		data()->kind[fd] = AGENT_FD_UNKNOWN;
 }
 
+void
+agent_forget_fds(void)
+{
+	for (unsigned i = 0; i < AGENT_FDS; i++)
+		data()->kind[i] = AGENT_FD_UNKNOWN;
+}
+
+int
+agent_may_read(unsigned k)
+{
+	return k == AGENT_FD_FILE || k == AGENT_FD_NULL || k == AGENT_FD_ZERO;
+}
+
+int
+agent_may_write(unsigned k)
+{
+	uint64_t flags = data()->flags;
+
+	if ((k & AGENT_FD_OUTPUT) != 0 && (flags & AGENT_ALONE) == 0)
+		return 0;
+	k &= ~AGENT_FD_OUTPUT;
+	return k == AGENT_FD_NULL ||
+	       (k == AGENT_FD_FILE && (flags & AGENT_WRITES) != 0);
+}
+
+int
+agent_may_send(uint64_t fd)
+{
+	unsigned k = agent_kind(fd);
+
+	if ((k & AGENT_FD_OUTPUT) != 0 && (data()->flags & AGENT_ALONE) == 0)
+		return 0;
+	return (k & ~AGENT_FD_OUTPUT) >= AGENT_FD_PIPE;
+}
+
 /* ---- records */
 
 void
 agent_piece(struct agent_rec *rec, uint64_t addr, uint64_t n)
+{
+	agent_piece_as(rec, addr, (const void *)addr, n);
+}
+
+void
+agent_piece_as(struct agent_rec *rec, uint64_t addr, const void *from,
+	       uint64_t n)
 {
 	struct agent_piece *p;
 
@@ -191,7 +233,7 @@ agent_piece(struct agent_rec *rec, uint64_t addr, uint64_t n)
 	p = (struct agent_piece *)((char *)rec + rec->len);
 	p->addr = addr;
 	p->len = n;
-	copy(p + 1, (const void *)addr, n);
+	copy(p + 1, from, n);
 	rec->len += (uint32_t)(sizeof(*p) + ((n + 7) & ~7ul));
 	rec->npieces++;
 }
@@ -366,22 +408,9 @@ reading(long nr, const struct row *w, struct agent_frame *f)
 {
 	unsigned k = agent_kind(f->arg[0]) & ~AGENT_FD_OUTPUT;
 
-	if (k == AGENT_FD_FILE || k == AGENT_FD_NULL || k == AGENT_FD_ZERO)
+	if (agent_may_read(k))
 		return returned(nr, w, f);
 	return k >= AGENT_FD_PIPE && agent_waits(nr, w, f);
-}
-
-/* The order of what several tasks write to an output is the tracer's to see. */
-static int
-may_write(unsigned k)
-{
-	uint64_t flags = data()->flags;
-
-	if ((k & AGENT_FD_OUTPUT) != 0 && (flags & AGENT_ALONE) == 0)
-		return 0;
-	k &= ~AGENT_FD_OUTPUT;
-	return k == AGENT_FD_NULL ||
-	       (k == AGENT_FD_FILE && (flags & AGENT_WRITES) != 0);
 }
 
 static int
@@ -394,7 +423,7 @@ writing(long nr, const struct row *w, struct agent_frame *f)
 
 	if ((k & ~AGENT_FD_OUTPUT) >= AGENT_FD_PIPE)
 		return agent_waits(nr, w, f);
-	if (!may_write(k) || f->arg[2] > DATA_LONGEST)
+	if (!agent_may_write(k) || f->arg[2] > DATA_LONGEST)
 		return 0;
 	rec = agent_begin(nr, f, f->arg[2] + PIECES);
 	if (rec == 0)
@@ -460,7 +489,8 @@ copying(long nr, struct agent_frame *f)
 	long ret;
 
 	if (rec == 0 || agent_kind(f->arg[0]) != AGENT_FD_FILE ||
-	    agent_kind(f->arg[2]) != AGENT_FD_FILE || !may_write(AGENT_FD_FILE))
+	    agent_kind(f->arg[2]) != AGENT_FD_FILE ||
+	    !agent_may_write(AGENT_FD_FILE))
 		return 0;
 	rec->begin = agent_now();
 	ret = agent_native(nr, f);
@@ -651,6 +681,12 @@ make(long nr, const struct row *w, struct agent_frame *f)
 		return ioctl(nr, w, f);
 	case CLASS_COPY:
 		return copying(nr, f);
+	case CLASS_READV:
+	case CLASS_WRITEV:
+	case CLASS_SENDMSG:
+	case CLASS_RECVMSG:
+	case CLASS_SENDFILE:
+		return agent_vectors(nr, w, f);
 	case CLASS_CLOCK:
 		return agent_clocks(nr, f) || agent_plain(nr, w, f);
 	case CLASS_CPU:

@@ -3,6 +3,7 @@
 
 /* What the files of the agent's code share. Nothing else includes this. */
 #include "agent/abi.h"
+#include "agent/row.h"
 
 /* In the order in which enter.S pushes them. */
 struct agent_frame {
@@ -20,58 +21,6 @@ _Static_assert(sizeof(struct agent_frame) == AGENT_FRAME &&
 				    1),
 	       "agent/abi.h");
 
-enum class {
-	CLASS_TRAP,
-	CLASS_PLAIN,
-	CLASS_RET,  /* output of as many bytes as it returns */
-	CLASS_FILE, /* on a regular file or directory */
-	CLASS_READ,
-	CLASS_WRITE,
-	CLASS_WRITEV,
-	CLASS_DENTS,
-	CLASS_OPEN,
-	CLASS_CLOSE,
-	CLASS_FCNTL,
-	CLASS_DUP,    /* returns a new descriptor */
-	CLASS_RESIZE, /* changes a file of ours, as writes do */
-	CLASS_IOCTL,
-	CLASS_RLIMIT,
-	CLASS_NAME, /* an output whose length the next argument points to */
-	CLASS_WAIT, /* may wait, whatever it is about */
-	CLASS_SLEEP,
-	CLASS_CHILD,
-	CLASS_POLL,
-	CLASS_PPOLL,
-	CLASS_EPOLL,
-	CLASS_SELECT,
-	CLASS_ACCEPT,
-	CLASS_RECV,
-	CLASS_SEND,
-	CLASS_FUTEX,
-	CLASS_COPY,
-	CLASS_CLOCK,
-	CLASS_CPU,
-	CLASS_TID,    /* the recorder has to know */
-	CLASS_ENOSYS, /* programs do without it */
-	CLASS_MAP,
-	CLASS_MASK,
-	CLASS_ACTION,
-};
-
-struct row {
-	uint8_t class;
-	uint8_t path; /* 1 + argument, and 8 times the same of another */
-	uint8_t out;
-	uint16_t bytes;
-};
-
-/* Another argument in memory: 1 + its number, 0 = none; its length, 0 = in the
- * argument after it. */
-struct more {
-	uint8_t arg;
-	uint16_t bytes;
-};
-
 struct kstat {
 	uint64_t dev, ino, nlink;
 	uint32_t mode, uid, gid, pad;
@@ -81,9 +30,6 @@ struct kstat {
 };
 
 _Static_assert(sizeof(struct kstat) == 144, "the kernel's struct stat");
-
-extern const struct row agent_rows[];
-extern const unsigned agent_nrows;
 
 #define NR_FSTAT 5
 #define NR_MMAP 9
@@ -160,10 +106,20 @@ int agent_is_final(long ret);
 /* enum agent_kind, with AGENT_FD_OUTPUT */
 unsigned agent_kind(uint64_t fd);
 void agent_forget_fd(uint64_t fd);
+void agent_forget_fds(void);
+/* Of a kind: does not wait, and may be. The order of what several tasks write
+ * to the command's outputs is for the tracer to see. */
+int agent_may_read(unsigned kind);
+int agent_may_write(unsigned kind);
+/* ... it may wait. */
+int agent_may_send(uint64_t fd);
 
 /* Begin the record of a call; 0 = there is no room for it with n bytes more. */
 struct agent_rec *agent_begin(long nr, const struct agent_frame *f, uint64_t n);
 void agent_piece(struct agent_rec *rec, uint64_t addr, uint64_t n);
+/* ... as if from was there. */
+void agent_piece_as(struct agent_rec *rec, uint64_t addr, const void *from,
+		    uint64_t n);
 /* The time; after a call, or before one whose effect others see. */
 uint64_t agent_now(void);
 /* What a row's own pieces need at most. */
@@ -182,6 +138,9 @@ int agent_waits(long nr, const struct row *w, struct agent_frame *f);
 /* clock.c: without a call, where that is possible. */
 int agent_clocks(long nr, struct agent_frame *f);
 int agent_cpus(long nr, struct agent_frame *f);
+
+/* vector.c: likewise. */
+int agent_vectors(long nr, const struct row *w, struct agent_frame *f);
 
 /* space.c: likewise. */
 int agent_maps(long nr, struct agent_frame *f);

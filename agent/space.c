@@ -99,7 +99,6 @@ mapping_file(long nr, struct agent_frame *f)
 {
 	struct agent_rec *rec = agent_begin(nr, f, PIECES);
 	const struct agent_stored *v;
-	struct agent_piece *p;
 	struct kstat st;
 	long ret;
 
@@ -113,9 +112,7 @@ mapping_file(long nr, struct agent_frame *f)
 	ret = agent_native(nr, f);
 	if (ret < 0 && ret >= -K_LAST)
 		return 0;
-	p = (struct agent_piece *)((char *)rec + rec->len);
-	agent_piece(rec, (uint64_t)&v->number, sizeof(v->number));
-	p->addr = AGENT_PIECE_FILE;
+	agent_piece_as(rec, AGENT_PIECE_FILE, &v->number, sizeof(v->number));
 	return finish(rec, f, ret);
 }
 
@@ -167,7 +164,6 @@ agent_masks(long nr, struct agent_frame *f)
 {
 	struct agent_rec *rec = agent_begin(nr, f, PIECES);
 	uint64_t pending = ~0ul, now = 0;
-	struct agent_piece *p;
 	long ret;
 
 	if (rec == 0 || f->arg[3] != SIGSET)
@@ -182,9 +178,7 @@ agent_masks(long nr, struct agent_frame *f)
 		return 0;
 	rec->begin = 0;
 	call(NR_RT_SIGPROCMASK, SIG_BLOCK, 0, (uint64_t)&now, SIGSET, 0, 0);
-	p = (struct agent_piece *)((char *)rec + rec->len);
-	agent_piece(rec, (uint64_t)&now, sizeof(now));
-	p->addr = AGENT_PIECE_MASK;
+	agent_piece_as(rec, AGENT_PIECE_MASK, &now, sizeof(now));
 	/* The old one may have been stored over the new one. */
 	agent_piece(rec, f->arg[1] == f->arg[2] ? 0 : f->arg[1], SIGSET);
 	agent_piece(rec, f->arg[2], SIGSET);

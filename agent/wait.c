@@ -15,8 +15,6 @@
 #define POLLFDS_MOST 512u
 #define FDSETS_MOST 1024u
 #define EPOLL_EVENT 12u
-#define IOVEC 16u
-#define IOVECS_MOST 64u
 
 #define FUTEX_CMD 0x7fu
 #define FUTEX_WAIT 0
@@ -83,18 +81,6 @@ reading(long nr, const struct row *w, struct agent_frame *f)
 	return n <= DATA_LONGEST && waiting(nr, w, f, n, 0);
 }
 
-/* May this be written to? The order of what several tasks write to the
- * command's outputs is for the tracer to see. */
-static int
-may_send(uint64_t fd)
-{
-	unsigned k = agent_kind(fd);
-
-	if ((k & AGENT_FD_OUTPUT) != 0 && (data()->flags & AGENT_ALONE) == 0)
-		return 0;
-	return (k & ~AGENT_FD_OUTPUT) >= AGENT_FD_PIPE;
-}
-
 static int
 sent(struct agent_rec *rec, struct agent_frame *f, long ret)
 {
@@ -115,7 +101,7 @@ sending(long nr, struct agent_frame *f)
 	long ret;
 
 	if (f->arg[2] > DATA_LONGEST || to_len > INPUT_LONGEST ||
-	    !may_send(f->arg[0]))
+	    !agent_may_send(f->arg[0]))
 		return 0;
 	rec = agent_begin(nr, f, f->arg[2] + to_len + PIECES);
 	if (rec == 0)
@@ -126,64 +112,6 @@ sending(long nr, struct agent_frame *f)
 	if (nr != 1 && f->arg[4] != 0)
 		agent_piece(rec, f->arg[4], to_len);
 	return sent(rec, f, ret);
-}
-
-/* Bytes that the vector says, or too many. */
-static uint64_t
-gather(uint64_t iov, uint64_t n)
-{
-	const uint64_t *v = (const uint64_t *)iov;
-	uint64_t sum = 0;
-
-	for (uint64_t i = 0; i < n; i++) {
-		if (v[2 * i + 1] > DATA_LONGEST)
-			return DATA_LONGEST + 1;
-		sum += v[2 * i + 1];
-	}
-	return sum;
-}
-
-static int
-writing_vector(long nr, struct agent_frame *f)
-{
-	const uint64_t *v = (const uint64_t *)f->arg[1];
-	uint64_t n = f->arg[2], sum, left;
-	unsigned k = agent_kind(f->arg[0]);
-	struct agent_rec *rec;
-	long ret;
-
-	if (n == 0 || n > IOVECS_MOST || v == 0)
-		return 0;
-	sum = gather(f->arg[1], n);
-	if (sum > DATA_LONGEST)
-		return 0;
-	rec = agent_begin(nr, f, sum + (n + 1) * PIECES);
-	if (rec == 0)
-		return 0;
-	if (may_send(f->arg[0])) {
-		ret = agent_wait_for(rec, nr, f, AGENT_WAITS);
-	} else if ((k & ~AGENT_FD_OUTPUT) == AGENT_FD_FILE &&
-		   (data()->flags & AGENT_WRITES) != 0 &&
-		   (k == AGENT_FD_FILE || (data()->flags & AGENT_ALONE) != 0)) {
-		rec->begin = agent_now();
-		ret = agent_native(nr, f);
-	} else {
-		return 0;
-	}
-	if (!agent_is_final(ret))
-		return 0;
-	rec->ret = ret;
-	rec->end = agent_now();
-	agent_piece(rec, f->arg[1], n * IOVEC);
-	left = ret > 0 ? (uint64_t)ret : 0;
-	for (uint64_t i = 0; i < n && left > 0; i++) {
-		uint64_t len = v[2 * i + 1] < left ? v[2 * i + 1] : left;
-
-		agent_piece(rec, v[2 * i], len);
-		left -= len;
-	}
-	agent_publish(rec, f);
-	return 1;
 }
 
 /* ---- outputs with a length of their own */
@@ -377,8 +305,6 @@ agent_waits(long nr, const struct row *w, struct agent_frame *f)
 	case CLASS_WRITE:
 	case CLASS_SEND:
 		return nr != 18 && sending(nr, f); /* no pwrite */
-	case CLASS_WRITEV:
-		return writing_vector(nr, f);
 	case CLASS_WAIT:
 		return waiting(nr, w, f, 0, 0);
 	case CLASS_SLEEP:

@@ -13,12 +13,26 @@
 #include "recorder/nondet.h"
 #include "recorder/task.h"
 
+/* Is what follows of now from addr on better than what was found? What begins
+ * there was stored there; otherwise there may be more in one than in another.
+ */
+static bool
+is_better(const struct agent_piece *now, uint64_t addr, struct span was,
+	  bool begins)
+{
+	return addr - now->addr < now->len && !begins &&
+	       (now->addr == addr || now->len - (addr - now->addr) > was.len);
+}
+
 /* What the record has from addr on, in its place; false: nothing. */
 static bool
-find_piece(const struct agent_record *d, uint64_t addr, struct span *out)
+find_piece(const struct agent_record *d, uint64_t addr, size_t n,
+	   struct span *out)
 {
 	const uint8_t *p = d->pieces;
+	bool begins = false;
 
+	*out = (struct span){ 0 };
 	while ((size_t)(d->end - p) >= sizeof(struct agent_piece)) {
 		struct agent_piece piece;
 
@@ -26,17 +40,19 @@ find_piece(const struct agent_record *d, uint64_t addr, struct span *out)
 		p += sizeof(piece);
 		if (piece.len > (size_t)(d->end - p))
 			break;
-		if (addr - piece.addr < piece.len) {
+		if (is_better(&piece, addr, *out, begins)) {
 			*out = span_of(
 				p + (addr - piece.addr),
 				(size_t)(piece.len - (addr - piece.addr)));
-			return true;
+			begins = piece.addr == addr && piece.len >= n;
 		}
 		p += (piece.len + 7) & ~7ull;
 		if (p > d->end)
 			break;
 	}
-	return false;
+	if (out->len > n)
+		out->len = n;
+	return out->p != NULL;
 }
 
 int64_t
@@ -45,12 +61,10 @@ agent_record_read(void *ctx, uint64_t addr, void *buf, size_t n)
 	const struct agent_record *d = ctx;
 	struct span got;
 
-	if (!find_piece(d, addr, &got))
+	if (!find_piece(d, addr, n, &got))
 		return -EFAULT;
-	if (got.len < n)
-		n = got.len;
-	memcpy(buf, got.p, n);
-	return (int64_t)n;
+	memcpy(buf, got.p, got.len);
+	return (int64_t)got.len;
 }
 
 static void
@@ -59,11 +73,8 @@ put_output(struct recorder *r, const struct agent_record *d, uint64_t addr,
 {
 	struct span got;
 
-	if (len == 0 || !find_piece(d, addr, &got))
-		return;
-	if (got.len > len)
-		got.len = (size_t)len;
-	event_output(r, addr, got);
+	if (len != 0 && find_piece(d, addr, (size_t)len, &got))
+		event_output(r, addr, got);
 }
 
 static void
@@ -73,10 +84,9 @@ put_inputs(struct recorder *r, const struct agent_record *d, int n)
 		const struct sys_range *g = &r->ranges[i];
 		struct span got = { 0 };
 
-		if (g->len != 0 && !find_piece(d, g->addr, &got))
+		if (g->len != 0 &&
+		    !find_piece(d, g->addr, (size_t)g->len, &got))
 			continue;
-		if (got.len > g->len)
-			got.len = (size_t)g->len;
 		event_input(r, g->arg, got);
 	}
 }

@@ -64,10 +64,11 @@ Test(recorder_agent, a_call_that_the_agent_makes_is_an_ordinary_one)
 }
 
 /* Classes whose code knows what comes out, and how much. */
-static const char *const knowing[] = { "WRITEV", "IOCTL", "FCNTL",  "POLL",
-				       "PPOLL",	 "EPOLL", "SELECT", "ACCEPT",
-				       "RECV",	 "NAME",  "FUTEX",  "COPY",
-				       "MASK",	 "ACTION" };
+static const char *const knowing[] = {
+	"WRITEV", "IOCTL",  "FCNTL", "POLL",	"PPOLL",   "EPOLL",
+	"SELECT", "ACCEPT", "RECV",  "NAME",	"FUTEX",   "COPY",
+	"MASK",	  "ACTION", "READV", "RECVMSG", "SENDMSG", "SENDFILE"
+};
 
 static bool
 knows(const struct row *row)
