@@ -182,12 +182,12 @@ run(struct gdb_server *s, char *line, struct buf *out, struct err *err)
 void
 monitor_handle(struct gdb_server *s, struct scan *args)
 {
-	divert_end(s);
 	struct buf line = { 0 }, out = { 0 }, text = { 0 };
 	struct err err = { 0 };
 	char *words;
 	size_t len;
 
+	divert_end(s);
 	if (!hex_get(scan_rest(args), &line)) {
 		reply_error(s, 1);
 		buf_free(&line);

@@ -315,6 +315,20 @@ backend_move(void *d, const struct pos *from,
 }
 
 static int
+backend_event(void *d, uint64_t seq, struct arena *a, struct event *out,
+	      struct err *err)
+{
+	struct replay_side *r = d;
+	int rc = open_target(r, err);
+
+	if (rc >= 0)
+		rc = r->target->ops->event(r->target, seq, out, err);
+	if (rc >= 0)
+		out->payload = arena_span(a, out->payload);
+	return rc;
+}
+
+static int
 backend_moment(void *d, const struct tui_moment_req *req,
 	       bool (*progress)(void *ctx, uint64_t at, uint64_t to), void *ctx,
 	       struct arena *a, struct tui_moment *out, struct err *err)
@@ -366,6 +380,7 @@ backend_replay_close(void *d)
 
 const struct tui_replay_ops tui_backend_replay = {
 	.move = backend_move,
+	.event = backend_event,
 	.moment = backend_moment,
 	.places = backend_places,
 	.holds = backend_holds,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/cond.h"
 #include "tui/ui.h"
 
 #define PLACES_MAX 8u
@@ -36,16 +37,21 @@ const struct ui_break *
 breaks_at(const struct ui *ui, uint64_t addr)
 {
 	for (size_t i = 0; i < ui->breaks.len; i++) {
-		if (ui->breaks.v[i].addr == addr)
+		if (ui->breaks.v[i].addr == addr && !ui->breaks.v[i].event)
 			return &ui->breaks.v[i];
 	}
 	return NULL;
 }
 
-static void
-remove_break(struct ui *ui, size_t i)
+void
+breaks_remove(struct ui *ui, size_t i)
 {
-	ui_say(ui, "the breakpoint at %s is gone", ui->breaks.v[i].text);
+	const struct ui_break *b = &ui->breaks.v[i];
+
+	ui_say(ui,
+	       b->event ? "%s: no stop any more"
+			: "the breakpoint at %s is gone",
+	       b->text);
 	free_break(&ui->breaks.v[i]);
 	vec_remove(&ui->breaks, i);
 	ui_invalidate(ui, DIRTY_BREAKS | DIRTY_MOMENT);
@@ -68,8 +74,8 @@ breaks_toggle(struct ui *ui, uint64_t addr)
 	char text[32];
 
 	for (size_t i = 0; i < ui->breaks.len; i++) {
-		if (ui->breaks.v[i].addr == addr) {
-			remove_break(ui, i);
+		if (ui->breaks.v[i].addr == addr && !ui->breaks.v[i].event) {
+			breaks_remove(ui, i);
 			return;
 		}
 	}
@@ -96,8 +102,9 @@ take_away(struct ui *ui, const struct break_job *j)
 	if (j->cond || j->n != 1)
 		return false;
 	for (size_t i = 0; i < ui->breaks.len; i++) {
-		if (ui->breaks.v[i].addr == j->addr[0]) {
-			remove_break(ui, i);
+		if (ui->breaks.v[i].addr == j->addr[0] &&
+		    !ui->breaks.v[i].event) {
+			breaks_remove(ui, i);
 			return true;
 		}
 	}
@@ -130,10 +137,15 @@ breaks_set(struct ui *ui, const char *text)
 	const struct tui_moment *m = &ui->moment.m;
 	const char *cond = strstr(text, " if ");
 	size_t len = cond ? (size_t)(cond - text) : strlen(text);
+	struct err err = { 0 };
 	struct break_job *j;
 
 	while (len && text[len - 1] == ' ')
 		len--;
+	if (cond && cond_check(cond + 4, &err) < 0) {
+		ui_complain_err(ui, &err);
+		return;
+	}
 	if (!len || !nav_task(ui)) {
 		ui_say(ui,
 		       len ? "no program runs at this event"
@@ -167,19 +179,24 @@ breaks_update(struct view *v, unsigned dirty)
 	lines_clear(l);
 	for (size_t i = 0; i < ui->breaks.len; i++) {
 		const struct ui_break *b = &ui->breaks.v[i];
-		struct line *line = lines_addf(
-			l, b->off ? STYLE_DIM : STYLE_NORMAL,
-			"%-24s 0x%" PRIx64 "%s%s%s", b->text, b->addr,
-			b->cond ? "  if " : "", b->cond ? b->cond : "",
-			b->off ? "  (off)" : "");
+		enum style style = b->off ? STYLE_DIM : STYLE_NORMAL;
+		const char *off = b->off ? "  (off)" : "";
+		struct line *line;
 
+		if (b->event)
+			line = lines_addf(l, style, "catch %s%s", b->text, off);
+		else
+			line = lines_addf(l, style, "%-24s 0x%" PRIx64 "%s%s%s",
+					  b->text, b->addr,
+					  b->cond ? "  if " : "",
+					  b->cond ? b->cond : "", off);
 		line->num = i;
 		line->gutter = b->off ? 0 : 'b';
 	}
 	if (!ui->breaks.len)
 		lines_addf(l, STYLE_DIM,
 			   "no breakpoints; %s sets one, :break FUNCTION if "
-			   "x == 5 another",
+			   "x == 5 another, :catch signal stops at events",
 			   keymap_key_of(&ui->keys, REQ_BREAK, key));
 }
 
@@ -196,7 +213,7 @@ breaks_request(struct view *v, enum request r, uint64_t count)
 		ui->breaks.v[line->num].off = !ui->breaks.v[line->num].off;
 		ui_invalidate(ui, DIRTY_BREAKS | DIRTY_MOMENT);
 	} else if (r == REQ_DELETE) {
-		remove_break(ui, line->num);
+		breaks_remove(ui, line->num);
 	} else {
 		return false;
 	}

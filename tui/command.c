@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static const struct {
 	{ "search", search_forward }, { "sql", sql_run },
 	{ "mark", set_mark },	      { "delete", del_mark },
 	{ "task", pin_task },	      { "break", breaks_set },
+	{ "catch", catch_set },
 };
 
 static void
@@ -249,6 +251,26 @@ offer_filter(struct completion *c, const char *word)
 		qsort(c->v.v, c->v.len, sizeof(*c->v.v), by_text);
 }
 
+/* After "catch ": kinds, then calls or signals. */
+static void
+offer_catch(struct completion *c, const char *text, const char *word)
+{
+	const char *kind = text + strlen("catch ");
+
+	if (word == kind) {
+		for (size_t i = 0; catch_kind_name(i); i++)
+			offer(c, word, "", catch_kind_name(i));
+	} else if (!strncmp(kind, "signal ", 7)) {
+		for (int s = 1; s <= SIGSYS; s++)
+			offer(c, word, "", signal_name(s));
+	} else if (!strncmp(kind, "call ", 5) || !strncmp(kind, "return ", 7)) {
+		for (int nr = 0; nr < SYS_MAX; nr++) {
+			if (sys_desc(nr)->name)
+				offer(c, word, "", sys_desc(nr)->name);
+		}
+	}
+}
+
 static void
 offer_commands(const struct ui *ui, struct completion *c, const char *text,
 	       const char *word)
@@ -259,6 +281,8 @@ offer_commands(const struct ui *ui, struct completion *c, const char *text,
 		else if (!strncmp(text, "filter ", 7) ||
 			 !strncmp(text, "search ", 7))
 			offer_filter(c, word);
+		else if (!strncmp(text, "catch ", 6))
+			offer_catch(c, text, word);
 		return;
 	}
 	if (*word == '@') {

@@ -126,6 +126,9 @@ struct tui_replay_ops {
 	int (*move)(void *d, const struct pos *from,
 		    const struct target_motion_req *req,
 		    struct target_stop *out, struct err *err);
+	/* The recorded event. */
+	int (*event)(void *d, uint64_t seq, struct arena *a, struct event *out,
+		     struct err *err);
 	/* Seek and look. progress returns false to give up (-E_CANCELLED). */
 	int (*moment)(void *d, const struct tui_moment_req *req,
 		      bool (*progress)(void *ctx, uint64_t at, uint64_t to),

@@ -25,8 +25,7 @@ int look_places(struct look *l, uint32_t task, const char *spec,
 		const char *file, uint64_t *out, size_t max, size_t *n,
 		struct err *err);
 /*
- * Is the condition true where the target stands? "x", or two of variables and
- * numbers with == != < <= > >= between them. What cannot be told is true.
+ * Is the condition (tui/cond.h) true where the target stands?
  */
 bool look_holds(struct look *l, uint32_t task, const char *cond);
 

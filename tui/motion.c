@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "event/format.h"
 #include "tui/ui.h"
 
 #define WATCHED 8u
@@ -31,8 +32,14 @@ struct motion_job {
 	struct target_motion_req req;
 	struct target_break *breaks;
 	struct condition *conds; /* of each of them */
+	struct catches catches;
 	struct target_watch watch;
+	/* Back to the write that may have been just before: from the write
+	 * before now forwards again, as a motion's beginning is no stop. */
+	bool just_before;
 	struct target_stop stop;
+	struct arena arena;
+	struct event event; /* that it stopped at */
 	bool edge;     /* nothing more that way */
 	char *nothing; /* to say at the recording's end */
 };
@@ -45,6 +52,36 @@ motion_progress(void *ctx, uint64_t at, uint64_t to)
 	atomic_store(&job->at, at);
 	atomic_store(&job->to, to);
 	return !atomic_load(&job->stop);
+}
+
+/* To the next stop that was asked for. */
+static int
+move_once(struct motion_job *j, void *data, struct pos from)
+{
+	const struct tui_replay_ops *ops = j->ui->o->replay;
+	struct target_motion_req req = j->req;
+	struct err *err = &j->job.err;
+	int rc;
+
+	req.before_write = j->just_before;
+	rc = ops->move(data, &from, &req, &j->stop, err);
+	if (j->just_before && rc >= 0 && j->stop.why == TARGET_AT_WATCH) {
+		from = j->stop.pos;
+		req.back = req.before_write = false;
+		rc = ops->move(data, &from, &req, &j->stop, err);
+	}
+	j->just_before = false;
+	while (rc >= 0 && j->stop.why == TARGET_AT_EVENT) {
+		arena_clear(&j->arena);
+		rc = ops->event(data, j->stop.pos.seq, &j->arena, &j->event,
+				err);
+		if (rc < 0 ||
+		    catches_match(&j->catches, j->stop.event, &j->event))
+			break;
+		from = j->stop.pos;
+		rc = ops->move(data, &from, &req, &j->stop, err);
+	}
+	return rc;
 }
 
 /* As often as was asked, for a while; a step that cannot go on ends it. */
@@ -62,8 +99,7 @@ motion_run(struct job *job, void *data)
 	for (size_t i = 0; i < j->req.n_breaks; i++)
 		j->conds[i].data = data;
 	for (j->made = 0; j->made < atomic_load(&j->count);) {
-		rc = j->ui->o->replay->move(data, &from, &j->req, &j->stop,
-					    &job->err);
+		rc = move_once(j, data, from);
 		if (rc < 0)
 			break;
 		j->made++;
@@ -75,6 +111,19 @@ motion_run(struct job *job, void *data)
 	}
 	/* What came before the failure holds. */
 	return rc == -E_CANCELLED && j->made > 0 ? 0 : rc;
+}
+
+static void
+tell_event(struct ui *ui, const struct motion_job *j)
+{
+	struct format_opts f = { 0 };
+	struct buf text = { 0 };
+	char pos[POS_TEXT_MAX];
+
+	event_format(&j->event, &f, &text);
+	ui_say(ui, "task %u, %s: %s", j->stop.task,
+	       pos_format(&j->stop.pos, pos), buf_cstr(&text));
+	buf_free(&text);
 }
 
 static void
@@ -104,8 +153,10 @@ tell(struct ui *ui, const struct motion_job *j)
 	case TARGET_AT_END:
 		ui_say(ui, "%s", j->nothing);
 		break;
-	case TARGET_AT_STEP:
 	case TARGET_AT_EVENT:
+		tell_event(ui, j);
+		break;
+	case TARGET_AT_STEP:
 		break;
 	}
 }
@@ -145,6 +196,10 @@ motion_done(struct job *job, void *owner)
 				history_leave(&ui->history, ui->seq);
 			nav_goto_pos(ui, &j->stop.pos);
 		}
+		if (j->stop.why == TARGET_AT_WATCH) {
+			ui->written.at = j->stop.pos;
+			ui->written.addr = j->watch.addr;
+		}
 		tell(ui, j);
 	}
 	motion_goes_on(ui, j);
@@ -152,6 +207,8 @@ motion_done(struct job *job, void *owner)
 		mem_free(j->conds[i].text);
 	mem_free(j->conds);
 	mem_free(j->breaks);
+	mem_free(j->catches.v);
+	arena_free(&j->arena);
 	mem_free(j->nothing);
 }
 
@@ -202,7 +259,7 @@ add_breaks(struct ui *ui, struct motion_job *j, size_t most)
 	for (size_t i = 0; i < ui->breaks.len && n < most; i++) {
 		const struct ui_break *b = &ui->breaks.v[i];
 
-		if (b->off)
+		if (b->off || b->event)
 			continue;
 		j->breaks[n].addr = b->addr;
 		if (b->cond) {
@@ -253,21 +310,45 @@ step(struct ui *ui, enum request r, enum target_motion motion, bool back,
 	submit(ui, j, r, back ? "the task begins here" : "the task ends here");
 }
 
+static bool
+breaks_are_on(const struct ui *ui)
+{
+	for (size_t i = 0; i < ui->breaks.len; i++) {
+		if (!ui->breaks.v[i].off)
+			return true;
+	}
+	return false;
+}
+
 static void
 go_on(struct ui *ui, bool back, uint64_t count)
 {
 	struct motion_job *j;
 
-	if (ui->breaks.len == 0) {
-		ui_say(ui, "there are no breakpoints; b sets one");
+	if (!breaks_are_on(ui)) {
+		ui_say(ui, ui->breaks.len
+				   ? "all breakpoints are off"
+				   : "there are no breakpoints; b sets one, "
+				     ":catch another stop");
 		return;
 	}
 	j = motion_new(ui, TARGET_CONTINUE, back, count);
 	add_breaks(ui, j, SIZE_MAX);
+	catches_put(ui, &j->catches, &j->req);
 	j->req.task = 0;
 	submit(ui, j, back ? REQ_CONTINUE_BACK : REQ_CONTINUE,
 	       back ? "no breakpoint is met before this moment"
 		    : "no breakpoint is met after this moment");
+}
+
+/* Did a search for this write end here? Then the one before is wanted. */
+static bool
+stands_after_write(const struct ui *ui, uint64_t addr)
+{
+	const struct pos *a = &ui->written.at, b = nav_pos(ui);
+
+	return ui->written.addr == addr && a->seq == b.seq && a->pc == b.pc &&
+	       a->visit == b.visit && a->steps == b.steps;
 }
 
 static void
@@ -291,6 +372,7 @@ writer(struct ui *ui, bool back, uint64_t count)
 		j->watch.addr = m->mem_base;
 		j->watch.len = (uint32_t)m->mem_size;
 	}
+	j->just_before = back && !stands_after_write(ui, j->watch.addr);
 	j->req.task = 0;
 	j->req.watches = &j->watch;
 	j->req.n_watches = 1;

@@ -6,6 +6,8 @@
 #include "tui/prompt.h"
 #include "tui/view.h"
 
+struct event;
+struct target_motion_req;
 struct task_row;
 
 /* nav.c: where we are. */
@@ -61,7 +63,26 @@ void breaks_toggle(struct ui *ui, uint64_t addr);
 /* "FUNCTION", "FILE:LINE", "LINE", "0xADDRESS", then perhaps " if x == 5". */
 void breaks_set(struct ui *ui, const char *text);
 const struct ui_break *breaks_at(const struct ui *ui, uint64_t addr);
+void breaks_remove(struct ui *ui, size_t i);
 void breaks_release(struct ui *ui);
+
+/* catch.c: stops at events, in the same list. "signal SIGUSR1", "call read",
+ * "fork"; the same once more takes it away. */
+struct catches {
+	struct caught {
+		unsigned event; /* enum target_event */
+		int which;
+	} * v;
+	size_t n;
+};
+void catch_set(struct ui *ui, const char *text);
+const char *catch_kind_name(size_t i); /* "signal", ...; NULL ends them */
+/* Those that are on, for a motion; v is the caller's. */
+void catches_put(const struct ui *ui, struct catches *out,
+		 struct target_motion_req *req);
+/* Is the event (bit: as the stop says) one of them? */
+bool catches_match(const struct catches *c, unsigned bit,
+		   const struct event *ev);
 
 /* What views offer each other. */
 const char *const *vars_open(const struct ui *ui, size_t *n); /* vars.c */

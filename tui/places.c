@@ -1,8 +1,8 @@
 /* Breakpoints by name, and their conditions. */
 #include "sym/lines.h"
+#include "tui/cond.h"
 #include "tui/look_priv.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,81 +86,40 @@ look_places(struct look *l, uint32_t task, const char *spec, const char *file,
 
 /* ---- conditions */
 
-/* A number, or an integer variable of the frame. */
+/* Where a condition is asked. */
+struct scope {
+	struct space *s;
+	struct sym_frame *frame;
+	struct arena *a;
+};
+
 static bool
-operand(struct space *s, const struct sym_frame *f, const char *text,
-	size_t len, struct arena *a, int64_t *out)
+value(void *ctx, const char *name, int64_t *out)
 {
-	char *name, *end;
+	struct scope *c = ctx;
 	struct sym_var v;
-	bool known;
 
-	while (len && isspace((uint8_t)*text)) {
-		text++;
-		len--;
-	}
-	while (len && isspace((uint8_t)text[len - 1]))
-		len--;
-	name = mem_printf("%.*s", (int)len, text);
-	*out = strtoll(name, &end, 0);
-	known = end > name && *end == 0;
-	if (!known && symbols_var(s->sym, f, name, a, &v, NULL) == 0) {
-		known = v.counts;
-		*out = v.number;
-	}
-	mem_free(name);
-	return known;
-}
-
-static bool
-compare(int64_t a, const char *op, size_t len, int64_t b)
-{
-	switch (*op) {
-	case '=':
-		return a == b;
-	case '!':
-		return a != b;
-	case '<':
-		return len == 2 ? a <= b : a < b;
-	}
-	return len == 2 ? a >= b : a > b;
-}
-
-/* Where the comparison is: not the > of ->. */
-static const char *
-find_operator(const char *cond, size_t *len)
-{
-	for (const char *p = cond; *p; p++) {
-		if (!strchr("=!<>", *p) ||
-		    (*p == '>' && p > cond && p[-1] == '-'))
-			continue;
-		*len = p[1] == '=' ? 2 : 1;
-		return p;
-	}
-	return NULL;
+	if (symbols_var(c->s->sym, c->frame, name, c->a, &v, NULL) < 0)
+		return false;
+	*out = v.number;
+	return v.counts;
 }
 
 bool
 look_holds(struct look *l, uint32_t task, const char *cond)
 {
 	struct arena a = { 0 };
-	struct space *s = space_of(l, task, &a, NULL);
-	struct sym_frame *f = NULL;
+	struct scope c = { .s = space_of(l, task, &a, NULL), .a = &a };
+	struct cond_env env = { .value = value, .ctx = &c };
 	struct regs regs;
-	int64_t left = 1, right = 0;
-	const char *op;
-	size_t n = 0, len = 0;
+	size_t n = 0;
 	bool yes = true;
 
-	if (s && l->t->ops->regs(l->t, task, &regs, NULL) == 0 &&
-	    symbols_backtrace(s->sym, &regs, 2, &a, &f, &n, NULL) == 0 && n) {
-		op = find_operator(cond, &len);
-		if (op && operand(s, f, cond, (size_t)(op - cond), &a, &left) &&
-		    operand(s, f, op + len, strlen(op + len), &a, &right))
-			yes = compare(left, op, len, right);
-		else if (!op && operand(s, f, cond, strlen(cond), &a, &left))
-			yes = left != 0;
-	}
+	if (c.s && l->t->ops->regs(l->t, task, &regs, NULL) == 0 &&
+	    symbols_backtrace(c.s->sym, &regs, 2, &a, &c.frame, &n, NULL) ==
+		    0 &&
+	    n)
+		yes = cond_holds(&env, cond);
 	arena_free(&a);
 	return yes;
 }

@@ -66,12 +66,15 @@ struct ui_step {
 	int64_t n;     /* 0 = no step is under way */
 };
 
-/* A place of a breakpoint; several may have one name. */
+/* A place of a breakpoint; several may have one name. Or (catch.c) an event
+ * that is stopped at. */
 struct ui_break {
 	uint64_t addr;
 	char *text; /* as it was asked for */
 	char *cond; /* NULL = none */
 	bool off;
+	unsigned event; /* enum target_event, 0 = a place */
+	int which;	/* the call or signal; -1 = any */
 };
 
 struct motion_job;
@@ -107,6 +110,10 @@ struct ui {
 	char *search;
 	struct ui_step step;
 	struct ui_motion motion;
+	struct { /* where the last search for a write ended */
+		struct pos at;
+		uint64_t addr;
+	} written;
 
 	struct ui_moment moment, before; /* before: the last stop */
 	struct err replay_err;		 /* code 0: none */

@@ -285,6 +285,26 @@ key i i i I I I y
 clip
 key w w
 screen last
+# Just after an instruction that wrote: that is the write.
+type :break count
+key Enter 0 c c c i
+screen just-behind
+key w
+screen just-before
+key w
+screen one-before
+# Stops at events, both ways.
+key Alt-b d
+type :catch call write
+key Enter 0 c
+screen caught
+key y
+clip
+type :catch exit
+key Enter c
+screen ended
+key C y
+clip
 END
 	run "$PASTIME" record -q -n walk "$T/walk"
 	is "record" 0 "$status"
@@ -303,5 +323,19 @@ END
 	is "steps and back" "$(sed -n 4p "$T/clips")" "$(sed -n 5p "$T/clips")"
 	like "nobody before the first" "nobody wrote there before" \
 		"$(cat "$T/out")"
+	like "the write just before" "wrote 0x3 to 0x[0-9a-f]+, which was 0x2" \
+		"$(sed -n '/^--- just-before/,/^--- /p' "$T/out")"
+	is "nothing moved" \
+		"$(sed -n '/^--- just-behind/,/^--- /p' "$T/out" | grep -A 3 '^>  *[0-9]')" \
+		"$(sed -n '/^--- just-before/,/^--- /p' "$T/out" | grep -A 3 '^>  *[0-9]')"
+	like "the one before" "wrote 0x2 to 0x[0-9a-f]+, which was 0x1" \
+		"$(sed -n '/^--- one-before/,/^--- /p' "$T/out")"
+	is "stopped at the call" "$(sed -n 1p "$T/clips")" \
+		"$(sed -n 6p "$T/clips")"
+	like "what it says" "task 1, e[0-9]+: write\(1, \"done" \
+		"$(sed -n '/^--- caught/,/^--- /p' "$T/out")"
+	like "stopped at the end" "task 1, e[0-9]+: .* task 1 ends" \
+		"$(sed -n '/^--- ended/,$p' "$T/out")"
+	is "and back" "$(sed -n 6p "$T/clips")" "$(sed -n 7p "$T/clips")"
 fi
 finish

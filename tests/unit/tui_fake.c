@@ -614,6 +614,48 @@ fake_moment(void *d, const struct tui_moment_req *req,
 	return 0;
 }
 
+static unsigned
+fake_bits(unsigned kind)
+{
+	switch (kind) {
+	case EV_syscall:
+		return TARGET_ON_CALL | TARGET_ON_RETURN;
+	case EV_signal:
+		return TARGET_ON_SIGNAL;
+	case EV_birth:
+		return TARGET_ON_FORK;
+	case EV_death:
+		return TARGET_ON_EXIT;
+	}
+	return 0;
+}
+
+/* The next event of those that are caught. */
+static void
+fake_catch(const struct fake *f, uint64_t seq,
+	   const struct target_motion_req *req, struct target_stop *out)
+{
+	struct arena a = { 0 };
+	struct event ev;
+
+	out->why = req->back ? TARGET_AT_START : TARGET_AT_END;
+	for (seq += req->back ? -1ul : 1; seq >= 1 && seq <= f->events;
+	     seq += req->back ? -1ul : 1) {
+		unsigned bits;
+
+		fake_event(f, seq, &a, &ev);
+		bits = fake_bits(ev.kind) & req->events;
+		if (!bits)
+			continue;
+		*out = (struct target_stop){ .why = TARGET_AT_EVENT,
+					     .pos = { .seq = seq },
+					     .task = ev.task,
+					     .event = bits & -bits };
+		break;
+	}
+	arena_free(&a);
+}
+
 /* A step is a step; breakpoints are met in the code behind the events beside,
  * and what is watched is written by them. */
 static int
@@ -634,10 +676,12 @@ fake_move(void *d, const struct pos *from, const struct target_motion_req *req,
 		out->pos.steps += req->back ? -1ul : 1;
 		if (req->back && !from->steps)
 			out->pos = (struct pos){ .seq = from->seq - 1 };
+	} else if (req->events && !req->n_breaks) {
+		fake_catch(f, from->seq, req, out);
 	} else {
 		out->pos = (struct pos){ .seq = from->seq + 1 };
 		if (req->back)
-			out->pos.seq = from->seq - 1;
+			out->pos.seq = from->seq - 1 - req->before_write;
 		out->task = 1;
 		out->why = req->n_breaks ? TARGET_AT_BREAK : TARGET_AT_WATCH;
 		out->by_kernel = true;
@@ -669,6 +713,15 @@ fake_places(void *d, const struct pos *at, const char *spec, const char *file,
 	return 0;
 }
 
+static int
+fake_find_event(void *d, uint64_t seq, struct arena *a, struct event *out,
+		struct err *err)
+{
+	(void)err;
+	fake_event(d, seq, a, out);
+	return 0;
+}
+
 static bool
 fake_holds(void *d, uint32_t task, const char *cond)
 {
@@ -681,6 +734,7 @@ const struct tui_replay_ops fake_replay = {
 	.places = fake_places,
 	.holds = fake_holds,
 	.move = fake_move,
+	.event = fake_find_event,
 	.moment = fake_moment,
 	.close = fake_close,
 };

@@ -154,6 +154,7 @@ Test(tui_screens, the_keys_do_not_wait_for_workers) { check("stale"); }
 Test(tui_screens, a_divergence_leaves_the_rest_usable) { check("diverged"); }
 Test(tui_screens, without_a_replay_the_rest_works) { check("noreplay"); }
 Test(tui_screens, motion_through_the_program) { check("motion"); }
+Test(tui_screens, stops_at_events) { check("catch"); }
 Test(tui_screens, the_mouse) { check("mouse"); }
 Test(tui_screens, lanes_zoom_and_choose) { check("lanes"); }
 Test(tui_screens, two_recordings_and_a_key_between) { check_screens("other", true); }
