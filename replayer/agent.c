@@ -28,6 +28,9 @@
 #define AHEAD_MIN 2u	/* fewer are not worth it */
 #define RECORDS_MAX (AGENT_RING_LEN / 2)
 
+#define JUMP_LEN 7u   /* of a jump to a stub */
+#define JUMP_BACK 25u /* so far behind its start it may cover */
+
 /* An event that outlives the next call on the source. */
 struct kept {
 	struct event ev;
@@ -53,36 +56,99 @@ agent_halt(struct puppet *p)
 		p->regs.rip = after;
 }
 
-/* The syscall instruction of a stub that goes on at after; 0: not of this one.
- * See agent/abi.h. */
-static uint64_t
-call_of(uint64_t stub, const uint8_t code[AGENT_SITE_SIZE], uint64_t after)
+/* ---- stubs, as agent/abi.h has them */
+
+#define STUB_MOVED 8u	     /* where the moved instructions begin */
+#define STUB_CALL_BEFORE 12u /* bytes between those and the syscall */
+
+/* Where in a stub its syscall instruction is, and what it goes on at; 0: it is
+ * none. */
+static size_t
+read_stub(const uint8_t code[AGENT_SITE_SIZE], uint64_t *after)
 {
 	static const uint8_t call[] = { 0x0f, 0x05, 0xff, 0x25, 0, 0, 0, 0 };
 
-	for (size_t at = 8; at + 16 <= AGENT_SITE_SIZE; at++)
-		if (memcmp(code + at, call, sizeof(call)) == 0 &&
-		    memcmp(code + at + 8, &after, sizeof(after)) == 0)
-			return stub + at;
+	for (size_t at = STUB_MOVED + STUB_CALL_BEFORE;
+	     at + 16 <= AGENT_SITE_SIZE; at++)
+		if (memcmp(code + at, call, sizeof(call)) == 0) {
+			memcpy(after, code + at + 8, sizeof(*after));
+			return at;
+		}
 	return 0;
+}
+
+/* The stub that the jump in code leads to; 0: it is no such jump. */
+static uint64_t
+leads_to(const uint8_t *code)
+{
+	static const uint8_t jump[] = { 0xff, 0x24, 0x25 };
+	uint32_t stub;
+
+	memcpy(&stub, code + sizeof(jump), sizeof(stub));
+	return memcmp(code, jump, sizeof(jump)) == 0 &&
+			       stub - AGENT_SITES < AGENT_SITES_LEN &&
+			       stub % AGENT_SITE_SIZE == 0
+		       ? stub
+		       : 0;
+}
+
+/* Where the instruction is that was at addr, back bytes behind a jump to that
+ * stub; 0: the jump does not cover it. */
+static uint64_t
+place_in(const struct puppet *p, uint64_t stub, uint64_t addr, uint64_t back)
+{
+	uint8_t code[AGENT_SITE_SIZE];
+	uint64_t after, moved;
+	size_t call;
+
+	if (mem_read_all(&p->space->mem, stub, code, sizeof(code)) < 0)
+		return 0;
+	call = read_stub(code, &after);
+	if (call == 0)
+		return 0;
+	moved = call - STUB_CALL_BEFORE - STUB_MOVED;
+	if (addr - back + moved + 2 != after || back > moved)
+		return 0;
+	return back == moved ? stub + call : stub + STUB_MOVED + back;
+}
+
+uint64_t
+agent_place(const struct puppet *p, uint64_t addr)
+{
+	uint8_t code[JUMP_BACK + JUMP_LEN];
+	uint64_t stub, place;
+
+	if (mem_read_all(&p->space->mem, addr - JUMP_BACK, code, sizeof(code)) <
+	    0)
+		return addr;
+	for (unsigned back = 1; back <= JUMP_BACK; back++) {
+		stub = leads_to(code + JUMP_BACK - back);
+		place = stub != 0 ? place_in(p, stub, addr, back) : 0;
+		if (place != 0)
+			return place;
+	}
+	return addr;
 }
 
 uint64_t
 agent_call_place(const struct puppet *p, uint64_t after)
 {
 	const uint64_t end = AGENT_SITES + AGENT_SITES_LEN;
-	uint64_t stub = AGENT_SITES + AGENT_SITE_SIZE, first, found = 0;
+	uint64_t stub = AGENT_SITES + AGENT_SITE_SIZE, to;
 	uint8_t code[AGENT_SITE_SIZE];
+	size_t call;
 
-	while (stub < end && found == 0 &&
-	       mem_read_all(&p->space->mem, stub, code, sizeof(code)) == 0) {
-		memcpy(&first, code, sizeof(first));
-		if (first == 0)
-			break; /* they follow each other */
-		found = call_of(stub, code, after);
-		stub += AGENT_SITE_SIZE;
+	/* They follow each other. */
+	for (; stub < end; stub += AGENT_SITE_SIZE) {
+		if (mem_read_all(&p->space->mem, stub, code, sizeof(code)) < 0)
+			break;
+		call = read_stub(code, &to);
+		if (call == 0)
+			break;
+		if (to == after)
+			return stub + call;
 	}
-	return found != 0 ? found : after - 2;
+	return after - 2;
 }
 
 /* ---- events read ahead */

@@ -14,6 +14,9 @@ void agent_halt(struct puppet *p);
 /* The syscall instruction before after, where the program has it now: in a stub
  * when its site is patched. */
 uint64_t agent_call_place(const struct puppet *p, uint64_t after);
+/* The instruction at addr, likewise: one that a jump to a stub covers is in the
+ * stub. */
+uint64_t agent_place(const struct puppet *p, uint64_t addr);
 
 /*
  * When calls that the agent made come next, one after the other: let it make

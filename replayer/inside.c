@@ -2,6 +2,7 @@
 #include "replayer/timeline.h"
 
 #include "base/clock.h"
+#include "replayer/agent.h"
 #include <errno.h>
 
 void
@@ -355,6 +356,8 @@ inside_seek(struct replayer *r, const struct pos *want, const uint64_t *track,
 		return err_set(err, E_POSITION,
 			       "between e%lu and e%lu no code runs", pos.seq,
 			       pos.seq + 1);
+	if (pos.pc)
+		pos.pc = agent_place(p, pos.pc);
 	/* Whatever has not run yet can be counted. */
 	if (!inside_moved(&r->now->inside)) {
 		for (size_t i = 0; i < n; i++)

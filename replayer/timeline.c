@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "replayer/agent.h"
+
 #define TELL_NS 50000000u
 
 int
@@ -154,8 +156,10 @@ addresses(struct timeline *t, const struct puppet *p, uint64_t out[BREAKS_MAX])
 	for (size_t i = 0; i < t->req->n_breaks; i++) {
 		const struct target_break *b = &t->req->breaks[i];
 
-		if (break_is_for(b, p) && verdict(t, p, b->addr) != TALLY_OFF)
-			out[n++] = b->addr;
+		uint64_t at = agent_place(p, b->addr);
+
+		if (break_is_for(b, p) && verdict(t, p, at) != TALLY_OFF)
+			out[n++] = at;
 	}
 	return n;
 }
@@ -182,7 +186,8 @@ break_here(struct timeline *t, const struct puppet *p)
 	for (size_t i = 0; i < t->req->n_breaks; i++) {
 		const struct target_break *b = &t->req->breaks[i];
 
-		if (b->addr == p->regs.rip && break_is_for(b, p) &&
+		if (break_is_for(b, p) &&
+		    agent_place(p, b->addr) == p->regs.rip &&
 		    asked(t, b->cond, b->ctx, p->task))
 			return i;
 	}
@@ -331,12 +336,13 @@ put_sites(struct timeline *t, const struct puppet *p, struct spec *s)
 	for (size_t i = 0; i < t->req->n_breaks; i++) {
 		const struct target_break *b = &t->req->breaks[i];
 		enum tally_how how = TALLY_OFF;
+		uint64_t at = agent_place(p, b->addr);
 
 		if (break_is_for(b, p))
-			how = verdict(t, p, b->addr);
+			how = verdict(t, p, at);
 		if (how == TALLY_OFF)
 			continue;
-		site = tally_site(&s->tally, b->addr);
+		site = tally_site(&s->tally, at);
 		if (!t->collect || b->cond)
 			site->stop = 1;
 		site->how = how == TALLY_INT3 && t->hot ? TALLY_STUB : how;
@@ -380,9 +386,9 @@ collect_counted(struct timeline *t, const struct puppet *p, struct spec *s)
 
 		if (b->cond || !break_is_for(b, p))
 			continue;
-		site = tally_site(&s->tally, b->addr);
+		site = tally_site(&s->tally, agent_place(p, b->addr));
 		if (!site || site->seen == 0 ||
-		    (at_limit(t) && b->addr == t->limit->pc) ||
+		    (at_limit(t) && site->pc == t->limit->pc) ||
 		    (last && site->last <= last->last))
 			continue;
 		last = site;

@@ -39,6 +39,19 @@ is "an arrival that never comes" 125 "$status"
 like "what there is" "is reached [0-9]+ times? between $at and" \
 	"$(cat "$T/err")"
 
+# The instruction that made a call, by its address, whether pastime's jump is
+# there now or not: it is found, and the call comes next.
+run "$p" record -q -n calls find /usr/include/linux -name 'n*'
+is "record calls" 0 "$status"
+"$p" sql --csv calls "select min(seq) - 1, to_hex(pc - 2) from event
+	where flags & 64 <> 0 group by pc order by 1" |
+	tr -d '\r' | sed '1d;s/,/ /' >"$T/sites"
+holds "call sites: $(wc -l <"$T/sites")" [ "$(wc -l <"$T/sites")" -gt 5 ]
+while read -r seq pc; do
+	run "$p" replay calls --at "e$seq+0x$pc"
+	is "the call at 0x$pc after e$seq: $(cat "$T/err")" 0 "$status"
+done <"$T/sites"
+
 # The tasks as --at shows them, but for flags that the next instruction sets
 # anew: points do not tell these apart.
 tasks()
