@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -152,6 +153,28 @@ broken(void)
 	puts("broken");
 }
 
+/* Has read all there is and waits for more. */
+static void
+until_it_reads(pid_t pid)
+{
+	char path[64], text[256] = "", *end = NULL;
+	int left = 1, fd;
+
+	while (left > 0) {
+		CHECK(usleep(1000) == 0);
+		CHECK(ioctl(pipe_fd[0], FIONREAD, &left) == 0);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	while (!end || end[2] != 'S') {
+		CHECK(usleep(1000) == 0);
+		fd = open(path, O_RDONLY);
+		CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+		CHECK(close(fd) == 0);
+		end = strrchr(text, ')');
+		CHECK(end);
+	}
+}
+
 /* Children that wait: one is killed, one stops and goes on, one ends itself. */
 static void
 ended(void)
@@ -184,7 +207,7 @@ ended(void)
 			_exit(2);
 		}
 		CHECK(write(pipe_fd[1], "xxx", 3) == 3);
-		CHECK(usleep(3000) == 0);
+		until_it_reads(pid);
 		CHECK(kill(pid, SIGKILL) == 0);
 		CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
 		alarm_in(20);
