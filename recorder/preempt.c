@@ -96,6 +96,7 @@ static void
 set_mark(const struct recorder *r, struct task *t)
 {
 	t->taking.mark_ns = r->now_ns;
+	t->taking.last_cpu_ns = t->taking.mark_cpu_ns;
 	t->taking.mark_cpu_ns = cputime_ns(t->tid);
 }
 
@@ -109,15 +110,21 @@ preempt_tick(const struct recorder *r, struct task *t)
 		set_mark(r, t);
 }
 
-/* CPU time since its last event, or little more. */
+/* CPU time since its last event, or little more: what came before the mark took
+ * no longer than by the clock, and no more than since the mark before. */
 static uint64_t
 interval_ns(const struct recorder *r, const struct task *t)
 {
-	uint64_t wall = task_computes_ns(r, t), cpu;
+	const struct point_taking *c = &t->taking;
+	uint64_t wall = task_computes_ns(r, t), begin = begin_ns(t), cpu;
 
-	cpu = cputime_ns(t->tid) - t->taking.mark_cpu_ns;
-	if (t->taking.mark_ns > begin_ns(t))
-		cpu += t->taking.mark_ns - begin_ns(t);
+	cpu = cputime_ns(t->tid) - c->mark_cpu_ns;
+	if (c->mark_ns > begin) {
+		uint64_t by_clock = c->mark_ns - begin;
+		uint64_t by_cpu = c->mark_cpu_ns - c->last_cpu_ns;
+
+		cpu += by_cpu < by_clock ? by_cpu : by_clock;
+	}
 	return cpu < wall ? cpu : wall;
 }
 

@@ -95,10 +95,10 @@ LOOPS = {  # turns for about a third of a second
     "rep": 40000000, "string": 400000000,
 }
 CODE = {"itself": 8000000, "beside": 8000000, "again": 400000000,
-        "once": 30000000}
+        "once": 30000000, "sum": 400000000}
 SLICES = {"gzip": 0.2, "sort": 0.3}  # these compute less between their calls
 SAMPLE = ["gzip", "python", "awk", "loop dec", "loop global", "loop hidden",
-          "loop memory", "loop rep", "avx2", "code beside", "code once",
+          "loop memory", "loop rep", "avx2", "code beside", "code once", "code sum",
           "signals", "spin wait"]
 
 

@@ -170,15 +170,16 @@ scan(const struct dirty *d, struct pm_scan_arg arg, uint64_t end,
 	return 0;
 }
 
-/* One call: as many pages as arg says. */
+/* One call, from arg.start to end: as many pages as arg says. */
 static int
-scan_up_to(const struct dirty *d, struct pm_scan_arg arg, struct dirty_set *out)
+scan_up_to(const struct dirty *d, struct pm_scan_arg arg, uint64_t end,
+	   struct dirty_set *out)
 {
 	struct page_region r[SCAN_REGIONS];
 	int n;
 
 	arg.size = sizeof(arg);
-	arg.end = SPACE_END;
+	arg.end = end;
 	arg.vec = (uint64_t)(uintptr_t)r;
 	arg.vec_len = SCAN_REGIONS;
 	n = ioctl(d->pagemap, PAGEMAP_SCAN_OP, &arg);
@@ -321,10 +322,28 @@ dirty_few(const struct dirty *d, unsigned max, struct dirty_set *out)
 	*out = (struct dirty_set){ 0 };
 	if (d->uffd < 0 || !d->looked || d->again.pages > 0)
 		return 0;
-	if (scan_up_to(d, arg, out) == 0 && out->pages <= max)
+	if (scan_up_to(d, arg, SPACE_END, out) == 0 && out->pages <= max)
 		return 1;
 	dirty_set_free(out);
 	return 0;
+}
+
+bool
+dirty_wrote(const struct dirty *d, uint64_t addr, size_t len)
+{
+	const struct pm_scan_arg arg = {
+		.start = addr & ~(uint64_t)(PAGE - 1),
+		.category_mask = SCAN_WRITTEN, /* or not watched */
+		.return_mask = SCAN_WRITTEN,
+		.max_pages = 1,
+	};
+	uint64_t end = (addr + len + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	struct dirty_set s = { 0 };
+	bool wrote =
+		d->uffd < 0 || scan_up_to(d, arg, end, &s) < 0 || s.pages > 0;
+
+	dirty_set_free(&s);
+	return wrote;
 }
 
 /* What was written of what is watched; then it is watched anew. */

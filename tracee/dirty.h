@@ -66,6 +66,8 @@ int dirty_look(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 /* 1: the next look would tell at most max pages (*out) of those that were
  * looked at before; nothing changes. 0: more, or that cannot be told. */
 int dirty_few(const struct dirty *d, unsigned max, struct dirty_set *out);
+/* May it have been written since the last look? Yes where nobody can tell. */
+bool dirty_wrote(const struct dirty *d, uint64_t addr, size_t len);
 /* What the last look told is not dealt with: the next one tells it again. */
 void dirty_put_back(struct dirty *d, const struct dirty_set *s);
 /* The mappings of the space, of which tid is a living task: as they are, or

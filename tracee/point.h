@@ -96,7 +96,7 @@ struct point_taking {
 	struct dirty *dirty;
 	struct dirty_set before; /* written up to point_hot */
 	uint64_t hot_cpu_ns;	 /* the task's CPU time then */
-	uint64_t mark_ns, mark_cpu_ns, asked_ns; /* the caller's; they stay */
+	uint64_t mark_ns, mark_cpu_ns, last_cpu_ns, asked_ns; /* the caller's */
 	uint64_t code_at;	 /* code near it then: what changes? */
 	uint32_t code_len;
 	uint8_t code[POINT_NEAR];

@@ -142,25 +142,42 @@ clock_want(const struct seek *k, unsigned i)
 	return v;
 }
 
-/* The value that changed most evenly. */
+/* In the order of how evenly they go; a perfect one with its like alone, others
+ * alone. */
+static void
+add_hand(struct clock *c, const struct hand *h)
+{
+	unsigned n = c->n_hands;
+
+	if (n > 0 && (h->off < PERFECT) != (c->hand[0].off < PERFECT)) {
+		if (h->off > c->hand[0].off)
+			return;
+		n = 0;
+	}
+	if (h->off >= PERFECT && n > 0 && h->off >= c->hand[0].off)
+		return;
+	if (h->off >= PERFECT)
+		n = 0;
+	if (n == CLOCK_HANDS)
+		return;
+	c->hand[n] = *h;
+	c->n_hands = n + 1;
+}
+
 static void
 clock_choose(struct seek *k)
 {
 	struct clock *c = &k->clock;
-	double best = EVEN;
 
 	for (unsigned i = 0; i < CLOCK_WORDS; i++) {
 		double a = change(c, i, 0), b = change(c, i, 1);
-		double off = a == 0 ? 1 : fabs(b / a - 1);
+		struct hand h = { .which = i,
+				  .rate = b,
+				  .off = a == 0 ? 1 : fabs(b / a - 1),
+				  .want = clock_want(k, i) };
 
-		if (off >= best)
-			continue;
-		best = off;
-		c->valid = true;
-		c->off = off;
-		c->which = i;
-		c->rate = b;
-		c->want = clock_want(k, i);
+		if (h.off < EVEN)
+			add_hand(c, &h);
 	}
 }
 
@@ -182,21 +199,29 @@ clock_sample(struct seek *k, const struct point_run *run,
 }
 
 double
-clock_left(const struct clock *c, const struct point_run *run)
+clock_left(const struct clock *c, const struct point_run *run, double most)
 {
 	uint64_t now[CLOCK_WORDS];
+	double left = -1;
 	struct regs regs;
 
 	if (ptrace_get_regs(run->tid, &regs) < 0)
-		return 0;
+		return -1;
 	clock_read(c, run, &regs, now);
-	return (double)(int64_t)(c->want - now[c->which]) / c->rate;
+	for (unsigned i = 0; i < c->n_hands; i++) {
+		const struct hand *h = &c->hand[i];
+
+		left = (double)(int64_t)(h->want - now[h->which]) / h->rate;
+		if (left > 0 && left < most)
+			return left;
+	}
+	return left < 0 ? left : -1;
 }
 
 static bool
 is_perfect(const struct clock *c)
 {
-	return c->valid && c->off < PERFECT;
+	return c->n_hands > 0 && c->hand[0].off < PERFECT;
 }
 
 /* A clock that goes perfectly is right even when the CPU is not as fast as it
@@ -210,14 +235,14 @@ is_plausible(const struct clock *c, double ns, double recorded_ns)
 }
 
 /*
- * Come close to the point natively, by ever smaller steps. *turn: what a visit
- * takes. 0, or END_LIMIT: it was passed.
+ * Come close to the point natively, by ever smaller steps; it is now visits
+ * away. *turn: what a visit takes. 0, or END_LIMIT: it was passed.
  */
 static int
-approach(struct seek *k, struct point_run *run, double near_ns, double *turn,
-	 struct err *err)
+approach(struct seek *k, struct point_run *run, double now, double near_ns,
+	 double *turn, struct err *err)
 {
-	double now = clock_left(&k->clock, run), before, is = *turn;
+	double before, is = *turn;
 	int ret = 0;
 
 	for (unsigned i = 0; i < STEPS_MAX && ret == 0 && now * *turn > near_ns;
@@ -225,8 +250,8 @@ approach(struct seek *k, struct point_run *run, double near_ns, double *turn,
 		ret = seek_native(k, run, (uint64_t)(now * *turn * CLOCK_STEP),
 				  err);
 		before = now;
-		now = clock_left(&k->clock, run);
-		if (ret == 0 && (now <= 0 || now > before))
+		now = clock_left(&k->clock, run, before);
+		if (ret == 0 && now <= 0)
 			ret = END_LIMIT;
 		log_debug("clock: %.0f visits to go, of %.2f ns", now, *turn);
 		/* Of shorter runs too much is the stop's; and what takes far
@@ -247,7 +272,8 @@ static int
 run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 	     struct err *err)
 {
-	double all = clock_left(&k->clock, run), now, turn, first_turn;
+	double all = clock_left(&k->clock, run, INFINITY), now, turn;
+	double first_turn;
 	double near = *left_ns * CLOCK_NEAR, first = *left_ns * CLOCK_FIRST;
 	bool perfect = is_perfect(&k->clock);
 	struct point_run behind = { 0 };
@@ -257,7 +283,7 @@ run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 	if (perfect && all > 0 && all * TURN_SAFE < first)
 		first = all * TURN_SAFE;
 	ret = seek_native(k, run, (uint64_t)first, err);
-	now = clock_left(&k->clock, run);
+	now = clock_left(&k->clock, run, all);
 	turn = first_turn = (double)k->ran_ns / (all - now);
 	log_debug("clock: %.0f visits of %.2f ns to go, then %.0f", all, turn,
 		  now);
@@ -273,7 +299,7 @@ run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 	for (unsigned tries = 0;; tries++) {
 		ret = copy(k, run, &behind, err);
 		if (ret == 0)
-			ret = approach(k, run, near, &turn, err);
+			ret = approach(k, run, now, near, &turn, err);
 		if (ret != END_LIMIT || tries == CLOCK_TRIES)
 			break;
 		/* It became faster on the way. */
@@ -303,11 +329,11 @@ first_guess(struct seek *k, struct point_run *run, double left_ns,
 	int ret = 0;
 
 	part = 1 - (part < 0.11 ? 0.11 : part > 0.25 ? 0.25 : part);
-	if (k->clock.valid)
+	if (k->clock.n_hands > 0)
 		ret = run_by_clock(k, run, &left_ns, err);
 	if (ret != 0)
 		return ret;
-	k->clock.valid = false;
+	k->clock.n_hands = 0;
 	/* What is done of the part already. */
 	if (left_ns < LEFT_MIN_NS)
 		return run_ahead(k, run, 0, LEFT_MIN_NS, err);
@@ -339,7 +365,7 @@ seek_ahead(struct seek *k, struct point_run *run, struct err *err)
 	ret = first_guess(k, run, left, err);
 	if (ret == END_EVENT || ret == END_LIMIT) {
 		/* What the clock said was wrong: it may go round, too. */
-		k->clock.valid = false;
+		k->clock.n_hands = 0;
 		fall_back(k, run, &begin);
 		ret = copy(k, run, &begin, err);
 		if (ret == 0)

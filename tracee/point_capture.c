@@ -43,6 +43,7 @@ struct walk {
 	unsigned tried;		 /* as if so many had been taken */
 	uint64_t seen[WALK_MAX]; /* where it stood since tried changed */
 	unsigned n_seen;
+	bool round; /* it was somewhere twice */
 };
 
 static int
@@ -70,15 +71,17 @@ keep_code(struct point_taking *c)
 	c->code_len = n > 0 ? (uint32_t)n : 0;
 }
 
-/* The program writes its own code there: a jump would not last. */
+/* The program writes its own code there: a jump would not last, and what is
+ * moved would be stale. */
 static bool
-is_written(const struct point_taking *c, uint64_t pc, struct span code)
+is_written(const struct point_taking *c, const struct window *win,
+	   struct span code)
 {
-	uint64_t at = pc - c->code_at;
+	uint64_t at = win->pc - c->code_at;
+	size_t len = win->len < WINDOW_JUMP ? WINDOW_JUMP : win->len;
 
-	return at < c->code_len && c->code_len - at >= WINDOW_JUMP &&
-	       code.len >= WINDOW_JUMP &&
-	       memcmp(c->code + at, code.p, WINDOW_JUMP) != 0;
+	return at < c->code_len && c->code_len - at >= len && code.len >= len &&
+	       memcmp(c->code + at, code.p, len) != 0;
 }
 
 /* What it knows of the interval's time stays. Returns as step_event_due. */
@@ -91,6 +94,7 @@ begin_taking(struct point_taking *c, pid_t tid, const struct mem *m,
 				    .dirty = dirty,
 				    .mark_ns = c->mark_ns,
 				    .mark_cpu_ns = c->mark_cpu_ns,
+				    .last_cpu_ns = c->last_cpu_ns,
 				    .asked_ns = c->asked_ns };
 	return step_event_due(tid, err);
 }
@@ -228,11 +232,29 @@ count_tries(struct walk *w)
 	if (w->tried < w->steps)
 		w->tried = w->steps;
 	if (round) {
+		w->round = true;
 		w->n_seen = 0;
 		w->tried = w->tried < WALK_BEST ? WALK_BEST : WALK_GOOD;
 	}
 	if (w->n_seen < WALK_MAX)
 		w->seen[w->n_seen++] = w->regs.rip;
+}
+
+/* It changed code around here, perhaps there: its bytes may be the same again
+ * by chance. Once round the loop tells. */
+static bool
+may_change(const struct walk *w, const struct window *win)
+{
+	const struct point_taking *c = w->taking;
+	const struct maps *maps;
+	const struct vma *v;
+
+	if (w->round || w->tried >= WALK_GOOD ||
+	    dirty_maps(c->dirty, w->tid, false, &maps, NULL) < 0)
+		return false;
+	v = maps_find(maps, win->pc);
+	return v != NULL && (v->prot & PROT_WRITE) &&
+	       dirty_wrote(c->dirty, win->pc, WINDOW_JUMP);
 }
 
 /* Can a jump replace what is here, and nobody is known to land within? */
@@ -254,10 +276,11 @@ suits(struct walk *w)
 	code = span_of(near, (size_t)n);
 	here = span_of(near + (pc - from), (size_t)n - (size_t)(pc - from));
 	w->way = POINT_JUMP;
-	return !is_written(w->taking, pc, here) && window_at(here, pc, &win) &&
+	return window_at(here, pc, &win) &&
+	       !is_written(w->taking, &win, here) &&
 	       (win.count == 1 || w->tried >= WALK_BEST) &&
 	       (w->tried >= WALK_GOOD || code_flags_dead(code, from, pc)) &&
-	       !window_has_target(&win, code, from);
+	       !window_has_target(&win, code, from) && !may_change(w, &win);
 }
 
 /* Decode what the task is about to execute. */

@@ -45,10 +45,11 @@
  * times more. */
 #define TRAPS_FIRST 64u
 #define TRAPS_MORE 16u
+/* Armed for so long, it has seen the jump, for all that is known. */
+#define SEEN_FACTOR 6u
+#define SEEN_MIN_NS 10000000u
 #define LATE_NS 500000u	 /* shorter intervals are not worth arming late */
 #define LATE_SLOW 4.0	 /* as if armed it were so slow: little is armed */
-#define LOST_MIN 64u	 /* visits that are worth another run up to there */
-#define TRAPS_PAST 2u	 /* then it has written its code, and comes to it */
 #define TRAPS_AHEAD 256u /* before it runs ahead with the breakpoint */
 
 /* Armed, and ahead when that is better. */
@@ -56,7 +57,7 @@ static int
 attempt(struct seek *k, struct point_run *run, struct err *err)
 {
 	bool ahead = k->jump && k->s->ops != NULL && !k->s->count &&
-		     !k->no_ahead && k->p != NULL && k->p->cpu_ns >= LONG_NS;
+		     k->p != NULL && k->p->cpu_ns >= LONG_NS;
 	int ret;
 
 	if (k->late)
@@ -98,85 +99,33 @@ go_back(struct seek *k, struct point_run *run, struct point_run *behind)
 	k->stub.map = 0;
 }
 
-/* With a jump: found, or what went wrong; *lost: the program wrote over it,
- * after so many visits. */
-static int
-attempt_risky(struct seek *k, struct point_run *run, uint64_t *lost,
-	      struct err *err)
-{
-	int ret = map_stub(k, run, err);
-
-	*lost = 0;
-	if (ret == 0 && k->jump)
-		ret = attempt(k, run, err);
-	if ((ret == END_EVENT || ret == END_LIMIT) &&
-	    !stub_is_armed(&k->stub, run))
-		*lost = k->out->ran_ahead || k->bare ? UINT64_MAX
-						     : seek_visits(k, run);
-	return ret;
-}
-
-/*
- * The jump is overwritten soon after so many visits, at none of which the state
- * agreed: once more up to there, and leave it before that.
- */
-static int
-pass_visits(struct seek *k, struct point_run *run, uint64_t visits,
-	    struct err *err)
-{
-	struct seek to = { .pc = k->pc,
-			   .visit = visits,
-			   .s = k->s,
-			   .out = k->out,
-			   .risky = true };
-	int ret = deadline_open(&to.timer, err);
-
-	if (ret == 0)
-		ret = map_stub(&to, run, err);
-	if (ret == 0)
-		ret = seek_armed(&to, run, k->limit_ns, false, err);
-	deadline_close(&to.timer);
-	if (ret != END_FOUND)
-		return ret < 0 ? ret : END_LIMIT;
-	k->traps += visits - 1; /* it stands at the last one */
-	k->jump_at = k->traps + TRAPS_PAST;
-	return stub_unmap(&to.stub, run, err);
-}
-
 /*
  * With a jump, and a copy from before it. 0: it went wrong, or no jump can be
- * there; run is where it was before, or little before the jump was lost.
+ * there; run is where it was before.
  */
 static int
 try_jump(struct seek *k, struct point_run *run, struct err *err)
 {
 	const struct point_ops *ops = k->s->ops;
 	struct point_run behind;
-	uint64_t lost = 0;
-	int ret;
+	int ret = ops->copy(k->s->arg, run, &behind, err);
 
-	k->risky = true;
-	k->limit_ns = k->p->cpu_ns * RISKY_FACTOR + RISKY_MIN_NS;
-	do {
-		k->no_ahead = lost != 0;
-		k->late &= lost == 0;
-		ret = ops->copy(k->s->arg, run, &behind, err);
-		if (ret < 0)
-			break;
-		k->out->copies++;
-		ret = attempt_risky(k, run, &lost, err);
-		if (ret == END_FOUND || ret < 0)
-			ops->drop(k->s->arg, &behind);
-		else
-			go_back(k, run, &behind);
-		/* Ahead, visits are not counted: once more, and count. */
-	} while (ret >= 0 && ret != END_FOUND && lost == UINT64_MAX);
-	k->limit_ns = k->s->limit_ns;
-	k->risky = k->no_ahead = k->late = false;
-	if (ret == END_FOUND || ret < 0)
+	if (ret < 0)
 		return ret;
-	if (lost >= LOST_MIN)
-		return pass_visits(k, run, lost, err);
+	k->out->copies++;
+	k->risky = true;
+	k->ahead_at = k->jump_at = 0;
+	k->limit_ns = k->p->cpu_ns * RISKY_FACTOR + RISKY_MIN_NS;
+	ret = map_stub(k, run, err);
+	if (ret == 0 && k->jump)
+		ret = attempt(k, run, err);
+	k->limit_ns = k->s->limit_ns;
+	k->risky = k->late = false;
+	if (ret == END_FOUND || ret < 0) {
+		ops->drop(k->s->arg, &behind);
+		return ret;
+	}
+	go_back(k, run, &behind);
 	k->jump_at = k->traps * TRAPS_MORE + TRAPS_FIRST;
 	k->ahead_at = k->traps + TRAPS_AHEAD;
 	return 0;
@@ -208,8 +157,8 @@ search_trapped(struct seek *k, struct point_run *run, struct err *err)
 /* How to begin. */
 enum begin {
 	BEGIN_JUMP,
-	BEGIN_LATE,  /* natively, a jump shortly before */
-	BEGIN_RISKY, /* a jump, and a copy from before it */
+	BEGIN_RISKY, /* a jump, and copies from before it */
+	BEGIN_LATE,  /* the same; then natively, and a jump shortly before */
 	BEGIN_TRAP,
 	BEGIN_NOT, /* other code is there */
 };
@@ -240,6 +189,20 @@ how_to_begin(const struct seek *k, const struct point_run *run)
 	return k->s->ops != NULL ? BEGIN_RISKY : BEGIN_TRAP;
 }
 
+/* Not guarded all the time, so it may go astray unseen. */
+static int
+attempt_first(struct seek *k, struct point_run *run, struct err *err)
+{
+	uint64_t soon;
+
+	if (k->p != NULL && !k->s->trap) {
+		soon = k->p->cpu_ns * SEEN_FACTOR + SEEN_MIN_NS;
+		if (k->limit_ns == 0 || soon < k->limit_ns)
+			k->limit_ns = soon;
+	}
+	return attempt(k, run, err);
+}
+
 static int
 search_run(struct seek *k, struct point_run *run, struct err *err)
 {
@@ -252,12 +215,14 @@ search_run(struct seek *k, struct point_run *run, struct err *err)
 	case BEGIN_JUMP:
 		ret = map_stub(k, run, err);
 		if (ret == 0 && k->jump)
-			return attempt(k, run, err);
+			return attempt_first(k, run, err);
 		break;
 	case BEGIN_LATE:
-		k->late = true;
-		k->slow = LATE_SLOW;
 		ret = try_jump(k, run, err);
+		k->late = ret == 0;
+		k->slow = LATE_SLOW;
+		if (ret == 0)
+			ret = try_jump(k, run, err);
 		break;
 	case BEGIN_RISKY:
 		ret = try_jump(k, run, err);
@@ -290,7 +255,7 @@ search(struct seek *k, struct point_run *run, struct err *err)
 	}
 	if (ret == END_FOUND && stub_unmap(&k->stub, run, err) < 0)
 		return -E_GONE;
-	if (ret == END_EVENT)
+	if (ret == END_EVENT || ret == END_SEEN)
 		k->out->miss = POINT_MISS_EVENT;
 	if (ret == END_LIMIT)
 		k->out->miss = POINT_MISS_LIMIT;

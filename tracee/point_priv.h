@@ -80,6 +80,7 @@ struct stub {
 	uint64_t countdown; /* not 0: stop at this visit, compare nothing */
 	uint64_t tick;	    /* with countdown: address of a word that counts the
 			     * visits of all stubs that share it; 0 = none */
+	bool strings;	    /* repeated string instructions are near pc */
 	bool flags_dead;    /* the program does not need its flags at pc */
 	uint32_t moved_at;  /* offset of the moved instructions */
 	uint64_t word;	    /* learned: differs before the point; 0 = none */
@@ -106,6 +107,8 @@ int stub_unmap(const struct stub *s, const struct point_run *run,
 int stub_arm(const struct stub *s, const struct point_run *run,
 	     struct err *err);
 int stub_disarm(const struct stub *s, const struct point_run *run);
+/* The jump itself. */
+void stub_jump(const struct stub *s, uint8_t out[WINDOW_JUMP]);
 /* The jump is still there: the program did not write over it. */
 bool stub_is_armed(const struct stub *s, const struct point_run *run);
 /* Where in the space a part of the stub is. */
@@ -120,6 +123,9 @@ bool stub_tune(struct stub *s, const struct point_run *run,
 	       const struct point *p, uint64_t visits);
 /* Write the hot code for s as it is now. The task must not be in the stub. */
 int stub_install(struct stub *s, const struct point_run *run);
+/* Visits are counted on from n. */
+int stub_set_visits(const struct stub *s, const struct point_run *run,
+		    uint64_t n);
 /* Make the task trap (int3) at entry; stub_install takes it back. */
 void stub_pause(const struct stub *s, const struct point_run *run);
 /* Compare the pages of a sum in the program, too. */

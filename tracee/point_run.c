@@ -10,6 +10,7 @@
 #define LOG_DOMAIN "point"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -42,6 +43,9 @@
 #define BARE_TURN_NS 50u  /* turns that are not counted, roughly */
 #define ALARM_BIT (1ull << (SIGALRM - 1))
 #define TRAP_SLOW 1000.0 /* a stop for each visit of a loop */
+#define GUARD_NS                                                               \
+	30.0	     /* turns that are guarded although nothing was written    \
+		      */
 #define SLOW_MIN 1.6 /* then it is worth while to run ahead */
 
 int
@@ -129,8 +133,11 @@ arm(struct seek *k, struct point_run *run, struct err *err)
 {
 	const uint8_t int3 = 0xcc;
 
-	if (k->jump)
+	k->away = k->guarded = false;
+	if (k->jump) {
+		guard_set(k, run);
 		return stub_arm(&k->stub, run, err);
+	}
 	if (!k->int3 && ptrace_set_break(run->tid, k->pc) == 0)
 		return 0;
 	k->int3 = true;
@@ -144,6 +151,7 @@ arm(struct seek *k, struct point_run *run, struct err *err)
 void
 seek_disarm(struct seek *k, struct point_run *run)
 {
+	guard_clear(k, run);
 	if (k->jump)
 		stub_disarm(&k->stub, run);
 	else if (k->int3)
@@ -288,8 +296,8 @@ is_in_vain(const struct seek *k, const struct point_run *run)
 {
 	if (k->give_up_ns != 0 && seek_own_ns() > k->give_up_ns)
 		return true;
-	return k->out->ran_ahead && k->clock.valid && k->traps % 64 == 0 &&
-	       clock_left(&k->clock, run) < 0;
+	return k->out->ran_ahead && k->clock.n_hands > 0 &&
+	       k->traps % 64 == 0 && clock_left(&k->clock, run, INFINITY) < 0;
 }
 
 /* The task reached the point's instruction. */
@@ -301,7 +309,7 @@ at_point(struct seek *k, struct point_run *run, struct regs *regs,
 	if (!k->jump)
 		k->visits = ++k->traps;
 	if (k->jump && k->risky && !stub_is_armed(&k->stub, run))
-		return END_EVENT;
+		return END_SEEN;
 	if (k->p != NULL ? state_agrees(k, run, regs)
 			 : k->jump || k->visits == k->visit)
 		return stand(k, run, regs, END_FOUND, err);
@@ -349,8 +357,12 @@ on_fault(struct seek *k, struct point_run *run, struct err *err)
 	struct regs regs;
 	uint64_t to, hit = k->pc;
 
+	int hits = k->jump && k->guarded ? ptrace_debug_hits(run->tid) : 0;
+
 	if (ptrace_get_regs(run->tid, &regs) < 0)
 		return seek_gone(run, err);
+	if (hits > 0)
+		return guard_hit(k, run, regs.rip, (unsigned)hits, err);
 	if (k->jump)
 		hit = stub_code(&k->stub, stub_head()->hit) + 1;
 	else if (k->int3)
@@ -412,7 +424,7 @@ is_tight(struct seek *k, double each)
 void
 seek_choose_counting(struct seek *k)
 {
-	if (k->p == NULL || k->s->count || k->no_ahead || k->out->ran_ahead)
+	if (k->p == NULL || k->s->count || k->out->ran_ahead)
 		return;
 	k->stub.count = !stub_is_cheap(&k->stub);
 	k->bare |= !k->stub.count;
@@ -443,8 +455,11 @@ look(struct seek *k, const struct point_run *run, uint64_t used_ns, bool ahead,
 	double each = (double)(used_ns - k->cpu_ns) /
 		      (double)(visits - k->visits + 1);
 
-	if (k->risky && !stub_is_armed(&k->stub, run))
-		return END_LIMIT;
+	if (k->risky && !k->away && !stub_is_armed(&k->stub, run))
+		return END_SEEN;
+	/* Calls that take so long have string instructions, too. */
+	if (k->guarded && !k->risky && k->stub.count && each > GUARD_NS)
+		guard_clear(k, run);
 	k->visits = visits;
 	k->cpu_ns = used_ns;
 	if (k->p == NULL || k->pause != PAUSE_NOT)
@@ -602,8 +617,8 @@ run_armed(struct seek *k, struct point_run *run, uint64_t budget_ns, bool ahead,
 }
 
 int
-seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
-	   bool ahead, struct err *err)
+seek_stretch(struct seek *k, struct point_run *run, uint64_t budget_ns,
+	     bool ahead, struct err *err)
 {
 	uint64_t begin = clock_now_ns();
 	int ret = k->jump ? install(k, run, err) : 0;
@@ -612,6 +627,30 @@ seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
 		ret = arm(k, run, err);
 	k->out->arm_ns += clock_now_ns() - begin;
 	return ret < 0 ? ret : run_armed(k, run, budget_ns, ahead, err);
+}
+
+int
+seek_to_touch(struct seek *k, struct point_run *run, uint64_t limit_ns,
+	      struct err *err)
+{
+	uint64_t begin = cputime_ns(run->tid), used = 0;
+	enum halt h = HALT_LOOK;
+	int ret = 0;
+
+	while (ret == 0 && h == HALT_LOOK) {
+		if (used >= limit_ns)
+			ret = END_LIMIT;
+		deadline_arm(&k->timer, run->tid, limit_ns - used + MS);
+		if (ret == 0)
+			ret = go_on(k, run, PTRACE_CONT, &h, err);
+		deadline_disarm(&k->timer);
+		used = cputime_ns(run->tid) - begin;
+	}
+	k->out->cpu_ns += used;
+	if (ret != 0)
+		return ret;
+	return h == HALT_FAULT && ptrace_debug_hits(run->tid) > 0 ? 0
+								  : END_EVENT;
 }
 
 static int

@@ -12,6 +12,8 @@ enum end {
 	END_LIMIT, /* CPU time used up */
 	END_JUMP,  /* it stands at the point's instruction, unarmed: a jump may
 		    * be tried now */
+	END_SEEN,  /* the program touched the code under the jump: it may have
+		    * gone astray */
 	END_TIGHT, /* the stub makes it too slow; it stands before the point's
 		    * instruction, armed */
 };
@@ -28,16 +30,31 @@ enum pause { PAUSE_NOT, PAUSE_TUNE, PAUSE_TIGHT };
 #define CLOCK_XMM 17u  /* then halves of vector registers */
 #define CLOCK_WORDS (CLOCK_XMM + 32u)
 
+#define CLOCK_HANDS 4u
+struct hand {
+	unsigned which; /* of the words */
+	double rate;	/* change per visit */
+	double off;	/* and how unevenly */
+	uint64_t want;
+};
+
+/* Where a native run is stopped, within the loop, a register may hold something
+ * else; if some are alike at the point's instruction, one of them will do. */
 struct clock {
 	unsigned n; /* samples taken */
 	uint64_t visits[CLOCK_SAMPLES];
 	uint64_t values[CLOCK_SAMPLES][CLOCK_WORDS];
-	bool valid;
-	unsigned which;
-	double rate; /* change per visit */
-	double off;  /* and how unevenly */
-	uint64_t want;
+	unsigned n_hands; /* 0: there is no clock */
+	struct hand hand[CLOCK_HANDS];
 	uint64_t word; /* address */
+};
+
+/* The program touched the code that the stub stands in for. */
+#define TOUCH_STORES 4u
+struct touch {
+	uint64_t pc;	 /* behind the instruction that did it */
+	uint64_t visits; /* until then */
+	uint8_t is[WINDOW_JUMP];
 };
 
 struct seek {
@@ -49,11 +66,17 @@ struct seek {
 	struct stub stub;
 	bool jump;    /* by stub, not by breakpoint */
 	bool int3;    /* breakpoint by int3: no debug registers */
-	bool risky;   /* the program may write over the jump */
+	bool risky;   /* the program may touch the jump: keep copies */
+	bool guarded; /* debug registers tell when it does */
+	bool away;    /* so long as other code is there, it is not armed */
+	unsigned own_touches; /* by the stub */
+	struct touch touch;   /* the last one */
+	uint64_t
+		stores[TOUCH_STORES]; /* what is behind those that only store */
+	unsigned n_stores;
 	uint64_t traps;	     /* visits that a breakpoint stopped */
 	uint64_t jump_at;    /* of them: then try a jump; 0 = never */
 	bool late;	     /* armed little before the point, not earlier */
-	bool no_ahead;	     /* visits have to be counted */
 	uint64_t ahead_at;   /* then run ahead, still with the breakpoint */
 	uint64_t limit_ns;   /* CPU time of an armed stretch; 0 = none */
 	uint64_t give_up_ns; /* seek_own_ns() then; 0 = never */
@@ -81,8 +104,11 @@ int seek_gone(const struct point_run *run, struct err *err);
  * Arm run and let it go until the point, an event, or budget_ns of CPU time (0
  * = no limit). ahead: give it up when it would be better to run ahead.
  */
-int seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
-	       bool ahead, struct err *err);
+int seek_stretch(struct seek *k, struct point_run *run, uint64_t budget_ns,
+		 bool ahead, struct err *err);
+/* Guarded, unarmed, until it touches what is guarded: 0. */
+int seek_to_touch(struct seek *k, struct point_run *run, uint64_t limit_ns,
+		  struct err *err);
 void seek_disarm(struct seek *k, struct point_run *run);
 /* Let it go unarmed for ns of CPU time; 0 when it did. */
 int seek_native(struct seek *k, struct point_run *run, uint64_t ns,
@@ -92,6 +118,20 @@ uint64_t seek_visits(const struct seek *k, const struct point_run *run);
 /* Visits need not be counted when a visit costs nothing without. */
 void seek_choose_counting(struct seek *k);
 
+/* ---- point_guard.c */
+
+/* The same as seek_stretch, past what touches the jump if copies are kept:
+ * then END_SEEN is none of its results. */
+int seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
+	       bool ahead, struct err *err);
+/* Guard the code that the stub stands in for, if there are debug registers. */
+void guard_set(struct seek *k, const struct point_run *run);
+void guard_clear(struct seek *k, const struct point_run *run);
+/* It was touched just before pc; hits: ptrace_debug_hits. 0: nothing is lost,
+ * or END_SEEN. */
+int guard_hit(struct seek *k, struct point_run *run, uint64_t pc, unsigned hits,
+	      struct err *err);
+
 /* ---- point_ahead.c */
 
 /* It was found too slow to be armed all the way: run ahead. */
@@ -99,7 +139,8 @@ int seek_ahead(struct seek *k, struct point_run *run, struct err *err);
 /* The task stands at a visit, regs are its own: one more sample. */
 void clock_sample(struct seek *k, const struct point_run *run,
 		  const struct regs *regs, uint64_t visits);
-/* Visits to go; 0 or less: it was passed. */
-double clock_left(const struct clock *c, const struct point_run *run);
+/* Visits to go, which are fewer than most; else: it was passed. */
+double clock_left(const struct clock *c, const struct point_run *run,
+		  double most);
 
 #endif

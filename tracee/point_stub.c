@@ -289,8 +289,8 @@ stub_install(struct stub *s, const struct point_run *run)
 }
 
 /* The jump, as the program's memory has it while it is armed. */
-static void
-jump_of(const struct stub *s, uint8_t out[WINDOW_JUMP])
+void
+stub_jump(const struct stub *s, uint8_t out[WINDOW_JUMP])
 {
 	int32_t rel = (int32_t)(stub_code(s, stub_head()->entry) -
 				(s->pc + WINDOW_JUMP));
@@ -308,7 +308,7 @@ fill_ranges(const struct stub *s, const struct point_run *run,
 	uint8_t jump[WINDOW_JUMP];
 	int ret;
 
-	jump_of(s, jump);
+	stub_jump(s, jump);
 	buf_put(&want, p->bytes.p, p->bytes.len);
 	for (size_t i = 0; i < p->ranges.len; i++) {
 		const struct point_range *r = &p->ranges.v[i];
@@ -355,6 +355,23 @@ is_written(const struct point *p, uint64_t start, uint64_t end)
 	return !p->complete || point_wrote(p, start) || point_wrote(p, end - 1);
 }
 
+/* rep movs and the like; other bytes may look like one. */
+static bool
+has_strings(struct span code)
+{
+	for (size_t i = 0; i + 2 < code.len; i++) {
+		uint8_t op = code.p[i + 1];
+
+		if ((code.p[i] & 0xfe) != 0xf2)
+			continue;
+		if ((op & 0xf0) == 0x40) /* REX */
+			op = code.p[i + 2];
+		if (op >= 0xa4 && op <= 0xaf && op != 0xa8 && op != 0xa9)
+			return true;
+	}
+	return false;
+}
+
 /* Is there code at pc that a jump can replace, seen by nobody else? */
 static int
 look_at_code(struct stub *s, const struct point_run *run,
@@ -379,6 +396,7 @@ look_at_code(struct stub *s, const struct point_run *run,
 		return 0;
 	memcpy(s->orig, here.p, WINDOW_JUMP);
 	s->flags_dead = code_flags_dead(span_of(code, (size_t)n), from, s->pc);
+	s->strings = has_strings(span_of(code, (size_t)n));
 	if (p == NULL)
 		return 1;
 	want_register(s, p,
@@ -566,7 +584,7 @@ stub_arm(const struct stub *s, const struct point_run *run, struct err *err)
 	struct regs regs;
 	uint64_t to;
 
-	jump_of(s, jump);
+	stub_jump(s, jump);
 	if (ptrace_get_regs(run->tid, &regs) < 0)
 		return err_set(err, E_GONE, "task %d is gone", run->tid);
 	if (mem_write_all(&run->mem, s->pc, jump, sizeof(jump)) < 0)
@@ -598,9 +616,17 @@ stub_is_armed(const struct stub *s, const struct point_run *run)
 {
 	uint8_t is[WINDOW_JUMP], jump[WINDOW_JUMP];
 
-	jump_of(s, jump);
+	stub_jump(s, jump);
 	return mem_read_all(&run->mem, s->pc, is, sizeof(is)) == 0 &&
 	       memcmp(is, jump, sizeof(jump)) == 0;
+}
+
+int
+stub_set_visits(const struct stub *s, const struct point_run *run, uint64_t n)
+{
+	return mem_write_all(&run->mem,
+			     stub_field(s, offsetof(struct stub_data, visits)),
+			     &n, sizeof(n));
 }
 
 void

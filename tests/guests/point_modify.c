@@ -77,7 +77,7 @@ modify_sum(unsigned long n)
 
 	for (unsigned long i = 0; i < n; i++) {
 		h = h * 31 + i;
-		for (int k = 0; i % 100000000 == 0 && k < 256; k++)
+		for (int k = 0; i % 10000000 == 0 && k < 256; k++)
 			h = h * 31 + from[k];
 	}
 	return h;
