@@ -14,6 +14,7 @@ import io
 import os
 import random
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -178,6 +179,107 @@ def measure(a, pt, name, argv):
             ratio("replay"), events, f"{size / events:.1f}" if events else "-")
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return str(s.getsockname()[1])
+
+
+def servers(scale):
+    """name -> (server, load, stop, requests); each with PORT in its words."""
+    n = lambda base: str(max(100, int(base * scale)))
+    redis = (["redis-server", "--port", "PORT", "--save", "", "--loglevel", "warning"],
+             ["redis-cli", "-p", "PORT", "shutdown", "nosave"])
+    load = lambda n, p: ["redis-benchmark", "-p", "PORT", "-n", n, "-P", p, "-t", "set,get", "-q"]
+    py = [sys.executable, f"{HERE}/server.py"]
+    return {
+        "redis -P 1": (redis[0], load(n(50000), "1"), redis[1], 2 * int(n(50000))),
+        "redis -P 16": (redis[0], load(n(400000), "16"), redis[1], 2 * int(n(400000))),
+        "python http": (py + ["serve", "PORT"], py + ["load", "PORT", n(10000)],
+                        py + ["stop", "PORT"], int(n(10000))),
+    }
+
+
+def wait_for(port, p):
+    """Until something listens there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and p.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", int(port))).close()
+            return
+        except OSError:
+            time.sleep(0.01)
+    raise Failed("the server does not come up")
+
+
+def serve(tracer, server, load, stop):
+    """Under tracer: seconds that the load took, and those from start to end."""
+    port = free_port()
+    words = lambda argv: [port if w == "PORT" else w for w in argv]
+    with open(os.devnull, "r+b") as null:
+        begin = time.monotonic()
+        p = subprocess.Popen(tracer + words(server), stdin=null, stdout=null, stderr=null)
+        try:
+            wait_for(port, p)
+            loaded = time.monotonic()
+            subprocess.run(words(load), stdin=null, stdout=null, check=True, timeout=600)
+            took = time.monotonic() - loaded
+            subprocess.run(words(stop), stdin=null, stdout=null, check=True, timeout=60)
+            p.wait(timeout=600)
+        finally:
+            if p.poll() is None:
+                p.terminate()
+                p.wait()
+    if p.returncode != 0:
+        raise Failed(f"{' '.join(server)}: status {p.returncode}")
+    return took, time.monotonic() - begin
+
+
+def measure_server(a, pt, name, server, load, stop, requests):
+    """Requests a second natively, and what part of it is left under each tracer;
+    the replay against what the recording took from start to end."""
+    took, whole, replay = {}, [], []
+    kinds = {"native": [], "record": [pt.path, "record", "-q", "-n", "bench"] +
+             a.options.split() + ["--"]}
+    if a.strace:
+        kinds["strace"] = ["strace", "-f", "-o", "/dev/null"]
+    for i in range(a.runs + 1):
+        for kind in list(kinds) if i % 2 else reversed(list(kinds)):
+            t, all_of_it = serve(kinds[kind], server, load, stop)
+            if i > 0:
+                took.setdefault(kind, []).append(t)
+            if i > 0 and kind == "record":
+                whole.append(all_of_it)
+        t = run([pt.path, "replay", "-q", "bench"], 0)[0]
+        if i > 0:
+            replay.append(t)
+    _, events, size = pt.size()
+    pt("rm", "-q", "bench")
+    base = statistics.median(took["native"])
+    part = lambda kind: (f"{base / statistics.median(took[kind]) * 100:.0f} %"
+                         if kind in took else "-")
+    row(name, "free", f"{requests / base / 1000:.1f}k/s", part("record"), part("strace"),
+        f"{statistics.median(replay) / statistics.median(whole):.2f}x", events,
+        f"{size / events:.1f}")
+
+
+def serve_all(a, pt):
+    row("server", "CPUs", "native", "record", "strace", "replay", "events", "B/event")
+    failures = 0
+    for name, (server, load, stop, requests) in servers(a.scale).items():
+        if not any(word in name for word in a.only.split("|")):
+            continue
+        if not shutil.which(server[0]) or not shutil.which(load[0]):
+            row(name, "absent", *["-"] * 6)
+            continue
+        try:
+            measure_server(a, pt, name, server, load, stop, requests)
+        except (Failed, OSError, subprocess.SubprocessError) as e:
+            failures += 1
+            print(f"{name}: {e}", flush=True)
+    return failures
+
+
 def store_figures(a, pt, micro):
     """Events through the recorder into the server, as rows, and seeking."""
     n = int(200000 * a.scale)
@@ -242,6 +344,9 @@ def main():
                 except Failed as e:
                     failures += 1
                     print(f"{name}: {e}", flush=True)
+            if not a.cpu:
+                print("\nRequests a second, and what part of them is left; replay: against the whole recording")
+                failures += serve_all(a, pt)
             if not a.only:
                 store_figures(a, pt, micro)
         except Failed as e:

@@ -14,6 +14,7 @@ BODY = b"x" * 200
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 65536  # head and body in one packet: nobody waits for an ACK
 
     def do_GET(self):
         self.send_response(200)
