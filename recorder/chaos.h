@@ -41,6 +41,11 @@ int chaos_trap(struct recorder *r, struct task *t, const siginfo_t *si,
  * for, or answer. */
 int chaos_call(struct recorder *r, struct task *t, struct err *err);
 
+/* It enters the kernel; seen: tasks that share its memory run meanwhile. */
+void chaos_enters(struct recorder *r, struct task *t, bool seen);
+/* It has left the kernel. */
+void chaos_leaves(struct recorder *r, struct task *t);
+
 /* --- for sched.c --- */
 
 /* Which of g's READY tasks is next: its index, or -1: none of them now. */

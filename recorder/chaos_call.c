@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "recorder/engine.h"
+#include "recorder/sched.h"
 #include "recorder/task.h"
 
 #define MOVE_PERCENT 20u
@@ -105,23 +106,58 @@ may_be_interrupted(const struct sys_call *sc)
 /* --- short reads and writes --------------------------------------------------
  */
 
+/* MSG_ flags of a call, if it has them. */
+static uint64_t
+message_flags(const struct sys_call *sc)
+{
+	switch (sc->nr) {
+	case SYS_recvfrom:
+	case SYS_sendto:
+		return sc->args[3];
+	case SYS_recvmsg:
+	case SYS_sendmsg:
+		return sc->args[2];
+	}
+	return 0;
+}
+
 /* 1 reads, -1 writes, 0 neither; of bytes that come without borders. */
 static int
 direction(const struct sys_call *sc)
 {
-	const uint64_t whole = MSG_WAITALL | MSG_OOB | MSG_EOR;
-
+	if (message_flags(sc) & (MSG_WAITALL | MSG_OOB | MSG_EOR))
+		return 0;
 	switch (sc->nr) {
 	case SYS_read:
-		return 1;
+	case SYS_readv:
+	case SYS_preadv2:
 	case SYS_recvfrom:
-		return sc->args[3] & whole ? 0 : 1;
+	case SYS_recvmsg:
+		return 1;
 	case SYS_write:
-		return -1;
+	case SYS_writev:
+	case SYS_pwritev2:
 	case SYS_sendto:
-		return sc->args[3] & whole ? 0 : -1;
+	case SYS_sendmsg:
+		return -1;
 	}
 	return 0;
+}
+
+static bool
+has_vector(const struct sys_call *sc)
+{
+	return sc->nr != SYS_read && sc->nr != SYS_write &&
+	       sc->nr != SYS_recvfrom && sc->nr != SYS_sendto;
+}
+
+/* How many bytes a call is asked for. */
+static uint64_t
+offered(const struct task *t)
+{
+	const struct sys_call *sc = &t->call.sc;
+
+	return has_vector(sc) ? vector_len(t) : sc->args[2];
 }
 
 /* A handler that ran in the midst of a write would have made it short. */
@@ -154,10 +190,9 @@ is_stream(int fd)
 
 /* May the kernel do a part of what it is asked for on this file? */
 static bool
-may_be_short(const struct task *t, int fd, bool reads)
+may_be_short(const struct task *t, int fd, uint64_t len, bool reads)
 {
-	const struct sys_call *sc = &t->call.sc;
-	bool nonblock = sc->nr == SYS_sendto && (sc->args[3] & MSG_DONTWAIT);
+	bool nonblock = (message_flags(&t->call.sc) & MSG_DONTWAIT) != 0;
 	int flags = fcntl(fd, F_GETFL);
 	struct termios tty;
 	struct stat st;
@@ -168,8 +203,8 @@ may_be_short(const struct task *t, int fd, bool reads)
 	if (S_ISFIFO(st.st_mode)) {
 		if (flags & O_DIRECT) /* packets */
 			return false;
-		return reads || (sc->args[2] > PIPE_BUF &&
-				 (nonblock || catches_signals(t)));
+		return reads ||
+		       (len > PIPE_BUF && (nonblock || catches_signals(t)));
 	}
 	if (S_ISSOCK(st.st_mode))
 		return is_stream(fd) &&
@@ -180,20 +215,25 @@ may_be_short(const struct task *t, int fd, bool reads)
 }
 
 static int
-cut(struct recorder *r, struct task *t, struct err *err)
+cut(struct recorder *r, struct task *t, uint64_t len, struct err *err)
 {
-	uint64_t len = t->call.sc.args[2], part;
-	int fd = task_borrow_fd(t, t->call.sc.args[0]);
-	bool may = fd >= 0 && may_be_short(t, fd, direction(&t->call.sc) > 0);
+	const struct sys_call *sc = &t->call.sc;
+	int fd = task_borrow_fd(t, sc->args[0]);
+	bool may = fd >= 0 && may_be_short(t, fd, len, direction(sc) > 0);
+	uint64_t part;
 	int ret;
 
 	fd_close(&fd);
 	if (!may)
 		return 0;
 	part = chaos_between(r->chaos, 1, len - 1);
-	call_given(t)[2] = part;
+	if (!has_vector(sc))
+		call_given(t)[2] = part;
+	/* What is read into has a stand-in when others run meanwhile. */
+	else if (!vector_cut(r, t, direction(sc) < 0 && sched_others(t), &part))
+		return 0;
 	ret = chaos_event(r, t, CHAOS_SHORT, len, part, err);
-	return ret < 0 ? ret : call_give(t);
+	return ret < 0 || t->call.given == NULL ? ret : call_give(t);
 }
 
 /* --- all ---------------------------------------------------------------------
@@ -211,7 +251,10 @@ chaos_call(struct recorder *r, struct task *t, struct err *err)
 	const struct sys_call *sc = &t->call.sc;
 	int ret;
 
-	if (r->chaos == NULL || t->call.skipped || t->call.logged)
+	if (r->chaos == NULL)
+		return 0;
+	chaos_task(r, t)->cut.n = 0;
+	if (t->call.skipped || t->call.logged)
 		return 0;
 	if (chaos_has(r, KNOB_cpus)) {
 		ret = cpus_call(r, t, err);
@@ -220,9 +263,11 @@ chaos_call(struct recorder *r, struct task *t, struct err *err)
 	}
 	if (may_move(sc) && draws(r, KNOB_maps, MOVE_PERCENT))
 		return move(r, t, err);
-	if (direction(sc) != 0 && sc->args[2] > WHOLE_MAX &&
-	    draws(r, KNOB_short, SHORT_PERCENT))
-		return cut(r, t, err);
+	if (direction(sc) != 0 && draws(r, KNOB_short, SHORT_PERCENT)) {
+		uint64_t len = offered(t);
+
+		return len > WHOLE_MAX ? cut(r, t, len, err) : 0;
+	}
 	if (sc->nr == SYS_futex)
 		return futex_call(r, t, err);
 	if (!may_be_interrupted(sc) || !draws(r, KNOB_eintr, EINTR_PERCENT))

@@ -1,11 +1,14 @@
 /*
  * The number of CPUs where programs read it: as sched_getaffinity tells it.
- * Reads of these files are answered here; the position of the file moves as if
- * the kernel had done it.
+ * Reads of these files and of the directory with one for each CPU are answered
+ * here; the position of the file moves as if the kernel had done it.
  */
 #include "recorder/chaos_priv.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,6 +16,10 @@
 #include "base/fd.h"
 #include "recorder/engine.h"
 #include "recorder/task.h"
+
+#define DIRECTORY "/sys/devices/system/cpu"
+#define LISTED_MAX 65536u
+#define ENTRY_LEN 24u /* of "cpu7": 8 + 8 + 2 + 1 + 5 */
 
 static const char *const paths[CPU_FILES] = {
 	"/proc/cpuinfo",
@@ -154,18 +161,27 @@ make(const struct recorder *r, unsigned which, struct buf *out)
 	buf_free(&real);
 }
 
-/* Which of the files it is, or CPU_FILES. */
-static unsigned
-which_file(const struct task *t)
+/* The path of the descriptor that is its first argument; "": none. */
+static void
+path_of(const struct task *t, char path[64])
 {
-	char link[64], path[64];
-	unsigned i = 0;
+	char link[64];
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", t->tid,
 		 (int)t->call.sc.args[0]);
-	n = readlink(link, path, sizeof(path) - 1);
+	n = readlink(link, path, 63);
 	path[n > 0 ? n : 0] = '\0';
+}
+
+/* Which of the files it is, or CPU_FILES. */
+static unsigned
+which_file(const struct task *t)
+{
+	char path[64];
+	unsigned i = 0;
+
+	path_of(t, path);
 	while (i < CPU_FILES && strcmp(path, paths[i]) != 0)
 		i++;
 	return i;
@@ -189,6 +205,125 @@ answer(const struct task *t, const struct buf *file, int64_t at)
 		       : (int64_t)n;
 }
 
+/* --- the directory -----------------------------------------------------------
+ */
+
+/* The number behind "cpu", which is all of the name, or -1. */
+static long
+number_of(const char *name, char end)
+{
+	char *rest;
+	long n;
+
+	if (strncmp(name, "cpu", 3) != 0 || name[3] < '0' || name[3] > '9')
+		return -1;
+	n = strtol(name + 3, &rest, 10);
+	return *rest == '\0' || *rest == end ? n : -1;
+}
+
+/* What the kernel lists, with a directory for each of n CPUs: as there is one
+ * for the first, the others come with it. */
+static void
+edit(struct span listed, unsigned n, struct buf *out)
+{
+	for (size_t at = 0; at < listed.len;) {
+		struct dirent64 e = { 0 };
+		size_t len;
+		long cpu;
+
+		memcpy(&e, listed.p + at, offsetof(struct dirent64, d_name));
+		len = e.d_reclen;
+		memcpy(&e, listed.p + at, len < sizeof(e) ? len : sizeof(e));
+		cpu = number_of(e.d_name, '\0');
+		if (cpu < 0)
+			buf_put(out, listed.p + at, len);
+		for (unsigned i = 0; cpu == 0 && i < n; i++) {
+			memset(e.d_name, 0, sizeof(e.d_name));
+			snprintf(e.d_name, sizeof(e.d_name), "cpu%u", i);
+			e.d_reclen = ENTRY_LEN;
+			buf_put(out, &e, ENTRY_LEN);
+			e.d_ino++;
+		}
+		at += len;
+	}
+}
+
+/* getdents64 of it: how many bytes; -1: the kernel shall. */
+static int64_t
+list(const struct recorder *r, const struct task *t)
+{
+	const uint64_t *arg = t->call.sc.args;
+	uint64_t room = ENTRY_LEN * r->opts.cpus, max = arg[2];
+	struct buf listed = { 0 }, out = { 0 };
+	int fd = task_borrow_fd(t, arg[0]);
+	int64_t n = -1;
+
+	if (max > LISTED_MAX)
+		max = LISTED_MAX;
+	if (fd >= 0 && max > 2 * room) {
+		/* Until something is left of it, or that was all. */
+		do {
+			buf_clear(&listed);
+			n = syscall(SYS_getdents64, fd,
+				    buf_grow(&listed, max - room), max - room);
+			if (n > 0)
+				edit(span_of(listed.p, (size_t)n), r->opts.cpus,
+				     &out);
+		} while (n > 0 && out.len == 0);
+		if (n >= 0)
+			n = mem_write_all(&task_space(t)->mem, arg[1], out.p,
+					  out.len) < 0
+				    ? -1
+				    : (int64_t)out.len;
+	}
+	fd_close(&fd);
+	buf_free(&listed);
+	buf_free(&out);
+	return n;
+}
+
+/* A path there, of a CPU that is not. */
+static bool
+is_of_none(const struct recorder *r, const struct task *t)
+{
+	const struct sys_call *sc = &t->call.sc;
+	bool at = sc->nr == SYS_openat || sc->nr == SYS_newfstatat ||
+		  sc->nr == SYS_faccessat || sc->nr == SYS_faccessat2 ||
+		  sc->nr == SYS_statx || sc->nr == SYS_readlinkat;
+	char path[sizeof(DIRECTORY) + 16] = "";
+	ssize_t n;
+
+	if (!at && sc->nr != SYS_open && sc->nr != SYS_stat &&
+	    sc->nr != SYS_access && sc->nr != SYS_lstat)
+		return false;
+	n = mem_read(&task_space(t)->mem, sc->args[at ? 1 : 0], path,
+		     sizeof(path) - 1);
+	return n > (ssize_t)sizeof(DIRECTORY) &&
+	       strncmp(path, DIRECTORY "/", sizeof(DIRECTORY)) == 0 &&
+	       number_of(path + sizeof(DIRECTORY), '/') >= r->opts.cpus;
+}
+
+/* 0: not there. */
+static int
+directory(struct recorder *r, struct task *t, struct err *err)
+{
+	char path[64] = "";
+	int64_t n = -1;
+	int ret;
+
+	if (t->call.sc.nr == SYS_getdents64)
+		path_of(t, path);
+	if (strcmp(path, DIRECTORY) == 0)
+		n = list(r, t);
+	else if (is_of_none(r, t))
+		n = -ENOENT;
+	if (n == -1)
+		return 0;
+	syscall_answer(t, n, false);
+	ret = chaos_event(r, t, CHAOS_CPUS, r->opts.cpus, 0, err);
+	return ret < 0 ? ret : 1;
+}
+
 int
 cpus_call(struct recorder *r, struct task *t, struct err *err)
 {
@@ -199,7 +334,7 @@ cpus_call(struct recorder *r, struct task *t, struct err *err)
 	int fd;
 
 	if (sc->nr != SYS_read && sc->nr != SYS_pread64)
-		return 0;
+		return directory(r, t, err);
 	which = which_file(t);
 	if (which == CPU_FILES)
 		return 0;

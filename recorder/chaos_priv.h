@@ -4,6 +4,7 @@
 /* What the files of chaos share. Times are as r->now_ns. */
 #include "recorder/chaos.h"
 #include "recorder/chaos_mood.h"
+#include "recorder/chaos_vector.h"
 #include "recorder/knobs.h"
 #include "tracee/places.h"
 
@@ -63,6 +64,7 @@ struct chaos_task {
 		unsigned visits;
 		unsigned again; /* with the same addr */
 	} seen[SEEN];
+	struct cut cut;
 	unsigned watching; /* the watch that is in a debug register, 0 = none */
 };
 
@@ -140,7 +142,8 @@ bool chaos_may_hold(const struct recorder *r);
 int chaos_hold(struct recorder *r, struct task *t, unsigned firm,
 	       struct err *err);
 
-/* --- chaos_call.c, chaos_futex.c, chaos_cpus.c: what calls do --- */
+/* --- chaos_call.c, chaos_vector.c, chaos_futex.c, chaos_cpus.c: what calls do
+ */
 
 /* The arguments that the kernel gets in place of the program's, to change. */
 uint64_t *call_given(struct task *t);

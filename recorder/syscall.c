@@ -446,6 +446,7 @@ syscall_exit(struct recorder *r, struct task *t, struct err *err)
 
 	if (ret < 0)
 		return ret;
+	chaos_leaves(r, t);
 	result = (int64_t)regs.rax;
 	if (c->sc.nr != SYS_rt_sigreturn) {
 		if (is_restart(result)) {
@@ -569,6 +570,7 @@ run_call(struct recorder *r, struct task *t, struct err *err)
 	    sys_call_never_blocks(&c->sc)) {
 		if ((c->desc->flags & SYSF_SEND) != 0 && r->groups.len > 1)
 			vec_push(&r->senders, t->tid);
+		chaos_enters(r, t, false);
 		return syscall_resume(t);
 	}
 	ret = scratch_begin(r, t, err);
@@ -579,6 +581,7 @@ run_call(struct recorder *r, struct task *t, struct err *err)
 		return ret;
 	t->state = TASK_BLOCKED;
 	sched_release(t);
+	chaos_enters(r, t, true);
 	return syscall_resume(t);
 }
 

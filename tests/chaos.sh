@@ -78,6 +78,18 @@ calls()
 		knob births 1 "$T/calls" "$kind"
 		is 'not without it' '40000 bytes, none short' "$(cat "$T/out")"
 	done
+	for kind in v m 'v threads' 'm threads'; do
+		# shellcheck disable=SC2086 # two words
+		knob short 1 "$T/calls" $kind
+		# What others could see says how much is sent.
+		like "vectors, $kind" \
+			"all, 0 bad, reads short, writes $([ "$kind" = \
+				'm threads' ] && echo whole || echo short)" \
+			"$(cat "$T/out")"
+	done
+	knob births 1 "$T/calls" v
+	is 'whole without it' 'all, 0 bad, reads whole, writes whole' \
+		"$(cat "$T/out")"
 	knob spurious 1 "$T/calls" s
 	n=$(grep -c 'chaos: woken for nothing' "$T/err")
 	is 'as many waits ended as events say' "ended $n" "$(cat "$T/out")"
@@ -92,9 +104,53 @@ calls()
 	knob cpus 3 sh -c 'grep -c ^processor /proc/cpuinfo
 		grep -c "^cpu[0-9]" /proc/stat
 		echo 0-$(($(nproc) - 1))
-		cat /sys/devices/system/cpu/online'
-	is 'CPUs agree' "$(printf '4\n4\n0-3\n0-3')" "$(cat "$T/out")"
+		cat /sys/devices/system/cpu/online
+		cd /sys/devices/system/cpu && echo cpu[0-9]*
+		ls -U . | grep -c "^cpu[0-9]"'
+	is 'CPUs agree' \
+		"$(printf '4\n4\n0-3\n0-3\ncpu0 cpu1 cpu2 cpu3\n4')" \
+		"$(cat "$T/out")"
 	like 'the read is an event' 'chaos: 4 CPUs' "$(cat "$T/err")"
+}
+
+# chosen NAME PATTERN COMMAND...: with one of some seeds there is such an event.
+chosen()
+{
+	local seed
+
+	for ((seed = 1; seed <= 40; seed++)); do
+		knob "$1" "$seed" "${@:3}"
+		grep -qE " chaos: $2" "$T/err" && break
+	done
+	holds "$1 is an event" grep -qE " chaos: $2" "$T/err"
+}
+
+# Every knob has a name, which the manual explains, and makes choices of its own.
+knobs()
+{
+	local name
+
+	# shellcheck disable=SC2086
+	$cc -O1 -pthread -o "$T/lost_update" \
+		"$TOP_SRCDIR/bench/racy/lost_update.c" || exit 99
+	while read -r name; do
+		holds "the manual explains $name" grep -qx "\.B $name" \
+			"$TOP_SRCDIR/man/pastime-record.1"
+		case $name in
+		priorities) chosen priorities priority "$T/lost_update" ;;
+		slices) chosen slices 'a turn of' "$guests/spin_flag" ;;
+		starve) chosen starve held "$guests/threads_mutex_cond" ;;
+		births) chosen births held "$guests/threads_mutex_cond" ;;
+		ambush) chosen ambush ambushed "$T/lost_update" ;;
+		calls) chosen calls 'its turn ends' \
+			"$guests/threads_mutex_cond" ;;
+		signals) chosen signals '.*worse' "$guests/sig_compute" ;;
+		eintr) chosen eintr '.*EINTR' "$T/calls" e ;;
+		short | wakes | spurious | maps | cpus) ;; # above
+		*) holds "a test of $name" false ;;
+		esac
+	done < <(sed -n 's/^KNOB(\([a-z]*\),.*/\1/p' \
+		"$TOP_SRCDIR/recorder/knobs.def")
 }
 
 programs()
@@ -263,6 +319,7 @@ END
 
 choices
 calls
+knobs
 under threads_mutex_cond 0 "$guests/threads_mutex_cond"
 under sig_compute 0 "$guests/sig_compute"
 under fork_tree 0 "$guests/fork_tree"
