@@ -131,6 +131,28 @@ agent_place(const struct puppet *p, uint64_t addr)
 }
 
 uint64_t
+agent_shown(const struct puppet *p)
+{
+	uint64_t rip = p->regs.rip, at = rip % AGENT_SITE_SIZE, after, moved;
+	uint8_t code[AGENT_SITE_SIZE];
+	size_t call;
+
+	if (rip - AGENT_SITES >= AGENT_SITES_LEN || !p->space ||
+	    mem_read_all(&p->space->mem, rip - at, code, sizeof(code)) < 0)
+		return rip;
+	call = read_stub(code, &after);
+	if (call == 0)
+		return rip;
+	moved = call - STUB_CALL_BEFORE - STUB_MOVED;
+	if (moved > 0 && at == call)
+		return after - 2;
+	/* The first one's place is the jump's. */
+	return at > STUB_MOVED && at < STUB_MOVED + moved
+		       ? after - 2 - moved + at - STUB_MOVED
+		       : rip;
+}
+
+uint64_t
 agent_call_place(const struct puppet *p, uint64_t after)
 {
 	const uint64_t end = AGENT_SITES + AGENT_SITES_LEN;
@@ -146,7 +168,9 @@ agent_call_place(const struct puppet *p, uint64_t after)
 		if (call == 0)
 			break;
 		if (to == after)
-			return stub + call;
+			return call > STUB_MOVED + STUB_CALL_BEFORE
+				       ? stub + call
+				       : after - 2; /* a jump is there */
 	}
 	return after - 2;
 }

@@ -12,11 +12,16 @@ struct ahead;
 void agent_halt(struct puppet *p);
 
 /* The syscall instruction before after, where the program has it now: in a stub
- * when its site is patched. */
+ * when instructions before it were moved there; else a jump may be in its
+ * place.
+ */
 uint64_t agent_call_place(const struct puppet *p, uint64_t after);
 /* The instruction at addr, likewise: one that a jump to a stub covers is in the
  * stub. */
 uint64_t agent_place(const struct puppet *p, uint64_t addr);
+/* The other way round: where p stands for people, where that is a place of its
+ * own. */
+uint64_t agent_shown(const struct puppet *p);
 
 /*
  * When calls that the agent made come next, one after the other: let it make

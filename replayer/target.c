@@ -3,6 +3,7 @@
 
 #include "agent/abi.h"
 #include "base/mem.h"
+#include "replayer/agent.h"
 #include "replayer/timeline.h"
 #include "tracee/maps.h"
 #include "tracee/ptrace.h"
@@ -153,6 +154,7 @@ target_regs(struct target *t, uint32_t task, struct regs *out, struct err *err)
 	if (ret < 0)
 		return ret;
 	*out = p->regs;
+	out->rip = agent_shown(p);
 	out->eflags &= ~(uint64_t)EFLAGS_DEBUG;
 	out->orig_rax = p->in_call ? (uint64_t)p->call : UINT64_MAX;
 	return 0;
