@@ -25,7 +25,8 @@ normalise()
 		-e 's/\b(pid=|attach )[0-9]+/\1N/g' \
 		-e 's/^([* ]) +[0-9]{2,}  /\1 PID  /' \
 		-e 's/0x[0-9a-f]{4,}/ADDR/g' \
-		-e 's/\be[0-9]+\b/eN/g; s/eN of [0-9]+/eN of N/' \
+		-e 's/\be[0-9]+\b/eN/g; s/(eN(\+ADDR(#[0-9]+)?)?) of [0-9]+/\1 of N/' \
+		-e 's/^eN +[0-9]+ +/eN PID /' \
 		-e 's:/[^ ]*/pastime-gdb\.[A-Za-z0-9]*/::' -e 's/ +/ /g' \
 		-e '/^(ADDR\t)?[0-9]+\t(in )?\.\.?\//d' \
 		-e "s/(ADDR in )?$name \\([^()]*\\) $libc/(libc)/" \
