@@ -33,6 +33,7 @@ static const struct more outputs[] = {
 const unsigned agent_nrows = LENGTH(agent_rows);
 
 #define AT_CWD (-100)
+#define ARCH_SET_FS 0x1002u
 /* O_ASYNC, O_TMPFILE. */
 #define O_NEEDS_TRACER 020020000u
 #define MODE_TYPE 0170000u
@@ -693,6 +694,10 @@ make(long nr, const struct row *w, struct agent_frame *f)
 		return agent_cpus(nr, f);
 	case CLASS_TID:
 		return agent_plain(nr, w, f);
+	case CLASS_TLS:
+		return f->arg[0] == ARCH_SET_FS &&
+		       (data()->flags & AGENT_FSGSBASE) != 0 &&
+		       agent_plain(nr, w, f);
 	case CLASS_ENOSYS:
 		return refusing(nr, w, f);
 	case CLASS_MAP:

@@ -40,6 +40,7 @@ enum class {
 	CLASS_CLOCK,
 	CLASS_CPU,
 	CLASS_TID,    /* the recorder has to know */
+	CLASS_TLS,    /* records tell segment bases, if they can be read */
 	CLASS_ENOSYS, /* programs do without it */
 	CLASS_MAP,
 	CLASS_MASK,

@@ -40,7 +40,6 @@ is_amid(const struct task *t)
 	case STOP_FORK:
 	case STOP_VFORK:
 	case STOP_CLONE:
-	case STOP_VFORK_DONE:
 	case STOP_EXEC:
 		break;
 	}

@@ -21,6 +21,8 @@ on_syscall_stop(struct recorder *r, struct task *t, struct err *err)
 	 * resumed with PTRACE_SYSCALL: what follows is an exit stop. */
 	if (!t->call.active)
 		return task_resume(t, PTRACE_CONT, 0);
+	if (t->in_vfork)
+		life_vforked(t);
 	return syscall_exit(r, t, err);
 }
 
@@ -54,8 +56,6 @@ handle(struct recorder *r, struct task *t, struct err *err)
 	case STOP_VFORK:
 	case STOP_CLONE:
 		return life_fork(r, t, err);
-	case STOP_VFORK_DONE:
-		return life_vfork_done(r, t, err);
 	case STOP_EXEC:
 		return life_exec(r, t, err);
 	case STOP_EXIT:

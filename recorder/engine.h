@@ -90,7 +90,8 @@ int life_first_stop(struct recorder *r, struct task *t, struct err *err);
 /* After each stop: end the tasks that nobody will announce any more. */
 void life_orphans(struct recorder *r);
 int life_exec(struct recorder *r, struct task *t, struct err *err);
-int life_vfork_done(struct recorder *r, struct task *t, struct err *err);
+/* Its vfork has returned: the child has another space, or none. */
+void life_vforked(struct task *t);
 int life_exit_stop(struct recorder *r, struct task *t, struct err *err);
 /* Wait reported its end: forget it. */
 int life_reaped(struct recorder *r, struct task *t, struct err *err);

@@ -243,15 +243,12 @@ life_orphans(struct recorder *r)
 	vec_clear(&r->unborn);
 }
 
-int
-life_vfork_done(struct recorder *r, struct task *t, struct err *err)
+void
+life_vforked(struct task *t)
 {
-	if (t->in_vfork) {
-		t->in_vfork = false;
-		task_group(t)->live++;
-		agent_forget_fds(task_space(t));
-	}
-	return task_resume(t, PTRACE_SYSCALL, 0);
+	t->in_vfork = false;
+	task_group(t)->live++;
+	agent_forget_fds(task_space(t));
 }
 
 /* --- exec --------------------------------------------------------------- */

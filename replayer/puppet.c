@@ -118,7 +118,6 @@ look_at_stop(struct puppet *p, const struct stop *st, struct halt *out)
 	case STOP_FORK:
 	case STOP_VFORK:
 	case STOP_CLONE:
-	case STOP_VFORK_DONE:
 	case STOP_EXEC:
 	case STOP_EXIT:
 		return 0;

@@ -470,7 +470,6 @@ on_stop(struct check *c, const struct stop *st, int *request, int *signo,
 		return 0;
 	case STOP_NONE:
 	case STOP_GROUP:
-	case STOP_VFORK_DONE:
 	case STOP_EXEC:
 	case STOP_EXIT:
 		break;

@@ -95,7 +95,6 @@ halt_of(const struct seek *k, const struct point_run *run,
 	case STOP_FORK:
 	case STOP_VFORK:
 	case STOP_CLONE:
-	case STOP_VFORK_DONE:
 	case STOP_EXEC:
 		return HALT_EVENT;
 	case STOP_EXITED:

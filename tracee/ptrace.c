@@ -21,8 +21,8 @@ _Static_assert(offsetof(struct regs, gs) ==
 /* EXITKILL: without a tracer the filter answers ENOSYS to everything. */
 #define SEIZE_OPTIONS                                                          \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |    \
-	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEVFORKDONE |  \
-	 PTRACE_O_TRACEEXIT | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
+	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT |       \
+	 PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
 
 /* Where a first read of the xsave area starts; AMX needs 11 KB. */
 #define XSTATE_FIRST 16384u

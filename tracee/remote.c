@@ -84,7 +84,6 @@ take(struct injection *in, const struct stop *st, struct err *err)
 	case STOP_FORK:
 	case STOP_VFORK:
 	case STOP_CLONE:
-	case STOP_VFORK_DONE:
 	case STOP_NONE:
 		return 0;
 	case STOP_EXITED:

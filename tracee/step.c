@@ -97,7 +97,6 @@ step_stop(pid_t tid, struct err *err)
 	case STOP_FORK:
 	case STOP_VFORK:
 	case STOP_CLONE:
-	case STOP_VFORK_DONE:
 	case STOP_EXEC:
 	case STOP_EXIT:
 		break;

@@ -22,8 +22,6 @@ decode_event(int event, int signo)
 		return STOP_CLONE;
 	case PTRACE_EVENT_EXEC:
 		return STOP_EXEC;
-	case PTRACE_EVENT_VFORK_DONE:
-		return STOP_VFORK_DONE;
 	case PTRACE_EVENT_EXIT:
 		return STOP_EXIT;
 	case PTRACE_EVENT_SECCOMP:
@@ -132,7 +130,6 @@ stop_name(enum stop_kind k)
 		[STOP_FORK] = "fork",
 		[STOP_VFORK] = "vfork",
 		[STOP_CLONE] = "clone",
-		[STOP_VFORK_DONE] = "vfork-done",
 		[STOP_EXEC] = "exec",
 		[STOP_EXIT] = "exit",
 	};

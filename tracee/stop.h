@@ -9,18 +9,19 @@
 #include <sys/types.h>
 
 enum stop_kind {
-	STOP_NONE,	/* nothing to report now */
-	STOP_EXITED,	/* reaped: code. No ptrace request any more */
-	STOP_KILLED,	/* reaped: signo, core. No ptrace request any more */
-	STOP_SECCOMP,	/* at a syscall's entry, not executed yet */
-	STOP_SYSCALL,	/* entry or exit stop after PTRACE_SYSCALL */
-	STOP_SIGNAL,	/* signo is about to be delivered; GETSIGINFO works */
-	STOP_GROUP,	/* job control stopped the process by signo: LISTEN or CONT */
-	STOP_EVENT_STOP,/* INTERRUPT, or a new task's first stop */
-	STOP_FORK, STOP_VFORK, STOP_CLONE, /* message: new tid */
-	STOP_VFORK_DONE,
-	STOP_EXEC,	/* message: former tid; still inside execve */
-	STOP_EXIT,	/* about to die; message: wait status */
+	STOP_NONE,	 /* nothing to report now */
+	STOP_EXITED,	 /* reaped: code. No ptrace request any more */
+	STOP_KILLED,	 /* reaped: signo, core. No ptrace request any more */
+	STOP_SECCOMP,	 /* at a syscall's entry, not executed yet */
+	STOP_SYSCALL,	 /* entry or exit stop after PTRACE_SYSCALL */
+	STOP_SIGNAL,	 /* signo is about to be delivered; GETSIGINFO works */
+	STOP_GROUP,	 /* job control stopped it by signo: LISTEN or CONT */
+	STOP_EVENT_STOP, /* INTERRUPT, or a new task's first stop */
+	STOP_FORK,
+	STOP_VFORK,
+	STOP_CLONE, /* message: new tid */
+	STOP_EXEC,  /* message: former tid; still inside execve */
+	STOP_EXIT,  /* about to die; message: wait status */
 };
 
 struct stop {

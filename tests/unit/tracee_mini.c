@@ -96,7 +96,6 @@ one_stop(struct mini *m, const struct stop *st)
 	case STOP_FORK:
 	case STOP_VFORK:
 	case STOP_CLONE:
-	case STOP_VFORK_DONE:
 	case STOP_EXIT:
 		break;
 	}

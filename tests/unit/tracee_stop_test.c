@@ -30,8 +30,6 @@ Test(tracee_stop, every_event_has_its_kind)
 	cr_assert_eq(kind_of(event(PTRACE_EVENT_VFORK, SIGTRAP)), STOP_VFORK);
 	cr_assert_eq(kind_of(event(PTRACE_EVENT_CLONE, SIGTRAP)), STOP_CLONE);
 	cr_assert_eq(kind_of(event(PTRACE_EVENT_EXEC, SIGTRAP)), STOP_EXEC);
-	cr_assert_eq(kind_of(event(PTRACE_EVENT_VFORK_DONE, SIGTRAP)),
-		     STOP_VFORK_DONE);
 	cr_assert_eq(kind_of(event(PTRACE_EVENT_EXIT, SIGTRAP)), STOP_EXIT);
 	cr_assert_eq(kind_of(event(PTRACE_EVENT_SECCOMP, SIGTRAP)),
 		     STOP_SECCOMP);
