@@ -7,14 +7,14 @@
 #include "cli/text.h"
 
 extern const struct cmd cmd_record, cmd_replay, cmd_tui, cmd_trace, cmd_diff,
-	cmd_gdb, cmd_show, cmd_ps, cmd_sql, cmd_ls, cmd_mv, cmd_tag, cmd_rm,
-	cmd_gc, cmd_db, cmd_doctor, cmd_help, cmd_version;
+	cmd_gdb, cmd_index, cmd_show, cmd_ps, cmd_sql, cmd_ls, cmd_mv, cmd_tag,
+	cmd_rm, cmd_gc, cmd_db, cmd_doctor, cmd_help, cmd_version;
 
 const struct cmd *const commands[] = {
-	&cmd_record, &cmd_replay, &cmd_tui,	&cmd_trace, &cmd_diff,
-	&cmd_gdb,    &cmd_show,	  &cmd_ps,	&cmd_sql,   &cmd_ls,
-	&cmd_mv,     &cmd_tag,	  &cmd_rm,	&cmd_gc,    &cmd_db,
-	&cmd_doctor, &cmd_help,	  &cmd_version, NULL,
+	&cmd_record, &cmd_replay, &cmd_tui,  &cmd_trace,   &cmd_diff,
+	&cmd_gdb,    &cmd_index,  &cmd_show, &cmd_ps,	   &cmd_sql,
+	&cmd_ls,     &cmd_mv,	  &cmd_tag,  &cmd_rm,	   &cmd_gc,
+	&cmd_db,     &cmd_doctor, &cmd_help, &cmd_version, NULL,
 };
 
 const struct cmd *

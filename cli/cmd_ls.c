@@ -12,6 +12,7 @@ static const struct column columns[] = {
 	{ .name = "events", .number = true },
 	{ .name = "tasks", .number = true },
 	{ .name = "size", .number = true },
+	{ .name = "indexed", .number = true },
 	{ .name = "status" },
 	{ .name = "state" },
 	{ .name = "host", .machine = true },
@@ -36,6 +37,9 @@ print_row(struct table *t, struct arena *a, const struct recording_row *r)
 		text_printf(a, "%lu", r->tasks),
 		people ? text_bytes(a, r->bytes)
 		       : text_printf(a, "%lu", r->bytes),
+		!r->indexed && people ? "-"
+		: people	      ? text_bytes(a, r->indexed)
+				      : text_printf(a, "%lu", r->indexed),
 		r->status == -1 ? (people ? "-" : NULL)
 				: text_status(a, r->status),
 		r->state,

@@ -14,6 +14,7 @@
 #include "cli/text.h"
 #include "event/source.h"
 #include "replayer/replayer.h"
+#include "replayer/stored.h"
 #include "replayer/target.h"
 #include "store/query.h"
 #include "store/store.h"
@@ -182,6 +183,9 @@ replay_at(struct replaying *r, const char *at, struct err *err)
 	progress_init(&r->progress, "seeking", "events", r->c->quiet);
 	ret = t->ops->seek(t, &pos, progress_step, &r->progress, err);
 	progress_end(&r->progress);
+	if (stored_problem(r->replayer) && !r->c->quiet)
+		say("stored checkpoints are not used: %s",
+		    stored_problem(r->replayer));
 	if (ret == -E_DIVERGED || ret == -E_UNTIMED)
 		return parted(r, err);
 	if (ret == 0)

@@ -111,7 +111,7 @@ _pastime()
 		mapfile -t COMPREPLY < <(compgen -W \
 			"status start stop url init" -- "$cur")
 		;;
-	replay | tui | trace | diff | gdb | show | ps | sql | mv | tag | rm)
+	replay | tui | trace | diff | gdb | index | show | ps | sql | mv | tag | rm)
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$(_pastime_recordings)" -- "$cur")
 		;;

@@ -22,6 +22,11 @@ struct blob {
 	size_t len;
 };
 
+struct stored {
+	struct source_stored at;
+	struct span state;
+};
+
 struct memlog {
 	struct sink sink;
 	struct source source;
@@ -33,6 +38,8 @@ struct memlog {
 	uint64_t next_seq;
 	VEC(struct chunk) chunks;
 	struct map blobs;
+
+	VEC(struct stored) stored; /* in order */
 
 	/* The reading side. */
 	uint64_t read_seq;  /* what next returns */
@@ -231,6 +238,14 @@ memlog_read_blob(struct source *s, const struct blob_id *id, struct buf *out,
 	return 0;
 }
 
+static int
+memlog_want(struct source *s, const struct blob_id *ids, size_t n,
+	    size_t *out_n, struct err *err)
+{
+	*out_n = n; /* they are here */
+	return 0;
+}
+
 static uint64_t
 memlog_last_seq(struct source *s)
 {
@@ -241,6 +256,52 @@ memlog_last_seq(struct source *s)
 		return 0;
 	c = &m->chunks.v[m->chunks.len - 1];
 	return c->info.first_seq + c->info.n - 1;
+}
+
+static struct stored *
+stored_find(struct memlog *m, uint64_t seq)
+{
+	struct stored *best = NULL;
+
+	for (size_t i = 0; i < m->stored.len; i++) {
+		if (m->stored.v[i].at.seq <= seq)
+			best = &m->stored.v[i];
+	}
+	return best;
+}
+
+static int
+memlog_stored_at(struct source *s, uint64_t seq, struct source_stored *out,
+		 struct err *err)
+{
+	const struct stored *found = stored_find(of_source(s), seq);
+
+	if (found)
+		*out = found->at;
+	return found != NULL;
+}
+
+static int
+memlog_stored_state(struct source *s, uint64_t seq, struct buf *out,
+		    struct err *err)
+{
+	const struct stored *found = stored_find(of_source(s), seq);
+
+	if (!found || found->at.seq != seq)
+		return err_set(err, E_NOT_FOUND, "nothing is stored at e%lu",
+			       (unsigned long)seq);
+	buf_put(out, found->state.p, found->state.len);
+	return 0;
+}
+
+void
+memlog_stored(struct memlog *m, const struct source_stored *at,
+	      struct span state)
+{
+	struct stored s = { .at = *at };
+
+	s.state = span_of(mem_dup(state.p, state.len), state.len);
+	vec_push(&m->stored, s);
 }
 
 static void
@@ -260,7 +321,10 @@ static const struct source_ops source_ops = {
 	.next = memlog_next,
 	.seek = memlog_seek,
 	.blob = memlog_read_blob,
+	.want = memlog_want,
 	.last_seq = memlog_last_seq,
+	.stored = memlog_stored_at,
+	.stored_state = memlog_stored_state,
 	.close = memlog_source_close,
 };
 
@@ -303,6 +367,9 @@ memlog_free(struct memlog *m)
 	for (size_t i = 0; i < m->chunks.len; i++)
 		mem_free(m->chunks.v[i].bytes);
 	vec_free(&m->chunks);
+	for (size_t i = 0; i < m->stored.len; i++)
+		mem_free((void *)(uintptr_t)m->stored.v[i].state.p);
+	vec_free(&m->stored);
 	encoder_free(m->encoder);
 	arena_free(&m->arena);
 	buf_free(&m->scratch);

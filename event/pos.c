@@ -12,6 +12,10 @@ pos_format(const struct pos *p, char text[POS_TEXT_MAX])
 {
 	int n = snprintf(text, POS_TEXT_MAX, "e%" PRIu64, p->seq);
 
+	if (p->via_pc)
+		n += snprintf(text + n, POS_TEXT_MAX - (size_t)n,
+			      "+0x%" PRIx64 "#%" PRIu64, p->via_pc,
+			      p->via_visit);
 	if (p->pc)
 		n += snprintf(text + n, POS_TEXT_MAX - (size_t)n,
 			      "+0x%" PRIx64 "#%" PRIu64, p->pc,
@@ -43,7 +47,8 @@ pos_order(const struct pos *a, const struct pos *b, int *out)
 		return true;
 	}
 	/* Steps from one arrival may lead beyond the next. */
-	if (a->pc != b->pc ||
+	if (a->pc != b->pc || a->via_pc != b->via_pc ||
+	    a->via_visit != b->via_visit ||
 	    (a->visit != b->visit && (a->steps != 0 || b->steps != 0)))
 		return false;
 	*out = a->visit != b->visit ? order(a->visit, b->visit)
@@ -78,7 +83,29 @@ number(const char **s, int base, uint64_t *out)
 	return true;
 }
 
-/* "e1234", "e1234+0x401136#17+3", "e1234+3". */
+/* "+0x401136#17"; false when it is wrong, *pc is 0 when there is none. */
+static bool
+parse_arrival(const char **s, uint64_t *pc, uint64_t *visit)
+{
+	const char *p = *s;
+
+	*pc = *visit = 0;
+	if (p[0] != '+' || p[1] != '0' || (p[2] != 'x' && p[2] != 'X'))
+		return true;
+	p += 3;
+	if (!number(&p, 16, pc) || *pc == 0)
+		return false;
+	*visit = 1;
+	if (*p == '#') {
+		p++;
+		if (!number(&p, 10, visit) || *visit == 0)
+			return false;
+	}
+	*s = p;
+	return true;
+}
+
+/* "e1234", "e1234+0x401136#17+3", "e1234+0x401136#17+0x4005f0#3", "e1234+3". */
 static bool
 parse_exact(const char *s, struct pos *out)
 {
@@ -86,15 +113,18 @@ parse_exact(const char *s, struct pos *out)
 
 	if (*s++ != 'e' || !number(&s, 10, &p.seq))
 		return false;
-	if (s[0] == '+' && s[1] == '0' && (s[2] == 'x' || s[2] == 'X')) {
-		s += 3;
-		if (!number(&s, 16, &p.pc) || p.pc == 0)
+	if (!parse_arrival(&s, &p.pc, &p.visit))
+		return false;
+	if (p.pc) {
+		uint64_t pc, visit;
+
+		if (!parse_arrival(&s, &pc, &visit) || pc == p.pc)
 			return false;
-		p.visit = 1;
-		if (*s == '#') {
-			s++;
-			if (!number(&s, 10, &p.visit) || p.visit == 0)
-				return false;
+		if (pc) {
+			p.via_pc = p.pc;
+			p.via_visit = p.visit;
+			p.pc = pc;
+			p.visit = visit;
 		}
 	}
 	if (*s == '+') {

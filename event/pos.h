@@ -12,6 +12,11 @@
  * e1234. That code is of one task, the one that event 1235 belongs to, whoever
  * event 1234 was of. When nothing runs before event 1235 (it is applied to a
  * task where that stands: a signal, a birth) the next code that runs is meant.
+ *
+ * e1234+0x401136#17+0x4005f0#3+2 = from that 17th arrival on, the 3rd one at
+ * 0x4005f0, and two instructions more. It names moments deep within a long
+ * computation, where arrivals at the second address were not counted from the
+ * event on.
  */
 #include "base/err.h"
 #include <stdbool.h>
@@ -24,9 +29,12 @@ struct pos {
 	uint64_t pc;	 /* 0 = at the event itself */
 	uint64_t visit;	 /* from 1 when pc is set */
 	uint64_t steps;
+	/* Not 0: visit counts from the via_visit-th arrival at via_pc, which is
+	 * another address than pc. */
+	uint64_t via_pc, via_visit;
 };
 
-#define POS_TEXT_MAX 96
+#define POS_TEXT_MAX 144
 
 /* "e1234+0x401136#17+3"; returns text. */
 const char *pos_format(const struct pos *p, char text[POS_TEXT_MAX]);

@@ -11,6 +11,12 @@
 
 struct source;
 
+/* A stored checkpoint: at an event, with the replay time to there. */
+#define SOURCE_STORED_VERSION 1 /* of its bytes: others are not offered */
+struct source_stored {
+	uint64_t seq, work_ns;
+};
+
 struct source_ops {
 	/* The next event in seq order. Returns 1 and *out (payload borrowed until
 	 * the next call on the source), 0 at the end of what is stored. */
@@ -20,8 +26,18 @@ struct source_ops {
 	/* Append the bytes of a blob to out; checked against the id. */
 	int (*blob)(struct source *s, const struct blob_id *id, struct buf *out,
 		    struct err *err);
+	/* These blobs are going to be asked for: bring some of the first of
+	 * them at once. *out_n: so many; ask again for the others then. */
+	int (*want)(struct source *s, const struct blob_id *ids, size_t n,
+		    size_t *out_n, struct err *err);
 	/* The last seq that is stored now (grows while a recording runs). */
 	uint64_t (*last_seq)(struct source *s);
+	/* The last stored checkpoint at or before event seq: 1, or 0: none. */
+	int (*stored)(struct source *s, uint64_t seq, struct source_stored *out,
+		      struct err *err);
+	/* Append its bytes, which only a replayer understands. */
+	int (*stored_state)(struct source *s, uint64_t seq, struct buf *out,
+			    struct err *err);
 	void (*close)(struct source *s);
 };
 

@@ -7,12 +7,15 @@
  *	no: run on to x with counting stubs at places seen on the way and just
  *	before x; the one that was reached last is close to P: go there, again
  *	none was reached: half of the way, by time
+ *
+ * What was found has a name: arrivals since the event, when running to here
+ * again costs next to nothing; else since the arrival at x before P.
  */
 #include "replayer/timeline_priv.h"
 
 #include "base/clock.h"
 
-#define WALK 40u      /* single steps to learn the way */
+#define WALK 150u     /* single steps to learn the way */
 #define WALK_ALL 300u /* all the way, when it is near */
 #define NEAR_NS 60000u
 #define WALK_LONG 3000u /* when nothing else leads on */
@@ -27,6 +30,8 @@ struct chase {
 	struct pos p;
 	target_progress *progress;
 	void *ctx;
+	struct pos from;    /* the arrival before P, or the beginning */
+	bool far;	    /* from the event: name by what is near */
 	struct world *base; /* where it has come to, before P */
 	struct pos base_pos;
 	bool base_named;
@@ -68,6 +73,21 @@ move_base(struct chase *c, struct err *err)
 	c->base = w;
 	c->base_pc = world_puppet(c->r->now, c->r->now->inside.task)->regs.rip;
 	return 0;
+}
+
+/* base itself runs on, to become the next one: now is it. */
+static int
+use_base(struct chase *c, struct err *err)
+{
+	struct world *w = c->r->now;
+
+	c->r->now = c->base;
+	c->base = NULL;
+	c->r->stale = false;
+	c->r->reseek = true;
+	target_forget(c->r);
+	world_free(c->r, w);
+	return replayer_peek(c->r, err) < 0 ? -E_FORMAT : 0;
 }
 
 static struct puppet *
@@ -249,56 +269,63 @@ put_site(struct spec *s, uint64_t pc, uint64_t stop, enum tally_how how)
 	site->how = how;
 }
 
-/* x goes on being counted, and what else is. */
+/* Of those anchors that were not reached any more the last on the path. */
 static void
-put_counts(struct chase *c, struct spec *s)
+last_on_path(const struct chase *c, const struct tally *t, size_t n_anchors,
+	     uint64_t *pc)
 {
-	const struct inside *in = &c->r->now->inside;
-
-	for (size_t i = 0; i < in->counts.len && s->tally.n < TALLY_MAX; i++)
-		tally_site(&s->tally, in->counts.v[i].pc);
+	for (size_t i = c->path.len; i > 1 && !*pc; i--) {
+		for (size_t k = 0; k < n_anchors; k++) {
+			if (t->v[k].pc == c->path.v[i - 1])
+				*pc = t->v[k].pc;
+		}
+	}
 }
 
-/* From base to P: the anchor that was reached last, and how often. 1 = one. */
+/* On from the end of the path to P: the anchor that was reached last, and how
+ * often since base. 1 = one. */
 static int
 last_anchor(struct chase *c, uint64_t *pc, uint64_t *n, struct err *err)
 {
 	struct spec s = { .tally = { .ticks = true } };
-	const struct tally_site *best = NULL;
+	uint64_t began, last = 0;
 	size_t n_anchors;
-	uint64_t began;
 	int ret;
 
 	choose_anchors(c, &s.tally);
 	n_anchors = s.tally.n;
 	put_site(&s, c->p.pc, 1, TALLY_INT3);
-	ret = back_to_base(c, err);
 	began = clock_now_ns();
-	if (ret == 0)
-		ret = go_on(c, &s, err);
+	ret = go_on(c, &s, err);
 	c->run_ns = clock_now_ns() - began;
 	if (ret < 0)
 		return ret;
+	*pc = *n = 0;
 	for (size_t i = 0; i < n_anchors; i++) {
 		const struct tally_site *a = &s.tally.v[i];
 
-		if (a->seen > 0 && (!best || a->last > best->last))
-			best = a;
+		if (a->seen == 0 || (*pc && a->last < last))
+			continue;
+		*pc = a->pc;
+		*n = a->seen;
+		last = a->last;
 	}
-	if (!best)
-		return 0;
-	*pc = best->pc;
-	*n = best->seen;
-	return 1;
+	if (!*pc)
+		last_on_path(c, &s.tally, n_anchors, pc);
+	for (size_t i = 1; i < c->path.len; i++)
+		*n += c->path.v[i] == *pc;
+	return *n > 0;
 }
 
 static int
 to_anchor(struct chase *c, uint64_t pc, uint64_t n, struct err *err)
 {
 	struct spec s = { .n_watch = 0 };
-	int ret = back_to_base(c, err);
+	int ret = use_base(c, err);
 
-	put_counts(c, &s);
+	/* What has been counted goes on being counted. */
+	if (ret == 0)
+		ret = inside_put_counts(&c->r->now->inside, &s.tally);
 	put_site(&s, pc, n, TALLY_STUB);
 	if (ret == 0)
 		ret = go_on(c, &s, err);
@@ -315,7 +342,8 @@ halve(struct chase *c, struct err *err)
 		struct spec s = { .slice_ns = ns };
 
 		ret = back_to_base(c, err);
-		put_counts(c, &s);
+		if (ret == 0)
+			ret = inside_put_counts(&c->r->now->inside, &s.tally);
 		put_site(&s, c->p.pc, 1, TALLY_INT3);
 		if (ret == 0)
 			ret = go_on(c, &s, err);
@@ -333,7 +361,7 @@ halve(struct chase *c, struct err *err)
 	return ret;
 }
 
-/* 1: the path leads to P, 0: closer than before. */
+/* now is at base. 1: the path leads to P, 0: closer than before. */
 static int
 chase_round(struct chase *c, struct err *err)
 {
@@ -350,7 +378,7 @@ chase_round(struct chase *c, struct err *err)
 		/* Not all that was decoded is code. */
 		c->plain = true;
 		err_clear(err);
-		return 0;
+		return back_to_base(c, err);
 	}
 	if (ret < 0)
 		return ret;
@@ -363,50 +391,107 @@ chase_round(struct chase *c, struct err *err)
 
 /* ---- the result */
 
+/* Arrivals at base's address from the event to P. */
+static int
+count_from_event(struct chase *c, uint64_t *n, struct err *err)
+{
+	int ret = inside_seek(c->r, &c->p, &c->base_pc, 1, c->progress, c->ctx,
+			      err);
+
+	if (ret == 0)
+		inside_count(&c->r->now->inside, c->base_pc, n);
+	return ret;
+}
+
+/* The same from via to P. */
+static int
+count_from(struct chase *c, const struct arrivals *via, uint64_t *n,
+	   struct err *err)
+{
+	struct pos from = { .seq = c->p.seq,
+			    .task = c->p.task,
+			    .pc = via->pc,
+			    .visit = via->n };
+	struct spec s = { .n_watch = 0 };
+	int ret = inside_seek(c->r, &from, NULL, 0, c->progress, c->ctx, err);
+
+	if (ret < 0)
+		return ret;
+	inside_start_via(&c->r->now->inside, via, c->base_pc);
+	tally_site(&s.tally, c->base_pc);
+	put_site(&s, c->p.pc, c->p.via_pc ? c->p.visit : 1, TALLY_STUB);
+	ret = go_on(c, &s, err);
+	c->r->stale = true; /* not all was counted */
+	*n = c->r->now->inside.since.n;
+	return ret;
+}
+
 /* Arrivals at where base stands, base's own included: all up to P but those on
  * the path behind it. */
 static int
 name_base(struct chase *c, struct err *err)
 {
+	struct arrivals via = { c->p.via_pc, c->p.via_visit };
 	uint64_t n = 0;
-	int ret = inside_seek(c->r, &c->p, &c->base_pc, 1, c->progress, c->ctx,
-			      err);
+	int ret;
 
+	if (!via.pc && c->far)
+		via = (struct arrivals){ c->from.pc, c->from.visit };
+	ret = via.pc ? count_from(c, &via, &n, err)
+		     : count_from_event(c, &n, err);
 	if (ret < 0)
 		return ret;
-	inside_count(&c->r->now->inside, c->base_pc, &n);
 	for (size_t i = 1; i < c->path.len; i++)
 		n -= c->path.v[i] == c->base_pc;
-	c->base_pos = (struct pos){
-		.seq = c->p.seq, .task = c->p.task, .pc = c->base_pc, .visit = n
-	};
+	if (via.pc == c->base_pc) {
+		n += via.n;
+		via.pc = via.n = 0;
+	}
+	c->base_pos = (struct pos){ .seq = c->p.seq,
+				    .task = c->p.task,
+				    .pc = c->base_pc,
+				    .visit = n,
+				    .via_pc = via.pc,
+				    .via_visit = via.n };
 	return 0;
+}
+
+/* now is base: let it say where that is. */
+static void
+say_name(struct chase *c)
+{
+	struct inside *in = &c->r->now->inside;
+	const struct pos *p = &c->base_pos;
+	uint64_t n;
+
+	in->unnamed = false;
+	in->pc = p->pc;
+	in->visit = p->visit;
+	in->steps = p->steps;
+	inside_leave_via(in);
+	if (p->via_pc) {
+		in->via = (struct arrivals){ p->via_pc, p->via_visit };
+		in->since = (struct arrivals){ p->pc, p->visit };
+	} else if (in->pc && !inside_count(in, in->pc, &n)) {
+		struct arrivals a = { in->pc, in->visit };
+
+		vec_push(&in->counts, a);
+	}
 }
 
 /* Stand on the path one step before P, with a checkpoint where it begins. */
 static int
 stand_before(struct chase *c, struct err *err)
 {
-	struct inside *in;
 	size_t steps = c->path.len - 2;
-	uint64_t n;
 	int ret = c->base_named ? 0 : name_base(c, err);
 
 	if (ret == 0)
-		ret = back_to_base(c, err);
+		ret = use_base(c, err);
 	if (ret < 0)
 		return ret;
-	in = &c->r->now->inside;
-	in->unnamed = false;
-	in->pc = c->base_pos.pc;
-	in->visit = c->base_pos.visit;
-	in->steps = c->base_pos.steps;
-	if (in->pc && !inside_count(in, in->pc, &n)) {
-		struct arrivals a = { in->pc, in->visit };
-
-		vec_push(&in->counts, a);
-	}
-	if (inside_moved(in))
+	say_name(c);
+	if (inside_moved(&c->r->now->inside))
 		ret = checkpoint_here(c->r, err);
 	for (int more = 1; ret == 0 && more == 1 && steps > 0; steps--) {
 		more = inside_step(c->r, runner(c), err);
@@ -420,11 +505,8 @@ chase(struct chase *c, struct err *err)
 {
 	int ret = 0;
 
-	for (unsigned i = 0; ret == 0 && i < ROUNDS; i++) {
-		ret = back_to_base(c, err);
-		if (ret == 0)
-			ret = chase_round(c, err);
-	}
+	for (unsigned i = 0; ret == 0 && i < ROUNDS; i++)
+		ret = chase_round(c, err);
 	if (ret == 0)
 		return err_set(err, E_UNSUPPORTED,
 			       "the instruction before 0x%lx was not found",
@@ -432,19 +514,56 @@ chase(struct chase *c, struct err *err)
 	return ret < 0 ? ret : stand_before(c, err);
 }
 
-/* The arrival before P, or the beginning. 1 = P is the beginning. */
+/* Be at the copy that is closest to P, when that is after the arrival before
+ * it: 1. */
+static int
+go_close(struct chase *c, struct err *err)
+{
+	const struct inside *in;
+	struct pos here;
+	int ret = checkpoint_go_inside(c->r, &c->p, NULL, 0, err);
+
+	if (ret <= 0)
+		return ret;
+	target_forget(c->r);
+	in = &c->r->now->inside;
+	inside_pos(c->r, &here);
+	return inside_arrived(in, &c->p) == c->p.visit - 1 &&
+	       inside_moved(in) &&
+	       (in->unnamed || here.pc != c->from.pc || here.steps > 0);
+}
+
+static int
+go_from(struct chase *c, struct err *err)
+{
+	/* By a name that counts from the event, so does what follows. */
+	int ret = inside_seek(c->r, &c->from, &c->p.pc, !c->p.via_pc,
+			      c->progress, c->ctx, err);
+
+	/* Names will count from here. */
+	if (ret == 0 && c->far && c->from.pc)
+		ret = checkpoint_here(c->r, err);
+	return ret;
+}
+
+/* The arrival before P, or the beginning, or a copy after it. 1 = P is the
+ * beginning. */
 static int
 start(struct chase *c, struct err *err)
 {
-	struct pos from = { .seq = c->p.seq, .task = c->p.task };
 	struct puppet *p;
-	int ret;
+	int close, ret;
 
+	c->from = (struct pos){ .seq = c->p.seq, .task = c->p.task };
 	if (c->p.visit > 1) {
-		from.pc = c->p.pc;
-		from.visit = c->p.visit - 1;
+		c->from = c->p;
+		c->from.visit--;
+	} else if (c->p.via_pc) {
+		c->from.pc = c->p.via_pc;
+		c->from.visit = c->p.via_visit;
 	}
-	ret = inside_seek(c->r, &from, &c->p.pc, 1, c->progress, c->ctx, err);
+	close = c->far ? go_close(c, err) : 0;
+	ret = close < 0 ? close : close ? 0 : go_from(c, err);
 	if (ret == 0)
 		ret = inside_enter(c->r, &p, err);
 	if (ret < 0)
@@ -454,9 +573,9 @@ start(struct chase *c, struct err *err)
 			       c->p.seq);
 	if (!inside_moved(&c->r->now->inside))
 		inside_track(c->r, c->p.pc);
-	c->base_pos = from;
-	c->base_named = true;
-	if (c->p.visit == 1 && p->regs.rip == c->p.pc)
+	c->base_pos = c->from;
+	c->base_named = !close;
+	if (!close && !c->from.pc && p->regs.rip == c->p.pc)
 		return 1;
 	return checkpoint_copy(c->r, c->r->now, &c->base, err);
 }
@@ -470,6 +589,9 @@ before_here(struct replayer *r, target_progress *progress, void *ctx,
 	int ret;
 
 	inside_pos(r, &c.p);
+	c.far = r->work_ns >
+		r->now->inside.began_ns +
+			(r->opts.far_ns ? r->opts.far_ns : timeline_slice(r));
 	if (c.p.steps > 0) {
 		/* Its arrival is near, and will be wanted again. */
 		base = c.p;

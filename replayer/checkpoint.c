@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "replayer/stored.h"
+#include "replayer/timeline.h"
 #include "tracee/maps.h"
 #include "tracee/ptrace.h"
 #include <errno.h>
@@ -21,6 +23,7 @@
 #define COUNT_MAX 48u
 #define PROCESSES_MAX 1500u
 #define DISTANCE_MIN_NS 20000000u
+#define STORED_WORTH_NS 50000000u /* saved, to load a stored one */
 #define COST_SHARE 10u /* at least so many times what making one takes */
 
 /* ---- copying a world */
@@ -31,10 +34,9 @@ struct copying {
 	struct map fds; /* struct fdtab of from -> of to */
 };
 
-/* Fork does not copy some ranges: lift that, or set it (again). */
-static int
-advise_unforked(struct puppet *p, const struct space *s, bool lift,
-		struct err *err)
+int
+space_advise(struct puppet *p, const struct space *s, bool lift,
+	     struct err *err)
 {
 	int ret = 0;
 
@@ -185,16 +187,16 @@ copy_space(struct copying *c, struct space *s, struct err *err)
 	for (size_t i = 0; i < s->unforked.len; i++)
 		vec_push(&new->unforked, s->unforked.v[i]);
 	first = copy_puppet(c, base, new);
-	ret = advise_unforked(base, s, true, err);
+	ret = space_advise(base, s, true, err);
 	if (ret == 0)
 		ret = puppet_fork(base, false, &first->pid, err);
 	if (ret == 0)
-		ret = advise_unforked(base, s, false, err);
+		ret = space_advise(base, s, false, err);
 	first->regs = base->regs; /* a vsyscall may just have been left */
 	if (ret == 0)
 		ret = mem_open(&new->mem, first->pid, err);
 	if (ret == 0)
-		ret = advise_unforked(first, s, false, err);
+		ret = space_advise(first, s, false, err);
 	if (ret == 0)
 		ret = remap_shared(c, first, err);
 	while (ret == 0 && map_next(&c->from->puppets, &it, &key, &val)) {
@@ -494,11 +496,31 @@ nearest(const struct replayer *r, uint64_t seq)
 	return best;
 }
 
+/* Is there a stored one that saves a lot of work, after all that is here? */
+static bool
+stored_is_closer(const struct replayer *r, uint64_t seq,
+		 const struct checkpoint *c, struct source_stored *out)
+{
+	uint64_t work = c ? c->work_ns : 0;
+	uint64_t from = c ? c->world->seq : 0;
+
+	if (r->stored_off || r->src->ops->stored(r->src, seq, out, NULL) <= 0)
+		return false;
+	if (!r->stale && r->now->seq <= seq && r->now->seq > from) {
+		work = r->work_ns;
+		from = r->now->seq;
+	}
+	return out->seq > from && out->work_ns > work + STORED_WORTH_NS;
+}
+
 uint64_t
 checkpoint_before(const struct replayer *r, uint64_t seq)
 {
 	const struct checkpoint *c = seq > 0 ? nearest(r, seq - 1) : NULL;
+	struct source_stored at;
 
+	if (seq > 0 && stored_is_closer(r, seq - 1, c, &at))
+		return at.seq;
 	return c ? c->world->seq : 0;
 }
 
@@ -535,6 +557,41 @@ become(struct replayer *r, struct world *w, uint64_t work_ns)
 	r->reseek = true;
 }
 
+/* 1: it stands at a stored one. 0: none helps; when one cannot be used, none
+ * is any more, and r->stored_why says why. */
+static int
+go_to_stored(struct replayer *r, uint64_t seq, const struct checkpoint *c)
+{
+	struct source_stored at;
+	struct buf state = { 0 };
+	struct err why = { 0 };
+	int ret;
+
+	if (!stored_is_closer(r, seq, c, &at))
+		return 0;
+	ret = replayer_head(r, &why);
+	if (ret == 0)
+		ret = r->src->ops->stored_state(r->src, at.seq, &state, &why);
+	if (ret == 0)
+		ret = stored_load(r, buf_span(&state), &why);
+	buf_free(&state);
+	r->stale = ret < 0; /* now is the start, if anything */
+	if (ret < 0) {
+		r->stored_off = true;
+		mem_free(r->stored_why);
+		r->stored_why = mem_strdup(why.text);
+		return 0;
+	}
+	r->work_ns = at.work_ns;
+	return 1;
+}
+
+const char *
+stored_problem(const struct replayer *r)
+{
+	return r->stored_why;
+}
+
 int
 checkpoint_go(struct replayer *r, uint64_t seq, struct err *err)
 {
@@ -542,6 +599,8 @@ checkpoint_go(struct replayer *r, uint64_t seq, struct err *err)
 	struct world *w;
 	int ret;
 
+	if (go_to_stored(r, seq, c))
+		return 0;
 	if (!r->stale &&
 	    (r->now->seq < seq || (r->now->seq == seq && !moved(r->now))) &&
 	    (!c || c->world->seq <= r->now->seq))
@@ -586,7 +645,9 @@ checkpoint_here(struct replayer *r, struct err *err)
 
 		if (w->seq == r->now->seq && !w->inside.unnamed &&
 		    w->inside.pc == in->pc && w->inside.visit == in->visit &&
-		    w->inside.steps == in->steps)
+		    w->inside.steps == in->steps &&
+		    w->inside.via.pc == in->via.pc &&
+		    w->inside.via.n == in->via.n)
 			return 0;
 	}
 	return make(r, false, err);
@@ -596,15 +657,7 @@ checkpoint_here(struct replayer *r, struct err *err)
 static uint64_t
 progress(const struct world *w, const struct pos *pos)
 {
-	uint64_t n = 0;
-
-	if (pos->pc == 0)
-		return w->inside.steps;
-	for (size_t i = 0; i < w->inside.counts.len; i++) {
-		if (w->inside.counts.v[i].pc == pos->pc)
-			n = w->inside.counts.v[i].n;
-	}
-	return n;
+	return pos->pc == 0 ? w->inside.steps : inside_arrived(&w->inside, pos);
 }
 
 static uint64_t

@@ -31,6 +31,9 @@ int checkpoint_copy(struct replayer *r, struct world *from, struct world **out,
 /* A copy of now to call functions in (diversion.c). */
 int diversion_open(struct replayer *r, struct diversion **out, struct err *err);
 void checkpoint_drop_all(struct replayer *r);
+/* Fork does not copy some ranges of s: lift that, or set it (again). */
+int space_advise(struct puppet *p, const struct space *s, bool lift,
+		 struct err *err);
 /* A copy of space s of from to try something on; of all when they share. */
 int checkpoint_fork(struct replayer *r, struct world *from, struct space *s,
 		    struct world **out, struct err *err);

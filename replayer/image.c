@@ -304,6 +304,7 @@ image_trap_tsc(struct world *w, struct space *s, struct err *err)
 	void *val;
 	int ret = 0;
 
+	s->traps_tsc = true;
 	while (ret == 0 && map_next(&w->puppets, &it, &key, &val)) {
 		struct puppet *p = val;
 

@@ -21,6 +21,30 @@ inside_copy(struct inside *to, const struct inside *from)
 		vec_push(&to->counts, from->counts.v[i]);
 }
 
+void
+inside_leave_via(struct inside *in)
+{
+	in->via = in->since = (struct arrivals){ 0 };
+}
+
+/* From now on arrivals at pc are counted, too; now is what via says. */
+void
+inside_start_via(struct inside *in, const struct arrivals *via, uint64_t pc)
+{
+	in->via = *via;
+	in->since = (struct arrivals){ .pc = pc };
+}
+
+int
+inside_put_counts(const struct inside *in, struct tally *t)
+{
+	for (size_t i = 0; i < in->counts.len; i++) {
+		if (!tally_site(t, in->counts.v[i].pc))
+			return -E_UNSUPPORTED;
+	}
+	return !in->via.pc || tally_site(t, in->since.pc) ? 0 : -E_UNSUPPORTED;
+}
+
 bool
 inside_count(const struct inside *in, uint64_t pc, uint64_t *n)
 {
@@ -104,6 +128,7 @@ inside_enter(struct replayer *r, struct puppet **out, struct err *err)
 			p = world_puppet(r->now, r->peek.task);
 		}
 		r->now->inside.task = p->task;
+		r->now->inside.began_ns = r->work_ns;
 		if (r->peek.kind == EV_sched)
 			inside_track(r, r->peek.pc);
 	}
@@ -169,6 +194,7 @@ inside_step(struct replayer *r, struct puppet *p, struct err *err)
 	in->steps++;
 	for (size_t i = 0; i < in->counts.len; i++)
 		in->counts.v[i].n += in->counts.v[i].pc == p->regs.rip;
+	in->since.n += in->since.pc == p->regs.rip;
 	return 1;
 }
 
@@ -181,6 +207,8 @@ inside_pos(const struct replayer *r, struct pos *out)
 	out->pc = in->pc;
 	out->visit = in->visit;
 	out->steps = in->steps;
+	out->via_pc = in->via.pc;
+	out->via_visit = in->via.n;
 }
 
 /* ---- going there */
@@ -209,6 +237,15 @@ inside_resolve(struct replayer *r, struct pos *pos, struct err *err)
 		       "no code runs after e%lu: the recording ends", pos->seq);
 }
 
+/* Does it stand at pos's arrival, at most as many steps behind it? */
+static bool
+within_steps(const struct inside *in, const struct pos *pos)
+{
+	return !in->unnamed && in->pc == pos->pc && in->visit == pos->visit &&
+	       in->via.pc == pos->via_pc && in->via.n == pos->via_visit &&
+	       in->steps <= pos->steps;
+}
+
 /* Can pos be reached from in, going forwards, with all of track counted? */
 static bool
 leads_to(const struct inside *in, const struct pos *pos, const uint64_t *track,
@@ -222,12 +259,34 @@ leads_to(const struct inside *in, const struct pos *pos, const uint64_t *track,
 	}
 	if (pos->pc == 0)
 		return !in->unnamed && in->pc == 0 && in->steps <= pos->steps;
-	if (!inside_count(in, pos->pc, &c))
+	if (pos->via_pc) {
+		if (in->via.pc != pos->via_pc || in->via.n != pos->via_visit ||
+		    in->since.pc != pos->pc)
+			return false;
+		c = in->since.n;
+	} else if (!inside_count(in, pos->pc, &c)) {
 		return false;
-	if (c != pos->visit)
-		return c < pos->visit;
-	return !in->unnamed && in->pc == pos->pc && in->visit == pos->visit &&
-	       in->steps <= pos->steps;
+	}
+	return c != pos->visit ? c < pos->visit : within_steps(in, pos);
+}
+
+/* A name that counts from the event on: a run of the interval tells. */
+int
+inside_absolute(struct replayer *r, struct pos *pos, target_progress *progress,
+		void *ctx, struct err *err)
+{
+	struct pos base = *pos;
+	int ret;
+
+	if (!pos->via_pc)
+		return 0;
+	base.steps = 0;
+	ret = inside_seek(r, &base, &pos->pc, 1, progress, ctx, err);
+	if (ret < 0)
+		return ret;
+	inside_count(&r->now->inside, pos->pc, &pos->visit);
+	pos->via_pc = pos->via_visit = 0;
+	return 0;
 }
 
 bool
@@ -264,31 +323,46 @@ tell(const struct pos *pos, target_progress *progress, void *ctx,
 		       pos_format(pos, text));
 }
 
+uint64_t
+inside_arrived(const struct inside *in, const struct pos *pos)
+{
+	uint64_t n = 0;
+
+	if (pos->via_pc)
+		return in->since.n;
+	inside_count(in, pos->pc, &n);
+	return n;
+}
+
 /* To the visit-th arrival at pc. */
 static int
 to_visit(struct replayer *r, struct puppet *p, const struct pos *pos,
 	 target_progress *progress, void *ctx, struct err *err)
 {
 	struct inside *in = &r->now->inside;
-	uint64_t have = 0;
+	uint64_t have = inside_arrived(in, pos);
 	int ret = 0;
 
 	/* It may stand some of the steps behind that already. */
-	if (!in->unnamed && in->pc == pos->pc && in->visit == pos->visit)
+	if (within_steps(in, pos))
 		return 0;
-	inside_count(in, pos->pc, &have);
 	r->work_mark = clock_now_ns();
 	while (ret == 0 && have < pos->visit) {
 		struct spec s = { .slice_ns = timeline_slice(r) };
 
-		for (size_t i = 0; i < in->counts.len; i++)
-			tally_site(&s.tally, in->counts.v[i].pc);
-		tally_site(&s.tally, pos->pc)->stop = pos->visit - have;
-		ret = inside_add_end(r, &s);
+		ret = inside_put_counts(in, &s.tally);
 		if (ret == 0)
+			ret = inside_add_end(r, &s);
+		if (ret == 0) {
+			struct tally_site *site = tally_site(&s.tally, pos->pc);
+			uint64_t left = pos->visit - have;
+
+			if (site->stop == 0 || site->stop > left)
+				site->stop = left;
 			ret = spec_go(r, p, &s, err);
+		}
 		replayer_worked(r);
-		inside_count(in, pos->pc, &have);
+		have = inside_arrived(in, pos);
 		if (ret < 0 || have == pos->visit)
 			break;
 		if (s.end == SPEC_HALT || inside_at_end(r, p->regs.rip))
@@ -299,6 +373,8 @@ to_visit(struct replayer *r, struct puppet *p, const struct pos *pos,
 			ret = checkpoint_inside(r, err);
 	}
 	if (ret == 0) {
+		if (!pos->via_pc)
+			inside_leave_via(in);
 		in->unnamed = false;
 		in->pc = pos->pc;
 		in->visit = pos->visit;
@@ -333,6 +409,23 @@ on_foot(struct replayer *r, struct puppet *p, const struct pos *pos,
 				 pos->pc);
 }
 
+/* To the arrival that pos counts from; from there its own are counted. */
+static int
+to_via(struct replayer *r, const struct pos *pos, const uint64_t *track,
+       size_t n, target_progress *progress, void *ctx, struct err *err)
+{
+	struct pos via = { .seq = pos->seq,
+			   .task = pos->task,
+			   .pc = pos->via_pc,
+			   .visit = pos->via_visit };
+	const struct arrivals from = { pos->via_pc, pos->via_visit };
+	int ret = inside_seek(r, &via, track, n, progress, ctx, err);
+
+	if (ret == 0)
+		inside_start_via(&r->now->inside, &from, pos->pc);
+	return ret;
+}
+
 int
 inside_seek(struct replayer *r, const struct pos *want, const uint64_t *track,
 	    size_t n, target_progress *progress, void *ctx, struct err *err)
@@ -346,7 +439,9 @@ inside_seek(struct replayer *r, const struct pos *want, const uint64_t *track,
 			       : replayer_seek(r, pos.seq, progress, ctx, err);
 	target_forget(r);
 	ret = checkpoint_go_inside(r, &pos, track, n, err);
-	if (ret == 0)
+	if (ret == 0 && pos.via_pc)
+		ret = to_via(r, &pos, track, n, progress, ctx, err);
+	else if (ret == 0)
 		ret = replayer_seek(r, pos.seq, progress, ctx, err);
 	if (ret >= 0)
 		ret = inside_enter(r, &p, err);

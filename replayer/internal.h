@@ -4,6 +4,7 @@
 /* What the files of the replayer share with each other. */
 #include "base/arena.h"
 #include "event/item.h"
+#include "replayer/file.h"
 #include "replayer/replayer.h"
 #include "replayer/target.h"
 #include "replayer/world.h"
@@ -43,6 +44,9 @@ struct replayer {
 	size_t open_files;
 	uint64_t file_clock;
 
+	bool headed;	 /* has seen the recording's first event */
+	bool stored_off; /* a stored checkpoint could not be used */
+	char *stored_why;
 	VEC(struct checkpoint *) checkpoints; /* by seq */
 	uint64_t work_ns;      /* replay time from the start to now */
 	uint64_t work_mark;    /* clock when work_ns was right */
@@ -59,6 +63,7 @@ struct replayer {
 	bool count_visits; /* of points that are sought */
 	struct map points; /* seq of a sched event -> visits of its point */
 	struct deadline deadline;
+	VEC(pid_t) dying;  /* puppet_kill_later's */
 	struct map misled; /* point.c: page of code -> jumps that went wrong */
 	uint64_t trap_seq; /* point.c: this point without one at first */
 	struct divergence div;
@@ -114,34 +119,6 @@ void image_stack_limit(struct world *w, struct group *g);
 int image_write(struct replayer *r, struct space *s, uint64_t addr,
 		struct span bytes, struct err *err);
 
-/* file.c */
-int file_add(struct replayer *r, const struct item *it, struct err *err);
-struct pfile *file_get(struct replayer *r, uint64_t number, struct err *err);
-/* A descriptor of the contents, here; and one in the puppets' table. */
-int file_open(struct replayer *r, struct pfile *f, struct err *err);
-int file_remote(struct replayer *r, struct pfile *f, int *out, struct err *err);
-/* A path to open it by, good until the replayer closes. */
-int file_link(struct replayer *r, struct pfile *f, struct err *err);
-void file_free_all(struct replayer *r);
-/* Give the puppets a copy of a descriptor of ours; *out is its number there. */
-int file_send(struct replayer *r, int fd, int *out, struct err *err);
-void file_close_remote(struct replayer *r, int remote_fd);
-/* The memfd names, by which mappings are recognised in /proc/PID/maps. */
-bool file_of_name(const char *name, uint64_t *number);
-bool sharedmem_of_name(const char *name, uint64_t *id);
-int sharedmem_make(struct replayer *r, const struct map_rec *m,
-		   struct shared **out, struct err *err);
-/* A mapping of anonymous shared memory reaches to end: make it that large. */
-int sharedmem_fit(struct shared *s, uint64_t end, bool anonymous,
-		  struct err *err);
-int sharedmem_resize(struct replayer *r, uint64_t id, uint64_t size,
-		     struct err *err);
-int sharedmem_copy(struct replayer *r, const struct shared *from,
-		   struct shared **out, struct err *err);
-int sharedmem_remote(struct replayer *r, struct shared *s, int *out,
-		     struct err *err);
-void sharedmem_free(struct replayer *r, struct shared *s);
-
 /* diverge.c: fills r->div and returns -E_DIVERGED. */
 int diverge(struct replayer *r, const struct event *ev, struct err *err,
 	    const char *expected, const char *found, const char *cause);
@@ -177,6 +154,8 @@ void target_forget(struct replayer *r); /* the moment is another now */
 /* replayer.c */
 /* r->peek is the event after now: 1, or 0 at the end. */
 int replayer_peek(struct replayer *r, struct err *err);
+/* Learn what the recording's first event says of all of it. */
+int replayer_head(struct replayer *r, struct err *err);
 /* The next event, quietly: as replayer_step, with checkpoints left behind. */
 int replayer_advance(struct replayer *r, struct err *err);
 void replayer_worked(struct replayer *r); /* since work_mark */

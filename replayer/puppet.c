@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#define DYING_MAX 64u /* killed and perhaps not dead yet */
 #define EFLAGS_TF 0x100u
 #define EFLAGS_RF 0x10000u
 
@@ -509,4 +510,40 @@ puppet_kill(pid_t *pid)
 		ptrace_cont(*pid);
 	}
 	*pid = 0;
+}
+
+void
+puppet_kill_later(struct replayer *r, struct puppet *p)
+{
+	if (p->pid <= 0)
+		return;
+	sched_setaffinity(p->pid, sizeof(r->allowed), &r->allowed);
+	kill(p->pid, SIGKILL);
+	vec_push(&r->dying, p->pid);
+	p->pid = 0;
+}
+
+void
+puppet_reap(struct replayer *r, bool wait)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < r->dying.len; i++) {
+		pid_t pid = r->dying.v[i];
+		struct stop st;
+
+		if (wait || r->dying.len - i > DYING_MAX) {
+			puppet_kill(&pid);
+			continue;
+		}
+		if (stop_wait(pid, false, &st) < 0 || st.kind == STOP_EXITED ||
+		    st.kind == STOP_KILLED)
+			continue;
+		if (st.kind != STOP_NONE)
+			ptrace_cont(pid);
+		r->dying.v[left++] = pid;
+	}
+	r->dying.len = left;
+	if (wait)
+		vec_free(&r->dying);
 }

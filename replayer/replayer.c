@@ -45,6 +45,7 @@ replayer_close(struct replayer *r)
 		return;
 	checkpoint_drop_all(r);
 	world_free(r, r->now);
+	puppet_reap(r, true);
 	puppet_kill(&r->mold.pid);
 	mem_close(&r->mold_mem);
 	fd_close(&r->sock);
@@ -61,6 +62,7 @@ replayer_close(struct replayer *r)
 	for (int i = 0; i < 3; i++)
 		mem_free(r->out_name[i]);
 	buf_free(&r->tmp);
+	mem_free(r->stored_why);
 	mem_free(r);
 }
 
@@ -105,6 +107,22 @@ replayer_peek(struct replayer *r, struct err *err)
 	r->reseek = false;
 	r->has_peek = true;
 	return 1;
+}
+
+int
+replayer_head(struct replayer *r, struct err *err)
+{
+	struct event ev;
+	int ret;
+
+	if (r->headed)
+		return 0;
+	r->reseek = true;
+	ret = source_seek(r->src, 1, err);
+	if (ret == 0)
+		ret = source_next(r->src, &ev, err);
+	return ret > 0 && ev.kind == EV_header ? replay_header(r, &ev, err)
+					       : ret;
 }
 
 /* Did the event put its task where it stands, as against stopping it there? */
@@ -326,6 +344,12 @@ int
 replayer_run(struct replayer *r, struct err *err)
 {
 	return go_on(r, UINT64_MAX, err);
+}
+
+int
+replayer_run_to(struct replayer *r, uint64_t until, struct err *err)
+{
+	return go_on(r, until, err);
 }
 
 int

@@ -41,6 +41,8 @@ struct replay_opts {
 	uint64_t checkpoint_events;  /* distance of automatic checkpoints; 0 = default policy */
 	uint64_t slice_ns; /* looks at code that is run with stops in it; 0 = 20
 			      ms */
+	uint64_t far_ns;   /* in computations this long steps back are named by
+			      what is near; 0 = as slice_ns */
 	uint64_t checkpoint_bytes;   /* budget for private dirty memory; 0 = default */
 };
 
@@ -63,6 +65,8 @@ void replayer_close(struct replayer *r);
 int replayer_step(struct replayer *r, struct err *err);
 /* The same, but several events at once where that is faster (docs/AGENT.md). */
 int replayer_run(struct replayer *r, struct err *err);
+/* The same, not beyond event until. */
+int replayer_run_to(struct replayer *r, uint64_t until, struct err *err);
 /* Stand just after event seq, from the nearest checkpoint or by going on;
  * backwards too. progress may be NULL; it returns false to cancel (-E_CANCELLED). */
 int replayer_seek(struct replayer *r, uint64_t seq,

@@ -229,6 +229,23 @@ finish_rep(struct going *g, struct err *err)
 	return ret < 0 ? ret : 0;
 }
 
+static bool
+is_site(const struct tally *t, uint64_t pc)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->v[i].pc == pc)
+			return true;
+	}
+	return false;
+}
+
+/* It was stopped where it stands before the arrival there was counted. */
+static bool
+stands_uncounted(const struct going *g)
+{
+	return g->s->end == SPEC_WATCH || g->s->end == SPEC_SLICE;
+}
+
 static void
 add_counts(const struct going *g)
 {
@@ -242,10 +259,18 @@ add_counts(const struct going *g)
 				a->n += g->s->tally.v[i].seen;
 		}
 		/* It stands there and has not been counted. */
-		if ((g->s->end == SPEC_WATCH || g->s->end == SPEC_SLICE) &&
-		    a->pc == g->p->regs.rip)
+		if (stands_uncounted(g) && a->pc == g->p->regs.rip)
 			a->n++;
 	}
+	if (in->via.pc == 0)
+		return;
+	if (!is_site(&g->s->tally, in->since.pc)) {
+		inside_leave_via(in); /* who ran it wants no such name */
+		in->unnamed = true;
+		return;
+	}
+	in->since.n += tally_site(&g->s->tally, in->since.pc)->seen +
+		       (stands_uncounted(g) && in->since.pc == g->p->regs.rip);
 }
 
 static int
@@ -266,16 +291,6 @@ disarm(struct going *g, struct err *err)
 	if (ret < 0)
 		g->r->stale = true;
 	return ret;
-}
-
-static bool
-is_site(const struct tally *t, uint64_t pc)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->v[i].pc == pc)
-			return true;
-	}
-	return false;
 }
 
 static int

@@ -257,6 +257,7 @@ replay_header(struct replayer *r, const struct event *ev, struct err *err)
 	struct item it;
 	int ret;
 
+	r->headed = true;
 	item_reader_init(&ir, ev->payload);
 	while ((ret = item_next(&ir, &it, err)) > 0) {
 		if (it.kind != ITEM_FD || it.num > 2)

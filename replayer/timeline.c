@@ -201,6 +201,7 @@ name_here(struct replayer *r, uint64_t pc)
 
 	if (!inside_count(in, pc, &in->visit))
 		return;
+	inside_leave_via(in);
 	in->unnamed = false;
 	in->pc = pc;
 	in->steps = 0;

@@ -65,6 +65,14 @@ int spec_step(struct replayer *r, struct puppet *p, struct spec *s,
 /* ---- inside.c: where in the interval the world stands */
 
 bool inside_count(const struct inside *in, uint64_t pc, uint64_t *n);
+/* It is counted on in a run with these sites; -E_UNSUPPORTED: too many. */
+int inside_put_counts(const struct inside *in, struct tally *t);
+/* What is named from here on counts arrivals at pc from via, which is now. */
+void inside_start_via(struct inside *in, const struct arrivals *via,
+		      uint64_t pc);
+void inside_leave_via(struct inside *in);
+/* Arrivals at pos's address so far, from where its name counts. */
+uint64_t inside_arrived(const struct inside *in, const struct pos *pos);
 /* Stand at the interval after now->seq: *out is its task. 1, or 0: nothing runs
  * there, the next event is applied where its task stands; -E_POSITION: the
  * recording ends here. */
@@ -90,6 +98,10 @@ int inside_resolve(struct replayer *r, struct pos *pos, struct err *err);
 int inside_seek(struct replayer *r, const struct pos *pos,
 		const uint64_t *track, size_t n, target_progress *progress,
 		void *ctx, struct err *err);
+
+/* Name pos by arrivals from the event on; it may stand there then. */
+int inside_absolute(struct replayer *r, struct pos *pos,
+		    target_progress *progress, void *ctx, struct err *err);
 
 /* ---- timeline.c, timeline_back.c, timeline_step.c */
 

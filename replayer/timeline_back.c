@@ -125,6 +125,17 @@ scan_back(struct timeline *t, const struct pos *end, struct err *err)
 	}
 }
 
+/* Arrivals at where it stands are counted again on the way to it. */
+static int
+back_from(struct timeline *t, const struct pos *began, struct err *err)
+{
+	struct pos end = *began;
+	int ret =
+		inside_absolute(t->r, &end, t->req->progress, t->req->ctx, err);
+
+	return ret < 0 ? ret : scan_back(t, &end, err);
+}
+
 int
 tl_continue_back(struct timeline *t, struct target_stop *out, struct err *err)
 {
@@ -138,7 +149,7 @@ tl_continue_back(struct timeline *t, struct target_stop *out, struct err *err)
 		ret = events_back(
 			t, began.seq + (inside_moved(&t->r->now->inside)), err);
 	else
-		ret = scan_back(t, &began, err);
+		ret = back_from(t, &began, err);
 	if (ret == 0 && t->has_hit)
 		return arrive(t, out, err);
 	if (ret == 0) {

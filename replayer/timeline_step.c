@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "replayer/agent.h"
 #include "tracee/memcode.h"
 
@@ -159,11 +160,15 @@ to_last_of(struct timeline *t, const struct event *ev, struct err *err)
 
 		tally_site(&s.tally, p.pc);
 		ret = inside_add_end(r, &s);
+		r->work_mark = clock_now_ns();
 		if (ret == 0)
 			ret = spec_go(r, puppet, &s, err);
+		replayer_worked(r);
 		r->now->inside.unnamed = true;
 		if (ret == 0)
 			ret = tl_tell(t, err);
+		if (ret == 0 && s.end == SPEC_SLICE)
+			ret = checkpoint_inside(r, err);
 		if (ret < 0)
 			return ret;
 		if (s.end != SPEC_SLICE || inside_at_end(r, puppet->regs.rip))
@@ -467,7 +472,7 @@ int
 timeline_compare(struct replayer *r, const struct pos *a, const struct pos *b,
 		 int *out, struct err *err)
 {
-	struct pos began;
+	struct pos began, x = *a, y = *b;
 	int ret, back;
 
 	if (pos_order(a, b, out))
@@ -476,7 +481,11 @@ timeline_compare(struct replayer *r, const struct pos *a, const struct pos *b,
 	if (ret < 0)
 		return ret;
 	inside_pos(r, &began);
-	ret = compare_by_running(r, a, b, out, err);
+	ret = inside_absolute(r, &x, NULL, NULL, err);
+	if (ret == 0)
+		ret = inside_absolute(r, &y, NULL, NULL, err);
+	if (ret == 0 && !pos_order(&x, &y, out))
+		ret = compare_by_running(r, &x, &y, out, err);
 	back = inside_seek(r, &began, NULL, 0, NULL, NULL,
 			   ret < 0 ? NULL : err);
 	return ret < 0 ? ret : back;

@@ -58,6 +58,7 @@ world_add_copy(struct world *w, uint32_t num, const struct space *from)
 	s->brk_start = from->brk_start;
 	s->stack = from->stack;
 	s->cpu = from->cpu;
+	s->traps_tsc = from->traps_tsc;
 	s->exe = from->exe ? mem_strdup(from->exe) : NULL;
 	buf_put(&s->auxv, from->auxv.p, from->auxv.len);
 	return s;
@@ -91,6 +92,13 @@ world_leave_space(struct world *w, struct puppet *p)
 	/* A space with the same number may be in the making already. */
 	if (map_get(&w->spaces, s->num) == s)
 		map_del(&w->spaces, s->num);
+	space_free(s);
+}
+
+void
+world_drop_space(struct world *w, struct space *s)
+{
+	map_del(&w->spaces, s->num);
 	space_free(s);
 }
 
@@ -144,8 +152,11 @@ world_free(struct replayer *r, struct world *w)
 
 	if (!w)
 		return;
-	while (it = 0, map_next(&w->puppets, &it, &key, &val))
+	while (it = 0, map_next(&w->puppets, &it, &key, &val)) {
+		puppet_kill_later(r, val);
 		world_remove_puppet(w, val);
+	}
+	puppet_reap(r, false);
 	for (size_t i = 0; i < w->shared.len; i++)
 		sharedmem_free(r, w->shared.v[i]);
 	vec_free(&w->shared);

@@ -16,10 +16,10 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "event/event.h"
+#include "replayer/puppet.h"
 #include "tracee/mem.h"
 #include <stdbool.h>
 
-struct batch;
 struct replayer;
 
 /* Descriptors that lead to where the recorded command's output went. */
@@ -47,6 +47,7 @@ struct space {
 	uint64_t brk_start;
 	int cpu;	/* its puppets run there, -1 = anywhere */
 	bool has_agent; /* replayer/agent.c brought it in */
+	bool traps_tsc; /* RDTSC traps */
 	uint64_t stack; /* the stack pointer at exec, names [stack] */
 	struct buf auxv;
 	char *exe;
@@ -122,13 +123,16 @@ struct arrivals {
 /*
  * Where in the code after its last event a world stands: steps instructions
  * behind the visit-th arrival at pc, or (pc 0) behind the event. Unnamed: it
- * is not known, but the counts are.
+ * is not known, but the counts are. via: it is the visit-th arrival after that
+ * one, and since, of which pc is one, has been counted from there.
  */
 struct inside {
 	uint32_t task; /* whose code; 0 = at the event itself */
 	bool unnamed;
 	uint64_t pc, visit, steps;
 	VEC(struct arrivals) counts;
+	struct arrivals via, since; /* via.pc 0: none */
+	uint64_t began_ns;	    /* of work, at the event */
 };
 
 struct world {
@@ -165,36 +169,9 @@ struct space *world_add_copy(struct world *w, uint32_t num,
 void world_enter_space(struct puppet *p, struct space *s);
 void world_leave_space(struct world *w, struct puppet *p);
 struct shared *world_shared(struct world *w, uint64_t id); /* or NULL */
+/* One that no puppet has entered. */
+void world_drop_space(struct world *w, struct space *s);
 /* Any puppet of the space that has a process. */
 struct puppet *world_in_space(struct world *w, const struct space *s);
-
-/* puppet.c */
-/* Make these the registers (when it runs next); selectors stay. */
-void puppet_set_regs(struct puppet *p, const struct regs *regs);
-/* Write the registers into the process if they changed. */
-int puppet_flush(struct puppet *p, struct err *err);
-/* Let it run to the next halt; regs are then those of the halt. slice_ns, if it
- * is not 0: stop it after so long with HALT_TIMEOUT, as limit_ns does. */
-int puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
-	       uint64_t slice_ns, struct halt *out, struct err *err);
-/* One instruction, all of a rep: 1, or 0 and *out when it ran into that. */
-int puppet_step(struct replayer *r, struct puppet *p, struct halt *out,
-		struct err *err);
-/* At a call's halt: get the process out of the call, running nothing. */
-int puppet_settle(struct puppet *p, struct err *err);
-/* Something else ran the process: its registers are what they are now. 1. */
-int puppet_reload(struct puppet *p, struct err *err);
-/* Run a system call in the process. regs stay what they are for the program. */
-int puppet_call(struct puppet *p, long nr, const uint64_t args[6], int64_t *ret,
-		struct err *err);
-/* The same when failing is an error of ours, "what: ENOMEM". */
-int puppet_must(struct puppet *p, const char *what, long nr,
-		const uint64_t args[6], struct err *err);
-/* A list of calls with one halt; all must say what they should. */
-int puppet_batch(struct puppet *p, const struct batch *b, struct err *err);
-/* A copy of the process: with its own memory, or (vm) sharing it. */
-int puppet_fork(struct puppet *p, bool vm, pid_t *out, struct err *err);
-/* Kill and reap. */
-void puppet_kill(pid_t *pid);
 
 #endif

@@ -220,3 +220,105 @@ blob_cache_get(struct blob_cache *c, const struct blob_id *id, struct buf *out,
 	return err_set(err, E_FORMAT, "blob %s in the database is damaged",
 		       id_text(id, text));
 }
+
+/* ---- many at once */
+
+#define WANT_IDS 4096u
+#define WANT_PACKS 64u /* 16 MB: less than the cache holds */
+
+/* Where they are, of those of which it is not known. */
+static int
+find_places(struct blob_cache *c, const struct blob_id *ids, size_t n,
+	    struct err *err)
+{
+	struct blob_id *unknown = mem_calloc(n + 1, sizeof(*unknown));
+	struct arena a = { 0 };
+	struct db_rows r = { 0 };
+	size_t k = 0;
+	uint32_t at;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!blobset_get(&c->index, &ids[i], &at))
+			unknown[k++] = ids[i];
+	}
+	if (k)
+		rc = db_query(c->db,
+			      "select blob, pack, at, len from pastime.blob "
+			      "where blob = any ($1)",
+			      DB_ARGS(DB_UUIDS(unknown, k)), &a, &r, err);
+	for (size_t i = 0; rc == 0 && i < r.n; i++) {
+		struct blob_id id, pack;
+
+		memcpy(&id, db_get_bytes(&r, i, 0).p, sizeof(id));
+		memcpy(&pack, db_get_bytes(&r, i, 1).p, sizeof(pack));
+		add_place(c, &id, &pack, db_get_int(&r, i, 2),
+			  db_get_int(&r, i, 3));
+	}
+	arena_free(&a);
+	mem_free(unknown);
+	return rc;
+}
+
+static int
+fetch_packs(struct blob_cache *c, const struct blob_id *packs, size_t n,
+	    struct err *err)
+{
+	struct arena a = { 0 };
+	struct db_rows r;
+	int rc;
+
+	rc = db_query(c->db,
+		      "select pack, codec, raw_len, data from pastime.pack "
+		      "where pack = any ($1)",
+		      DB_ARGS(DB_UUIDS(packs, n)), &a, &r, err);
+	for (size_t i = 0; rc == 0 && i < r.n; i++) {
+		struct held_pack *p;
+		struct blob_id id;
+
+		memcpy(&id, db_get_bytes(&r, i, 0).p, sizeof(id));
+		p = hold(c, &id, db_get_int(&r, i, 1), db_get_int(&r, i, 2),
+			 db_get_bytes(&r, i, 3), err);
+		if (p)
+			p->used = ++c->clock;
+		rc = p ? 0 : -E_FORMAT;
+	}
+	arena_free(&a);
+	return rc;
+}
+
+int
+blob_cache_want(struct blob_cache *c, const struct blob_id *ids, size_t n,
+		size_t *out_n, struct err *err)
+{
+	struct blob_id packs[WANT_PACKS];
+	struct blobset wanted = { 0 };
+	size_t k = 0, i;
+	int rc;
+
+	if (n > WANT_IDS)
+		n = WANT_IDS;
+	rc = find_places(c, ids, n, err);
+	for (i = 0; rc == 0 && i < n; i++) {
+		struct held_pack *p;
+		struct blob_id pack;
+		uint32_t at;
+
+		if (!blobset_get(&c->index, &ids[i], &at))
+			continue;
+		pack = c->places.v[at].pack;
+		p = find_pack(c, &pack);
+		if (p)
+			p->used = ++c->clock;
+		if (p || !blobset_add(&wanted, &pack, 0, NULL))
+			continue;
+		if (k == WANT_PACKS)
+			break;
+		packs[k++] = pack;
+	}
+	blobset_free(&wanted);
+	if (rc == 0 && k)
+		rc = fetch_packs(c, packs, k, err);
+	*out_n = i > 0 ? i : 1;
+	return rc;
+}

@@ -17,7 +17,7 @@ static const char *const derived[] = {
 };
 
 static const char *const sources[] = {
-	"chunk", "recording_pack", "mark", "arrival", "recording",
+	"chunk", "recording_pack", "mark", "arrival", "checkpoint", "recording",
 };
 
 static int

@@ -27,6 +27,7 @@ struct packer {
 	struct buf bytes;
 	VEC(struct entry) entries;
 	struct blobset index; /* id to number in entries */
+	bool indexed;	      /* for stored checkpoints */
 	struct blobset refs;  /* packs that the recording is known to need */
 	ZSTD_CCtx *zstd;
 	struct buf compressed;
@@ -55,6 +56,12 @@ packer_free(struct packer *p)
 	blobset_free(&p->index);
 	blobset_free(&p->refs);
 	mem_free(p);
+}
+
+void
+packer_for_index(struct packer *p)
+{
+	p->indexed = true;
 }
 
 void
@@ -269,8 +276,10 @@ heal(struct packer *p, struct db *db, const uint32_t *new_entries, size_t n_new,
 			"pg_catalog.unnest($3), pg_catalog.unnest($4)) "
 			"as u (blob, pack, lost, at)), "
 			"refs as (insert into pastime.recording_pack "
-			"select distinct r.recording, u.pack from u "
+			"select r.recording, u.pack, "
+			"pg_catalog.bool_and(r.indexed) from u "
 			"join pastime.recording_pack r on r.pack = u.lost "
+			"group by r.recording, u.pack "
 			"on conflict do nothing) "
 			"update pastime.blob b set pack = u.pack, at = u.at "
 			"from u where b.blob = u.blob and b.pack = u.lost",
@@ -341,9 +350,10 @@ add_refs(struct packer *p, struct db *db, uint64_t recording,
 	if (n)
 		rc = db_query(db,
 			      "insert into pastime.recording_pack "
-			      "select $1, u from pg_catalog.unnest($2) u "
+			      "select $1, u, $3 from pg_catalog.unnest($2) u "
 			      "on conflict do nothing",
-			      DB_ARGS(DB_INT(recording), DB_UUIDS(packs, n)),
+			      DB_ARGS(DB_INT(recording), DB_UUIDS(packs, n),
+				      DB_BOOL(p->indexed)),
 			      NULL, NULL, err);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		blobset_add(&p->refs, &packs[i], 0, NULL);

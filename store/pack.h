@@ -17,6 +17,8 @@ struct packer;
 
 struct packer *packer_new(void);
 void packer_free(struct packer *p);
+/* What it stores is needed by the recording's stored checkpoints alone. */
+void packer_for_index(struct packer *p);
 /* A blob that must be in the database at the next packer_store. Copied. */
 void packer_add(struct packer *p, const struct blob_id *id, struct span bytes);
 size_t packer_bytes(const struct packer *p);

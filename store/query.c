@@ -28,7 +28,9 @@
 	"l.database = (select d.oid from pg_catalog.pg_database d where "      \
 	"d.datname = pg_catalog.current_database()) and "                      \
 	"l.classid::bigint = $1 and l.objid::bigint = r.recording and "        \
-	"l.objsubid = 1) from pastime.recording r "
+	"l.objsubid = 1), coalesce((select pg_catalog.sum(c.bytes) from "      \
+	"pastime.checkpoint c where c.recording = r.recording), 0)::bigint "   \
+	"from pastime.recording r "
 
 static void
 take_recording(const struct db_rows *r, size_t i, const char *spool_dir,
@@ -49,6 +51,7 @@ take_recording(const struct db_rows *r, size_t i, const char *spool_dir,
 		.tasks = (uint64_t)db_get_int(r, i, 9),
 		.bytes = (uint64_t)db_get_int(r, i, 10),
 		.status = (int)db_get_int(r, i, 11),
+		.indexed = (uint64_t)db_get_int(r, i, 14),
 	};
 	if (db_get_int(r, i, 12) == 1)
 		out->state = "done";

@@ -19,6 +19,7 @@ struct recording_row {
 	uint64_t started_real_ns, duration_ns, events, tasks, bytes;
 	int status;		/* wait status of the command; -1 = none known */
 	const char *state;	/* "done", "running", "cut off" */
+	uint64_t indexed;	/* bytes of stored checkpoints */
 };
 int query_recordings(struct db *db, struct arena *a, struct recording_row **out, size_t *n, struct err *err);
 int query_recording(struct db *db, uint64_t rec, struct arena *a, struct recording_row *out, struct err *err);

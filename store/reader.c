@@ -7,6 +7,7 @@
 #include "base/vec.h"
 #include "event/source.h"
 #include "store/blob.h"
+#include "store/checkpoint.h"
 #include "store/db.h"
 #include "store/store.h"
 
@@ -290,6 +291,8 @@ struct store_source {
 	struct chunk chunk;
 	uint64_t last; /* what last_seq said */
 	bool ended;
+	struct source_stored *stored; /* NULL: not looked up yet */
+	size_t n_stored;
 };
 
 static struct store_source *
@@ -365,6 +368,53 @@ source_get_blob(struct source *source, const struct blob_id *id,
 	return rc < 0 ? rc : blob_cache_get(s->blobs, id, out, err);
 }
 
+static int
+source_want(struct source *source, const struct blob_id *ids, size_t n,
+	    size_t *out_n, struct err *err)
+{
+	struct store_source *s = of_source(source);
+	int rc = chunk_reader_idle(s->reader, err);
+
+	return rc < 0 ? rc : blob_cache_want(s->blobs, ids, n, out_n, err);
+}
+
+/* They are looked up once: new ones come while a recording is indexed, and who
+ * replays it then can do without. */
+static int
+source_stored(struct source *source, uint64_t seq, struct source_stored *out,
+	      struct err *err)
+{
+	struct store_source *s = of_source(source);
+	const struct source_stored *best = NULL;
+	int rc = 0;
+
+	if (!s->stored) {
+		rc = chunk_reader_idle(s->reader, err);
+		if (rc == 0)
+			rc = checkpoint_list(s->db, s->recording, &s->stored,
+					     &s->n_stored, err);
+	}
+	for (size_t i = 0; rc == 0 && i < s->n_stored; i++) {
+		if (s->stored[i].seq <= seq)
+			best = &s->stored[i];
+	}
+	if (best)
+		*out = *best;
+	return rc < 0 ? rc : best != NULL;
+}
+
+static int
+source_stored_state(struct source *source, uint64_t seq, struct buf *out,
+		    struct err *err)
+{
+	struct store_source *s = of_source(source);
+	int rc = chunk_reader_idle(s->reader, err);
+
+	return rc < 0 ? rc
+		      : checkpoint_state(s->db, s->blobs, s->recording, seq,
+					 out, err);
+}
+
 static void
 source_close(struct source *source)
 {
@@ -372,6 +422,7 @@ source_close(struct source *source)
 
 	chunk_reader_free(s->reader);
 	blob_cache_free(s->blobs);
+	mem_free(s->stored);
 	db_close(s->db);
 	mem_free(s);
 }
@@ -380,7 +431,10 @@ static const struct source_ops source_ops = {
 	.next = source_get,
 	.seek = source_goto,
 	.blob = source_get_blob,
+	.want = source_want,
 	.last_seq = source_last,
+	.stored = source_stored,
+	.stored_state = source_stored_state,
 	.close = source_close,
 };
 

@@ -19,7 +19,7 @@ tui:replayer/target.h replayer/target_sym.h store/query.h sym event base
 cli:recorder replayer gdb tui store sym event base tracee/spawn.h tracee/probe.h agent/abi.h
 sql:event base
 tools:event base agent tui/keys.h
-bench:store/store.h store/query.h event base
+bench:store/store.h store/query.h replayer/replayer.h replayer/target.h event base
 examples:
 tests:
 '
@@ -66,6 +66,9 @@ FNR == 1 {
 	# A driver that joins recorder and replayer, as a command does.
 	if (FILENAME ~ /^tools\/(rr_smoke|pos_check|move_check|survey_check|check)[.][ch]$/)
 		folder = "cli"
+	# One that looks at the processes of a replay.
+	if (FILENAME ~ /^tools\/(back|stored)_check[.]c$/)
+		folder = "replayer"
 	# A driver of one part alone.
 	if (FILENAME == "tools/point_check.c")
 		folder = "tracee"

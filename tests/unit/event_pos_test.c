@@ -33,6 +33,32 @@ Test(event_pos, the_first_visit_is_meant_when_none_is_given)
 	cr_assert_eq(spec.pos.visit, 1);
 }
 
+Test(event_pos, an_arrival_may_count_from_another)
+{
+	static const char name[] = "e7+0x401136#17+0x4005f0#3+2";
+	char text[POS_TEXT_MAX];
+	struct pos_spec spec;
+
+	cr_assert_eq(pos_parse(name, &spec, NULL), 0);
+	cr_assert_eq(spec.pos.via_pc, 0x401136);
+	cr_assert_eq(spec.pos.via_visit, 17);
+	cr_assert_eq(spec.pos.pc, 0x4005f0);
+	cr_assert_eq(spec.pos.visit, 3);
+	cr_assert_eq(spec.pos.steps, 2);
+	cr_assert_str_eq(pos_format(&spec.pos, text), name);
+}
+
+Test(event_pos, the_longest_name_fits)
+{
+	const uint64_t most = UINT64_MAX;
+	const struct pos p = { most, 1, most, most, most, most - 1, most };
+	char text[POS_TEXT_MAX];
+	struct pos_spec spec;
+
+	cr_assert_eq(pos_parse(pos_format(&p, text), &spec, NULL), 0);
+	cr_assert_eq(spec.pos.steps, most);
+}
+
 Test(event_pos, the_other_forms)
 {
 	struct pos_spec spec;

@@ -228,7 +228,7 @@ Test(store_schema, comes_into_an_empty_database_once, .init = fresh,
 	must(schema_ensure(db, &fix_err));
 	must(schema_ensure(db, &fix_err));
 	cr_assert_eq(fix_sql(db, "select count(*) from pastime.schema_version"),
-		     4);
+		     5);
 	cr_assert_eq(fix_sql(db, "select count(*) from pastime.kind where "
 				 "kind = 5 and name = 'syscall'"),
 		     1);
@@ -271,7 +271,7 @@ Test(store_schema, several_at_once_make_one, .init = fresh, .fini = fix_remove)
 	}
 	db = connect_to();
 	cr_assert_eq(fix_sql(db, "select count(*) from pastime.schema_version"),
-		     4);
+		     5);
 	db_close(db);
 }
 
