@@ -29,7 +29,8 @@ drop schema this cascade;
 alter table pastime.mapping drop column to_seq cascade;
 drop table pastime.trace, pastime.coverage, pastime.traced_write,
 	pastime.traced_call cascade;
-drop table pastime.arrival cascade;
+drop table pastime.arrival, pastime.checkpoint cascade;
+alter table pastime.recording_pack drop column indexed cascade;
 delete from pastime.schema_version where version > 1;
 delete from pastime.setting;
 SQL
