@@ -44,7 +44,7 @@ like "what there is" "is reached [0-9]+ times? between $at and" \
 run "$p" record -q -n calls find /usr/include/linux -name 'n*'
 is "record calls" 0 "$status"
 "$p" sql --csv calls "select min(seq) - 1, to_hex(pc - 2) from event
-	where flags & 64 <> 0 group by pc order by 1" |
+	where kind = 5 group by pc order by 1 desc limit 20" |
 	tr -d '\r' | sed '1d;s/,/ /' >"$T/sites"
 holds "call sites: $(wc -l <"$T/sites")" [ "$(wc -l <"$T/sites")" -gt 5 ]
 while read -r seq pc; do
