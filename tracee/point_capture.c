@@ -44,6 +44,8 @@ struct walk {
 	uint64_t seen[WALK_MAX]; /* where it stood since tried changed */
 	unsigned n_seen;
 	bool round; /* it was somewhere twice */
+	bool kept;
+	uint8_t was[POINT_NEAR]; /* the code at taking->code_at on the way */
 };
 
 static int
@@ -71,19 +73,6 @@ keep_code(struct point_taking *c)
 	c->code_len = n > 0 ? (uint32_t)n : 0;
 }
 
-/* The program writes its own code there: a jump would not last, and what is
- * moved would be stale. */
-static bool
-is_written(const struct point_taking *c, const struct window *win,
-	   struct span code)
-{
-	uint64_t at = win->pc - c->code_at;
-	size_t len = win->len < WINDOW_JUMP ? WINDOW_JUMP : win->len;
-
-	return at < c->code_len && c->code_len - at >= len && code.len >= len &&
-	       memcmp(c->code + at, code.p, len) != 0;
-}
-
 /* What it knows of the interval's time stays. Returns as step_event_due. */
 static int
 begin_taking(struct point_taking *c, pid_t tid, const struct mem *m,
@@ -107,20 +96,26 @@ has_run(const struct point_taking *c)
 	return cputime_ns(c->tid) - c->mark_cpu_ns >= POINT_HOT_NS;
 }
 
+static bool
+has_any(const struct dirty_set *s, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < s->runs.len; i++) {
+		const struct dirty_run *g = &s->runs.v[i];
+
+		if (g->addr < end && start < g->addr + g->pages * POINT_PAGE)
+			return true;
+	}
+	return false;
+}
+
 /* So few pages, none of them code near it, that all may count as hot? */
 static bool
 little_is_written(struct point_taking *c)
 {
 	struct dirty_set s;
 
-	c->ready = dirty_few(c->dirty, POINT_HOT_MAX, &s) == 1;
-	for (size_t i = 0; i < s.runs.len; i++) {
-		const struct dirty_run *g = &s.runs.v[i];
-
-		if (g->addr < c->code_at + c->code_len &&
-		    c->code_at < g->addr + g->pages * POINT_PAGE)
-			c->ready = false;
-	}
+	c->ready = dirty_few(c->dirty, POINT_HOT_MAX, &s) == 1 &&
+		   !has_any(&s, c->code_at, c->code_at + c->code_len);
 	dirty_set_free(&s);
 	return c->ready;
 }
@@ -240,10 +235,24 @@ count_tries(struct walk *w)
 		w->seen[w->n_seen++] = w->regs.rip;
 }
 
-/* It changed code around here, perhaps there: its bytes may be the same again
- * by chance. Once round the loop tells. */
+/* The program writes its own code there: a jump would not last, and what is
+ * moved would be stale. */
 static bool
-may_change(const struct walk *w, const struct window *win)
+is_written(const struct walk *w, const struct window *win, struct span code)
+{
+	const struct point_taking *c = w->taking;
+	uint64_t at = win->pc - c->code_at;
+	size_t len = win->len < WINDOW_JUMP ? WINDOW_JUMP : win->len;
+
+	return at < c->code_len && c->code_len - at >= len && code.len >= len &&
+	       (memcmp(c->code + at, code.p, len) != 0 ||
+		(w->kept && memcmp(w->was + at, code.p, len) != 0));
+}
+
+/* It changed code around here in the interval, perhaps there: its bytes may be
+ * the same again by chance, or it did not run. Once round the loop tells. */
+static bool
+may_change(struct walk *w, const struct window *win)
 {
 	const struct point_taking *c = w->taking;
 	const struct maps *maps;
@@ -253,8 +262,14 @@ may_change(const struct walk *w, const struct window *win)
 	    dirty_maps(c->dirty, w->tid, false, &maps, NULL) < 0)
 		return false;
 	v = maps_find(maps, win->pc);
-	return v != NULL && (v->prot & PROT_WRITE) &&
-	       dirty_wrote(c->dirty, win->pc, WINDOW_JUMP);
+	if (v == NULL || !(v->prot & PROT_WRITE) ||
+	    (!has_any(&c->before, win->pc, win->pc + WINDOW_JUMP) &&
+	     !dirty_wrote(c->dirty, win->pc, WINDOW_JUMP)))
+		return false;
+	if (!w->kept)
+		w->kept = mem_read_all(w->mem, c->code_at, w->was,
+				       c->code_len) == 0;
+	return true;
 }
 
 /* Can a jump replace what is here, and nobody is known to land within? */
@@ -276,8 +291,7 @@ suits(struct walk *w)
 	code = span_of(near, (size_t)n);
 	here = span_of(near + (pc - from), (size_t)n - (size_t)(pc - from));
 	w->way = POINT_JUMP;
-	return window_at(here, pc, &win) &&
-	       !is_written(w->taking, &win, here) &&
+	return window_at(here, pc, &win) && !is_written(w, &win, here) &&
 	       (win.count == 1 || w->tried >= WALK_BEST) &&
 	       (w->tried >= WALK_GOOD || code_flags_dead(code, from, pc)) &&
 	       !window_has_target(&win, code, from) && !may_change(w, &win);

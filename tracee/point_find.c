@@ -168,14 +168,12 @@ how_to_begin(const struct seek *k, const struct point_run *run)
 {
 	const struct point *p = k->p;
 	uint64_t last = k->pc + WINDOW_JUMP - 1;
-	uint8_t code[POINT_CODE];
 	bool wrote, same;
 
 	if (p == NULL)
 		return BEGIN_JUMP;
 	wrote = point_wrote(p, k->pc) || point_wrote(p, last);
-	same = mem_read_all(&run->mem, k->pc, code, p->code_len) == 0 &&
-	       memcmp(code, p->code, p->code_len) == 0;
+	same = point_code_agrees(&run->mem, p, NULL);
 	if (!same || p->way != POINT_JUMP)
 		return same || wrote ? BEGIN_TRAP : BEGIN_NOT;
 	if (k->s->trap)

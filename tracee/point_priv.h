@@ -32,6 +32,10 @@ void point_read(const struct mem *m, uint64_t addr, void *out, size_t n);
 uint64_t point_hash(const struct mem *m, uint64_t addr, uint32_t pages);
 /* Fill in the hashes of n sums; pages that cannot be read count as zeros. */
 void point_hash_all(const struct mem *m, struct point_sum *v, size_t n);
+/* Is the code at the point what it was, as far as a jump would replace it?
+ * patch: of that place, or NULL. */
+bool point_code_agrees(const struct mem *m, const struct point *p,
+		       const struct patch *patch);
 /* NULL when they agree, else the name of what differs. */
 const char *point_regs_differ(const struct regs *is, const struct point *p);
 bool point_xstate_agrees(pid_t tid, const struct point *p);

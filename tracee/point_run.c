@@ -244,12 +244,10 @@ install(struct seek *k, const struct point_run *run, struct err *err)
 static bool
 try_jump_now(const struct seek *k, const struct point_run *run)
 {
-	uint8_t code[POINT_CODE];
+	const struct patch patch = patch_of(k);
 
 	return k->jump_at != 0 && k->traps >= k->jump_at &&
-	       mem_read_all(&run->mem, k->pc, code, k->p->code_len) == 0 &&
-	       (!k->int3 || (code[0] = k->orig, true)) &&
-	       memcmp(code, k->p->code, k->p->code_len) == 0;
+	       point_code_agrees(&run->mem, k->p, &patch);
 }
 
 /* Leave it at the point's instruction, nothing armed. */

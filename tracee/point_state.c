@@ -313,6 +313,25 @@ point_hash_all(const struct mem *m, struct point_sum *v, size_t n)
 	mem_free(pages);
 }
 
+bool
+point_code_agrees(const struct mem *m, const struct point *p,
+		  const struct patch *patch)
+{
+	uint8_t is[POINT_CODE];
+	size_t len = p->code_len;
+	struct window w;
+
+	/* Behind it there may be data that changes. */
+	if (p->way == POINT_JUMP &&
+	    window_at(span_of(p->code, len), p->regs.rip, &w) && w.len < len)
+		len = w.len < WINDOW_JUMP ? WINDOW_JUMP : w.len;
+	if (mem_read_all(m, p->regs.rip, is, len) < 0)
+		return false;
+	if (patch != NULL)
+		memcpy(is, patch->orig, patch->len);
+	return memcmp(is, p->code, len) == 0;
+}
+
 const char *
 point_regs_differ(const struct regs *is, const struct point *p)
 {
