@@ -103,17 +103,30 @@ place(struct recorder *r, struct task *c, const struct task *parent,
 	process_add(p, c);
 }
 
-/* The child's own store of its tid, before its first stop. */
+static void
+put_tid(struct recorder *r, const struct task *c, uint64_t addr)
+{
+	uint8_t word[4];
+
+	if (mem_read_all(&task_space(c)->mem, addr, word, sizeof(word)) == 0)
+		item_put_mem(&r->items, addr, span_of(word, sizeof(word)));
+}
+
+/* The child's own store of its tid, before its first stop. And the parent's,
+ * which comes before others run that see it: when the parent is stopped in the
+ * midst of the call, its exit is later. */
 static void
 put_child_tid(struct recorder *r, const struct task *c,
 	      const struct task *parent, uint64_t flags)
 {
-	uint64_t addr = parent->call.sc.args[3];
-	uint8_t word[4];
+	const struct sys_call *sc = &parent->call.sc;
 
-	if (parent->call.sc.nr == SYS_clone && (flags & CLONE_CHILD_SETTID) &&
-	    mem_read_all(&task_space(c)->mem, addr, word, sizeof(word)) == 0)
-		item_put_mem(&r->items, addr, span_of(word, sizeof(word)));
+	if (sc->nr != SYS_clone)
+		return;
+	if ((flags & CLONE_PARENT_SETTID) && (flags & CLONE_VM))
+		put_tid(r, c, sc->args[2]);
+	if (flags & CLONE_CHILD_SETTID)
+		put_tid(r, c, sc->args[3]);
 }
 
 static int
@@ -210,9 +223,8 @@ life_first_stop(struct recorder *r, struct task *t, struct err *err)
 	return 0;
 }
 
-/* Inside a call whose fork stop may still come. */
-static bool
-is_forking(const struct task *t)
+bool
+life_is_forking(const struct task *t)
 {
 	const struct call *c = &t->call;
 
@@ -231,7 +243,7 @@ life_orphans(struct recorder *r)
 	if (r->unborn.len == 0)
 		return;
 	while (map_next(&r->tasks, &it, &tid, &t))
-		if (is_forking(t))
+		if (life_is_forking(t))
 			return;
 	for (size_t i = 0; i < r->unborn.len; i++) {
 		r->unborn.v[i]->orphan = true;

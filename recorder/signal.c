@@ -725,7 +725,8 @@ signal_not_stopped(struct recorder *r, struct task *t, struct err *err)
 int
 signal_continued(struct task *t)
 {
-	if (t->call.active && t->call.logged) {
+	/* A fork does not wait: it stores in the program's memory at once. */
+	if (t->call.active && t->call.logged && !life_is_forking(t)) {
 		t->state = TASK_BLOCKED;
 		return task_resume(t, PTRACE_CONT, 0);
 	}
