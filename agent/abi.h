@@ -7,7 +7,7 @@
  * space, at the same address, because seccomp filters name it and are immutable. Both
  * sides include this file; nothing here depends on libc beyond the constants.
  */
-#define AGENT_ABI_VERSION 3
+#define AGENT_ABI_VERSION 4
 
 #define AGENT_BASE 0x70000000ul
 #define AGENT_SIZE 0x8000ul
@@ -90,26 +90,68 @@
 #define AGENT_DATA_RSP 8	/* offsets in it, for the assembler */
 #define AGENT_DATA_FLAGS 16
 #define AGENT_DATA_INSIDE 24
-#define AGENT_STACK 0x4000	/* top of the agent's stack */
+#define AGENT_DATA_STACK 32
+#define AGENT_DATA_BATON 40
+#define AGENT_DATA_POS 48
 #define AGENT_FILES 0x4000	/* files that it may map: agent_stored */
 #define AGENT_FILES_MAX 256u
 #define AGENT_RING 0x10000	/* records, from here on */
 #define AGENT_RING_LEN 0x100000ul
-#define AGENT_DATA_LEN (AGENT_RING + AGENT_RING_LEN)
+/* Of each task: struct agent_slot, and the agent's stack below AGENT_STACK;
+ * above it what the kernel stores while another has the baton. */
+#define AGENT_SLOT_SHIFT 16
+#define AGENT_SLOT_SIZE (AGENT_UL(1) << AGENT_SLOT_SHIFT)
+#define AGENT_SLOTS_MAX 200ul
+#define AGENT_STACK 0x4000ul
+#define AGENT_KEPT (AGENT_SLOT_SIZE - AGENT_STACK)
+#define AGENT_SLOT_PHASE 0 /* offsets in it, for the assembler */
+#define AGENT_SLOT_CALLED 16
+#define AGENT_DATA_LEN                                                         \
+	(AGENT_RING + AGENT_RING_LEN + AGENT_SLOT_SIZE * AGENT_SLOTS_MAX)
+#define AGENT_SLOTS (AGENT_DATA + AGENT_RING + AGENT_RING_LEN)
 
 /*
  * Places in the code that the tracer knows (agent/enter.S). A call that may
  * wait is made from AGENT_WAIT: a task that stands before AGENT_WAIT_DONE has
  * not made it, and may go on at AGENT_WAIT_OUT, where it is not made.
  * AGENT_LEAVE is the way out with nothing done, from anywhere, with rsp =
- * AGENT_LEAVE_RSP.
+ * AGENT_LEAVE_RSP of its slot.
+ *
+ * A call that gives up the baton while it waits is made from AGENT_BLOCK. From
+ * AGENT_BLOCK_TOLD on its record is out, from AGENT_BLOCK_DROPPED on the baton
+ * is another's; before AGENT_BLOCK_DONE it is not made. A call from AGENT_GATE
+ * says something to the tracer, in rdi: enum agent_word.
  */
 #define AGENT_LEAVE (AGENT_CODE + 0x40)
 #define AGENT_WAIT (AGENT_CODE + 0x80)
 #define AGENT_WAIT_DONE (AGENT_CODE + 0xb0)
 #define AGENT_WAIT_OUT (AGENT_CODE + 0xc0)
+#define AGENT_GATE (AGENT_CODE + 0xe0)
+#define AGENT_GATE_AFTER (AGENT_GATE + 2)
+#define AGENT_BLOCK (AGENT_CODE + 0x100)
+#define AGENT_BLOCK_TOLD (AGENT_CODE + 0x130)
+#define AGENT_BLOCK_DROPPED (AGENT_CODE + 0x150)
+#define AGENT_BLOCK_DONE (AGENT_CODE + 0x1a0)
+/* Copies to the program's memory from where a call's output is kept. */
+#define AGENT_COPY (AGENT_CODE + 0x1c0)
+#define AGENT_COPY_DONE (AGENT_COPY + 2)
 #define AGENT_FRAME (15 * 8)
-#define AGENT_LEAVE_RSP (AGENT_DATA + AGENT_STACK - AGENT_FRAME)
+#define AGENT_SLOT(n) (AGENT_SLOTS + ((uint64_t)(n) << AGENT_SLOT_SHIFT))
+#define AGENT_LEAVE_RSP(n) (AGENT_SLOT(n) + AGENT_STACK - AGENT_FRAME)
+
+/* The word that says who has the baton: a slot's number + 1, or one of: */
+#define AGENT_BATON_FREE AGENT_UL(0)
+#define AGENT_BATON_KEPT AGENT_UL(0xffff) /* the tracer gives it */
+/* enum agent_flag, for the assembler. */
+#define AGENT_BATON_FLAG 512
+#define AGENT_BLOCKS_FLAG 1024
+/* enum agent_phase */
+#define AGENT_PHASE_WAITS 1
+#define AGENT_PHASE_BACK 2
+/* What a task says at the gate by a call that does no harm. */
+#define AGENT_GATE_CALL 24 /* sched_yield */
+#define AGENT_SAYS_DROPPED 1
+#define AGENT_SAYS_WANTS 2
 
 /* What a call leaves in r11, in recording and replay (docs/EVENTS.md). */
 #define AGENT_R11 0x246

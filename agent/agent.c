@@ -268,7 +268,7 @@ take(struct agent_rec *rec, unsigned reg, uint64_t now)
 	d->regs[reg] = now;
 	*(uint64_t *)((char *)rec + rec->len) = now;
 	rec->len += sizeof(now);
-	rec->changed |= 1ul << reg;
+	rec->changed |= 1u << reg;
 }
 
 static void
@@ -301,6 +301,8 @@ agent_begin(long nr, const struct agent_frame *f, uint64_t n)
 	rec->len = sizeof(*rec);
 	rec->nr = (uint16_t)nr;
 	rec->npieces = 0;
+	rec->slot = (uint16_t)((d->stack - AGENT_SLOTS) >> AGENT_SLOT_SHIFT);
+	rec->what = AGENT_CALLED;
 	rec->ret = 0;
 	rec->begin = rec->end = 0;
 	rec->changed = 0;

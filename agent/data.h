@@ -3,6 +3,7 @@
 
 /* What lies at AGENT_DATA: the agent's data, and its records in the ring. For
  * agent/abi.h, which has the addresses. */
+#include "agent/slot.h"
 #include <stdint.h>
 
 #define AGENT_FDS 1024u
@@ -19,6 +20,8 @@ enum agent_flag {
 	AGENT_ALONE = 64,   /* no other task exists */
 	AGENT_TSC = 128,    /* rdtsc does not trap */
 	AGENT_BRK = 256,    /* the recorder knows where the break was */
+	AGENT_BATON = AGENT_BATON_FLAG,	  /* it may be taken in here */
+	AGENT_BLOCKS = AGENT_BLOCKS_FLAG, /* ... or at least be dropped */
 };
 
 /* Functions of the vdso, by what they are called with. */
@@ -76,8 +79,10 @@ struct agent_data {
 	uint64_t rsp;	 /* the program's, meanwhile */
 	uint64_t flags;	 /* enum agent_flag; the tracer's */
 	uint64_t inside; /* 1: in a call that may wait; its record is at pos */
-	uint64_t room;	 /* bytes of the ring that may be used */
+	uint64_t stack;	 /* where that of the baton's holder begins */
+	uint64_t baton;	 /* who may use all of this: AGENT_BATON_FREE, ... */
 	uint64_t pos;	 /* bytes of records that are complete */
+	uint64_t room;	 /* bytes of the ring that may be used */
 	uint64_t ndevs;	 /* file systems that hold what they were given */
 	uint64_t nfiles; /* that may be mapped */
 	uint64_t dev[AGENT_DEVS];
@@ -88,6 +93,12 @@ struct agent_data {
 	uint64_t regs[AGENT_REGS];
 	uint64_t clock[AGENT_CLOCKS]; /* their addresses, 0 = not there */
 	uint8_t kind[AGENT_FDS];      /* enum agent_kind */
+};
+
+enum agent_what {
+	AGENT_CALLED = 0, /* from entry to return */
+	AGENT_ENTERS = 1, /* gives up the baton and waits */
+	AGENT_EXITS = 2,  /* has returned and taken it again */
 };
 
 /*
@@ -102,7 +113,9 @@ struct agent_rec {
 	int64_t ret;
 	uint64_t begin, end; /* by the TSC, 0 = not known; begin: as it may have
 				waited */
-	uint64_t changed;    /* 1 << enum agent_reg */
+	uint32_t changed;    /* 1 << enum agent_reg */
+	uint16_t slot;	     /* whose call */
+	uint16_t what;	     /* enum agent_what */
 };
 
 #define AGENT_ALL_REGS ((1ul << AGENT_REGS) - 1)
@@ -147,11 +160,14 @@ _Static_assert(__builtin_offsetof(struct agent_data, rsp) == AGENT_DATA_RSP,
 _Static_assert(__builtin_offsetof(struct agent_data, flags) ==
 			       AGENT_DATA_FLAGS &&
 		       __builtin_offsetof(struct agent_data, inside) ==
-			       AGENT_DATA_INSIDE,
+			       AGENT_DATA_INSIDE &&
+		       __builtin_offsetof(struct agent_data, stack) ==
+			       AGENT_DATA_STACK &&
+		       __builtin_offsetof(struct agent_data, baton) ==
+			       AGENT_DATA_BATON &&
+		       __builtin_offsetof(struct agent_data, pos) ==
+			       AGENT_DATA_POS,
 	       "the assembler's view");
-_Static_assert(AGENT_FILES + AGENT_FILES_MAX * sizeof(struct agent_stored) <=
-		       AGENT_RING,
-	       "before the ring");
 _Static_assert(sizeof(struct agent_rec) == 40, "both sides");
 
 #endif

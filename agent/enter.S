@@ -12,7 +12,7 @@
 	.type	agent_enter, @function
 agent_enter:
 	mov	%rsp, AGENT_DATA + AGENT_DATA_RSP
-	mov	$(AGENT_DATA + AGENT_STACK), %esp
+	mov	AGENT_DATA + AGENT_DATA_STACK, %rsp
 	pushfq
 	push	%r15
 	push	%r14
@@ -78,5 +78,71 @@ agent_wait_out:
 	mov	$-AGENT_EINTR, %rax
 	ret
 	.size	agent_wait, . - agent_wait
+
+	/* A call that the tracer sees. */
+	.org	agent_enter + (AGENT_GATE - AGENT_CODE), 0xcc
+	.globl	agent_gate
+	.type	agent_gate, @function
+agent_gate:
+	syscall
+	ret
+	.size	agent_gate, . - agent_gate
+
+	/*
+	 * A call like agent_call's while another may have the baton. rbx is the
+	 * task's slot, rcx what pos will be with the record that says so. Whoever
+	 * takes AGENT_BATON away looks at the baton afterwards: either they see
+	 * that it is free, or they are told. Without AGENT_BLOCKS nothing is
+	 * done, and the phase is not AGENT_BACK.
+	 */
+	.org	agent_enter + (AGENT_BLOCK - AGENT_CODE), 0xcc
+	.globl	agent_block, agent_block_told, agent_block_dropped
+	.type	agent_block, @function
+agent_block:
+	testq	$AGENT_BLOCKS_FLAG, AGENT_DATA + AGENT_DATA_FLAGS
+	jz	block_out
+	movq	$AGENT_PHASE_WAITS, AGENT_SLOT_PHASE(%rbx)
+	.org	agent_enter + (AGENT_BLOCK_TOLD - AGENT_CODE) - 8, 0x90
+	mov	%rcx, AGENT_DATA + AGENT_DATA_POS
+agent_block_told:
+	mov	$AGENT_BATON_FREE, %ecx
+	.org	agent_enter + (AGENT_BLOCK_DROPPED - AGENT_CODE) - 8, 0x90
+	xchg	%rcx, AGENT_DATA + AGENT_DATA_BATON
+agent_block_dropped:
+	testq	$AGENT_BATON_FLAG, AGENT_DATA + AGENT_DATA_FLAGS
+	jnz	1f
+	push	%rax
+	push	%rdi
+	mov	$AGENT_GATE_CALL, %eax
+	mov	$AGENT_SAYS_DROPPED, %edi
+	call	agent_gate
+	pop	%rdi
+	pop	%rax
+	jmp	1f
+	/* Once more, when no signal of the program's has ended it. */
+	.globl	agent_block_again
+agent_block_again:
+	movq	$AGENT_PHASE_WAITS, AGENT_SLOT_PHASE(%rbx)
+	cmpq	$0, AGENT_SLOT_CALLED(%rbx)
+	je	1f
+	mov	$-AGENT_EINTR, %rax
+	jmp	block_back
+	.org	agent_enter + (AGENT_BLOCK_DONE - AGENT_CODE) - 5, 0x90
+1:	call	agent_call
+block_back:
+	movq	$AGENT_PHASE_BACK, AGENT_SLOT_PHASE(%rbx)
+block_out:
+	ret
+	.size	agent_block, . - agent_block
+
+	/* rcx bytes from rsi to rdi; should there be no memory, the tracer moves
+	 * the task behind the instruction. */
+	.org	agent_enter + (AGENT_COPY - AGENT_CODE), 0xcc
+	.globl	agent_copy
+	.type	agent_copy, @function
+agent_copy:
+	rep movsb
+	ret
+	.size	agent_copy, . - agent_copy
 
 	.section .note.GNU-stack, "", @progbits

@@ -32,17 +32,21 @@ struct kstat {
 _Static_assert(sizeof(struct kstat) == 144, "the kernel's struct stat");
 
 #define NR_FSTAT 5
+#define NR_POLL 7
 #define NR_MMAP 9
 #define NR_MPROTECT 10
 #define NR_MUNMAP 11
 #define NR_BRK 12
 #define NR_RT_SIGPROCMASK 14
+#define NR_SCHED_YIELD 24
+#define NR_NANOSLEEP 35
 #define NR_GETSOCKOPT 55
 #define NR_GETTIMEOFDAY 96
 #define NR_RT_SIGPENDING 127
 #define NR_TIME 201
 #define NR_FUTEX 202
 #define NR_NEWFSTATAT 262
+#define NR_PPOLL 271
 
 #define K_EINTR 4
 #define K_EAGAIN 11

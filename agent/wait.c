@@ -7,11 +7,13 @@
  * As nobody else of the group runs meanwhile, the kernel stores straight into
  * the program's memory.
  */
-#include "agent/inside.h"
+#include "agent/baton.h"
 
 #define MSG_DONTWAIT 0x40u
 #define WNOHANG 1u
+#define RUSAGE 144u
 #define POLLFD 8u
+#define POLLIN 1
 #define POLLFDS_MOST 512u
 #define FDSETS_MOST 1024u
 #define EPOLL_EVENT 12u
@@ -23,6 +25,9 @@
 #define FUTEX_WAIT_BITSET 9
 #define FUTEX_WAKE_BITSET 10
 #define FUTEX_PRIVATE 0x80u
+#define FUTEX_TOLD 12u
+
+static const struct agent_input NOTHING = { 0, 0 };
 
 static long
 call_wait(long nr, const uint64_t *a, uint64_t flag)
@@ -49,6 +54,36 @@ agent_wait_for(struct agent_rec *rec, long nr, const struct agent_frame *f,
 	return call_wait(nr, f->arg, flag);
 }
 
+/* As if it were at addr. */
+static void
+put_as(struct agent_rec *rec, uint64_t addr, const void *from, uint64_t n)
+{
+	struct agent_piece *p = (struct agent_piece *)((char *)rec + rec->len);
+
+	agent_piece(rec, (uint64_t)from, n);
+	p->addr = addr;
+}
+
+/* May others run while it waits? Then what it stores stands in for the
+ * program's memory until they have had their turns. */
+static int
+hands_over(void)
+{
+	return (data()->flags & AGENT_BLOCKS) != 0;
+}
+
+/* Something can be read at once. */
+static int
+is_ready(uint64_t fd)
+{
+	struct {
+		int32_t fd;
+		int16_t events, revents;
+	} p = { (int32_t)fd, POLLIN, 0 };
+
+	return call(NR_POLL, (uint64_t)&p, 1, 0, 0, 0, 0) != 0;
+}
+
 /* With n bytes of room besides those of its row. now: it does not wait. */
 static int
 waiting(long nr, const struct row *w, struct agent_frame *f, uint64_t n,
@@ -64,10 +99,26 @@ waiting(long nr, const struct row *w, struct agent_frame *f, uint64_t n,
 	return agent_finish(rec, w, f, ret);
 }
 
-/* Made again it would take longer. */
+/* Made again it would take longer. What is left of the time the kernel stores
+ * at any moment. */
 static int
 sleeping(long nr, const struct row *w, struct agent_frame *f)
 {
+	uint64_t rem = f->arg[nr == NR_NANOSLEEP ? 1 : 3];
+	uint64_t time[2], at = f->arg[nr == NR_NANOSLEEP ? 0 : 2];
+	struct agent_rec *rec;
+	long ret;
+
+	if (hands_over() && rem == 0) {
+		copy(time, (const void *)at, sizeof(time));
+		agent_stand_init(f);
+		rec = agent_hand_over(nr, f, NOTHING, PIECES, &ret);
+		if (rec == 0)
+			return 0;
+		put_as(rec, at, time, sizeof(time));
+		agent_publish(rec, f);
+		return 1;
+	}
 	return (data()->flags & AGENT_SINGLE) != 0 && waiting(nr, w, f, 0, 0);
 }
 
@@ -77,8 +128,23 @@ static int
 reading(long nr, const struct row *w, struct agent_frame *f)
 {
 	uint64_t n = f->arg[w->out];
+	struct agent_rec *rec;
+	long ret;
 
-	return n <= DATA_LONGEST && waiting(nr, w, f, n, 0);
+	if (n > DATA_LONGEST)
+		return 0;
+	if (!hands_over() || is_ready(f->arg[0]))
+		return waiting(nr, w, f, n, 0);
+	agent_stand_init(f);
+	if (!agent_stand_in(w->out - 1u, n, 0))
+		return 0;
+	rec = agent_hand_over(nr, f, NOTHING, n + PIECES, &ret);
+	if (rec == 0)
+		return 0;
+	if (ret > 0)
+		agent_stand_back(rec, f, w->out - 1u, (uint64_t)ret);
+	agent_publish(rec, f);
+	return 1;
 }
 
 static int
@@ -142,14 +208,63 @@ name_end(const struct name *n, struct agent_rec *rec)
 	agent_piece(rec, n->addr, len < n->room ? len : n->room);
 }
 
+/* The same of a call that waited apart. */
+static void
+name_back(struct agent_rec *rec, const struct agent_frame *f, unsigned at,
+	  uint32_t room)
+{
+	uint32_t len;
+
+	if (f->arg[at] == 0 || f->arg[at + 1] == 0)
+		return;
+	agent_stand_back(rec, f, at + 1, sizeof(len));
+	len = *(const uint32_t *)((char *)rec + rec->len - 8);
+	agent_stand_back(rec, f, at, len < room ? len : room);
+}
+
+/* accept (n = 0), recvfrom, whose buffer of n bytes is argument 1. */
+static int
+naming_apart(long nr, struct agent_frame *f, unsigned at, uint64_t n)
+{
+	struct agent_rec *rec;
+	struct name name;
+	long ret;
+
+	if (!name_begin(&name, f->arg[at], f->arg[at + 1]))
+		return 0;
+	agent_stand_init(f);
+	if ((n != 0 && !agent_stand_in(1, n, 0)) ||
+	    (name.addr != 0 && name.len_at != 0 &&
+	     (!agent_stand_in(at, name.room, 0) ||
+	      !agent_stand_in(at + 1, sizeof(name.room), 1))))
+		return 0;
+	rec = agent_hand_over(nr, f, NOTHING, n + name.room + 3 * PIECES, &ret);
+	if (rec == 0)
+		return 0;
+	if (ret >= 0) {
+		name_back(rec, f, at, name.room);
+		if (n == 0)
+			agent_forget_fd((uint64_t)ret);
+		/* MSG_TRUNC: more than there was room for */
+		else
+			agent_stand_back(rec, f, 1,
+					 (uint64_t)ret < n ? (uint64_t)ret : n);
+	}
+	agent_publish(rec, f);
+	return 1;
+}
+
 /* The name is argument at, its length the one behind it. */
 static int
 naming(long nr, struct agent_frame *f, unsigned at, int waits)
 {
-	struct agent_rec *rec = agent_begin(nr, f, INPUT_LONGEST + PIECES);
+	struct agent_rec *rec;
 	struct name name;
 	long ret;
 
+	if (waits && hands_over() && !is_ready(f->arg[0]))
+		return naming_apart(nr, f, at, 0);
+	rec = agent_begin(nr, f, INPUT_LONGEST + PIECES);
 	if (rec == 0 || !name_begin(&name, f->arg[at], f->arg[at + 1]))
 		return 0;
 	ret = waits ? agent_wait_for(rec, nr, f, AGENT_WAITS)
@@ -177,6 +292,8 @@ receiving(long nr, struct agent_frame *f)
 
 	if (n > DATA_LONGEST)
 		return 0;
+	if (hands_over() && !is_ready(f->arg[0]))
+		return naming_apart(nr, f, 4, n);
 	rec = agent_begin(nr, f, n + INPUT_LONGEST + PIECES);
 	if (rec == 0 || !name_begin(&name, f->arg[4], f->arg[5]))
 		return 0;
@@ -198,6 +315,27 @@ receiving(long nr, struct agent_frame *f)
 /* ---- waiting for many */
 
 static int
+polling_apart(long nr, struct agent_frame *f, uint64_t n)
+{
+	uint64_t time = nr == NR_PPOLL ? 16 : 0;
+	struct agent_rec *rec;
+	long ret;
+
+	agent_stand_init(f);
+	if (!agent_stand_in(0, n * POLLFD, 1) || !agent_stand_in(2, time, 1))
+		return 0;
+	rec = agent_hand_over(nr, f, NOTHING, n * POLLFD + 2 * PIECES, &ret);
+	if (rec == 0)
+		return 0;
+	/* What went in is asked for after a failure, too. */
+	agent_stand_back(rec, f, 0, n * POLLFD);
+	if (time != 0)
+		agent_stand_back(rec, f, 2, time);
+	agent_publish(rec, f);
+	return 1;
+}
+
+static int
 polling(long nr, const struct row *w, struct agent_frame *f, int now)
 {
 	uint64_t n = f->arg[1];
@@ -205,9 +343,30 @@ polling(long nr, const struct row *w, struct agent_frame *f, int now)
 
 	if (n > POLLFDS_MOST)
 		return 0;
+	if (!now && hands_over())
+		return polling_apart(nr, f, n);
 	row.out = n == 0 ? 0 : 1;
 	row.bytes = (uint16_t)(n * POLLFD);
 	return waiting(nr, &row, f, 0, now);
+}
+
+static int
+epolling_apart(long nr, struct agent_frame *f)
+{
+	uint64_t n = f->arg[2] * EPOLL_EVENT;
+	struct agent_rec *rec;
+	long ret;
+
+	agent_stand_init(f);
+	if (!agent_stand_in(1, n, 0))
+		return 0;
+	rec = agent_hand_over(nr, f, NOTHING, n + PIECES, &ret);
+	if (rec == 0)
+		return 0;
+	if (ret > 0)
+		agent_stand_back(rec, f, 1, (uint64_t)ret * EPOLL_EVENT);
+	agent_publish(rec, f);
+	return 1;
 }
 
 static int
@@ -218,6 +377,8 @@ epolling(long nr, struct agent_frame *f)
 
 	if (f->arg[2] > DATA_LONGEST / EPOLL_EVENT)
 		return 0;
+	if ((int)f->arg[3] != 0 && hands_over())
+		return epolling_apart(nr, f);
 	rec = agent_begin(nr, f, f->arg[2] * EPOLL_EVENT + PIECES);
 	if (rec == 0)
 		return 0;
@@ -240,7 +401,7 @@ selecting(long nr, struct agent_frame *f)
 	struct agent_rec *rec;
 	long ret;
 
-	if (n > FDSETS_MOST)
+	if (n > FDSETS_MOST || hands_over())
 		return 0;
 	rec = agent_begin(nr, f, 4 * PIECES + 3 * bytes);
 	if (rec == 0)
@@ -259,10 +420,30 @@ selecting(long nr, struct agent_frame *f)
 	return 1;
 }
 
+static int
+child_apart(long nr, struct agent_frame *f)
+{
+	struct agent_rec *rec;
+	long ret;
+
+	agent_stand_init(f);
+	if (!agent_stand_in(1, 4, 0) || !agent_stand_in(3, RUSAGE, 0))
+		return 0;
+	rec = agent_hand_over(nr, f, NOTHING, RUSAGE + 2 * PIECES, &ret);
+	if (rec == 0)
+		return 0;
+	if (ret > 0) {
+		agent_stand_back(rec, f, 1, 4);
+		agent_stand_back(rec, f, 3, RUSAGE);
+	}
+	agent_publish(rec, f);
+	return 1;
+}
+
 /* ---- futexes */
 
-/* Nobody can change the word meanwhile: a value that has changed already is
- * all there is to say, and asking so does not wait. */
+/* Nobody can change the word meanwhile, unless it is handed over: a value that
+ * has changed already is all there is to say, and asking so does not wait. */
 static int
 has_changed(const struct agent_frame *f)
 {
@@ -270,6 +451,28 @@ has_changed(const struct agent_frame *f)
 
 	return call(NR_FUTEX, f->arg[0], op, 0, 0, f->arg[0],
 		    (uint32_t)f->arg[2]) == -K_EAGAIN;
+}
+
+/* Others run meanwhile. The time is told as it was; where glibc's mutexes have
+ * their owner, the word and what is behind it. */
+static int
+futex_hands_over(long nr, struct agent_frame *f)
+{
+	const struct agent_input word = { f->arg[0], FUTEX_TOLD };
+	uint64_t time[2], at = f->arg[3];
+	struct agent_rec *rec;
+	long ret;
+
+	if (at != 0)
+		copy(time, (const void *)at, sizeof(time));
+	agent_stand_init(f);
+	rec = agent_hand_over(nr, f, word, PIECES, &ret);
+	if (rec == 0)
+		return 0;
+	if (at != 0)
+		put_as(rec, at, time, sizeof(time));
+	agent_publish(rec, f);
+	return 1;
 }
 
 static int
@@ -283,6 +486,8 @@ futex(long nr, const struct row *w, struct agent_frame *f)
 		return waiting(nr, w, f, 0, 1);
 	if (cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET)
 		return 0;
+	if (hands_over())
+		return futex_hands_over(nr, f);
 	row.out = f->arg[3] != 0 ? 4 : 0; /* the time, which goes in */
 	row.bytes = 16;
 	rec = agent_begin(nr, f, agent_need(&row));
@@ -306,10 +511,12 @@ agent_waits(long nr, const struct row *w, struct agent_frame *f)
 	case CLASS_SEND:
 		return nr != 18 && sending(nr, f); /* no pwrite */
 	case CLASS_WAIT:
-		return waiting(nr, w, f, 0, 0);
+		return !hands_over() && waiting(nr, w, f, 0, 0);
 	case CLASS_SLEEP:
 		return sleeping(nr, w, f);
 	case CLASS_CHILD:
+		if ((f->arg[2] & WNOHANG) == 0 && hands_over())
+			return child_apart(nr, f);
 		return waiting(nr, w, f, 0, (f->arg[2] & WNOHANG) != 0);
 	case CLASS_NAME:
 		return naming(nr, f, w->out - 1u, 0);

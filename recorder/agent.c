@@ -110,6 +110,7 @@ agent_forget(struct space *s)
 	map_free(&a->spread);
 	vec_free(&a->ranges);
 	vec_free(&a->sites);
+	vec_free(&a->seats);
 	mem_free(a);
 	s->agent = NULL;
 }
@@ -172,18 +173,18 @@ set_word(struct space *s, uint64_t offset, uint64_t *is, uint64_t v)
 		*is = v;
 }
 
-/* What the agent may do while t has the turn. */
-static uint64_t
-permitted(const struct task *t, const struct agent_space *a)
+uint64_t
+agent_permitted(const struct space *s)
 {
-	const struct group *g = task_group(t);
+	const struct agent_space *a = s->agent;
+	const struct group *g = s->group;
 	uint64_t flags = AGENT_ON;
 
 	if (may_write(a->r))
 		flags |= AGENT_WRITES;
 	if (a->r->tasks.len == 1)
 		flags |= AGENT_ALONE;
-	if (task_space(t)->brk != 0 && task_space(t)->plain_brk)
+	if (s->brk != 0 && s->plain_brk)
 		flags |= AGENT_BRK;
 	if (g->live <= 1)
 		flags |= AGENT_SINGLE;
@@ -192,8 +193,8 @@ permitted(const struct task *t, const struct agent_space *a)
 	return flags;
 }
 
-static void
-set_flags(struct space *s, uint64_t flags)
+void
+agent_set_flags(struct space *s, uint64_t flags)
 {
 	const struct agent *a = s->agent->r->agent;
 
@@ -205,20 +206,40 @@ set_flags(struct space *s, uint64_t flags)
 }
 
 void
+agent_let_in(struct space *s)
+{
+	if (s->agent->enter != AGENT_CODE)
+		agent_forget_fds(s);
+	set_word(s, offsetof(struct agent_data, enter), &s->agent->enter,
+		 AGENT_CODE);
+}
+
+void
 agent_resume(struct task *t)
 {
 	struct space *s = task_space(t);
 	struct agent_space *a = s->agent;
-	uint64_t enter = AGENT_TRAP;
+	uint64_t flags;
 
-	if (a == NULL || !a->on)
+	if (a == NULL || !a->on || task_group(t)->runner != t)
 		return;
-	if (may_enter(t, a))
-		enter = AGENT_CODE;
-	if (enter == AGENT_CODE && a->enter != enter)
-		agent_forget_fds(s);
-	set_flags(s, enter == AGENT_CODE ? permitted(t, a) : 0);
-	set_word(s, offsetof(struct agent_data, enter), &a->enter, enter);
+	if (may_enter(t, a) && agent_seat(t)) {
+		agent_let_in(s);
+		flags = agent_permitted(s);
+		if (agent_may_block(s, t))
+			flags |= AGENT_BLOCKS;
+		if ((flags & AGENT_BLOCKS) != 0 &&
+		    task_group(t)->ready.len == 0) {
+			flags |= AGENT_BATON;
+			a->undrained = true;
+		}
+	} else {
+		flags = 0;
+		set_word(s, offsetof(struct agent_data, enter), &a->enter,
+			 AGENT_TRAP);
+	}
+	agent_give(t);
+	agent_set_flags(s, flags);
 }
 
 void
@@ -228,8 +249,10 @@ agent_hold(struct space *s)
 
 	if (a == NULL || !a->on)
 		return;
+	agent_close(s);
+	agent_settle(s);
 	a->hold = true;
-	set_flags(s, 0);
+	agent_set_flags(s, 0);
 	set_word(s, offsetof(struct agent_data, enter), &a->enter, AGENT_TRAP);
 }
 
@@ -279,21 +302,20 @@ agent_no_waits(struct task *t)
 	if (a->enter != AGENT_CODE ||
 	    (a->flags & (AGENT_WAITS | AGENT_SINGLE)) == 0)
 		return;
-	set_flags(task_space(t),
-		  a->flags & ~(uint64_t)(AGENT_WAITS | AGENT_SINGLE));
+	agent_set_flags(task_space(t),
+			a->flags & ~(uint64_t)(AGENT_WAITS | AGENT_SINGLE));
 	break_off(t);
 }
 
 void
 agent_no_writes(struct recorder *r)
 {
-	for (size_t i = 0; r->agent != NULL && i < r->groups.len; i++) {
-		struct task *t = r->groups.v[i]->runner;
+	for (size_t i = 0; r->agent != NULL && i < r->spaces.len; i++) {
+		struct space *s = r->spaces.v[i];
 
-		if (may_be_inside(t))
-			set_flags(task_space(t),
-				  task_space(t)->agent->flags &
-					  ~(uint64_t)AGENT_WRITES);
+		if (s->agent != NULL && s->agent->on)
+			agent_set_flags(s, s->agent->flags &
+						   ~(uint64_t)AGENT_WRITES);
 	}
 }
 
@@ -321,8 +343,9 @@ copy_space(struct space *to, const struct space *from)
 	a->r = old->r;
 	a->on = old->on;
 	a->refused = old->refused;
+	a->held = UINT64_MAX;
 	a->enter = old->enter;
-	a->flags = old->flags;
+	a->flags = old->flags & ~(uint64_t)AGENT_BATON;
 	a->ndevs = old->ndevs;
 	a->files_told = old->files_told;
 	a->seen = old->seen;
@@ -427,6 +450,7 @@ write_data(struct recorder *r, struct task *t, bool clocks)
 	struct agent_data d = {
 		.enter = AGENT_TRAP,
 		.flags = r->agent->flags,
+		.baton = AGENT_BATON_KEPT,
 		.room = r->opts.agent_room != 0 ? r->opts.agent_room
 						: AGENT_RING_LEN,
 		.ndevs = r->agent->ndevs,
@@ -437,6 +461,7 @@ write_data(struct recorder *r, struct task *t, bool clocks)
 		memcpy(d.clock, r->agent->clock, sizeof(d.clock));
 	d.noutputs = outputs_list(r, d.output, AGENT_OUTPUTS);
 	a->enter = d.enter;
+	a->held = d.baton;
 	a->flags = d.flags;
 	a->ndevs = r->agent->ndevs;
 	if (mem_write_all(&task_space(t)->mem, AGENT_DATA, &d, sizeof(d)) < 0)

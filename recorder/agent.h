@@ -71,6 +71,25 @@ void agent_break(struct task *t);
 /* Somebody else of its group could run: t must not wait in the agent. */
 void agent_no_waits(struct task *t);
 
+/*
+ * The baton (agent_baton.c). While nobody waits for it at a stop it changes
+ * hands in the agent, and group.runner is only who had it last. agent_close
+ * ends that, at any stop of a task of the space; agent_drain tells what
+ * happened and who is the runner. agent_open, when all stops are dealt with,
+ * begins it again.
+ */
+void agent_close(struct space *s);
+void agent_open(struct recorder *r, struct group *g);
+/* ... of another group; who has it is known at once. */
+void agent_close_group(struct recorder *r, struct group *g);
+/* At a call's stop: 1 when t stands at the gate, and all is done. */
+int agent_gate(struct recorder *r, struct task *t, struct err *err);
+/* t, whose enter is out, is stopped by job control. True: it has no baton (any
+ * more) and can stay so. */
+bool agent_stay(struct task *t);
+/* t is no longer of its space. */
+void agent_leave(struct task *t);
+
 /* A frame is left with these registers: out of bytes that were patched since.
  */
 int agent_sigreturn(struct task *t, struct regs *regs);
@@ -92,6 +111,10 @@ void agent_test_trapped(const struct recorder *r, const struct task *t,
  * trap for, with these registers at the entry; it stands amid of it. */
 int syscall_adopt(struct recorder *r, struct task *t, const struct regs *regs,
 		  struct err *err);
+/* scratch.c: t is inside the call with stand-ins of its own, of these lengths:
+ * regs, whose arguments are the program's, get those of the kernel. */
+int scratch_adopt(struct task *t, const uint64_t args[6], const uint64_t len[6],
+		  struct regs *regs);
 /* outputs.c: the first max of them; returns how many. */
 struct agent_output;
 uint64_t outputs_list(const struct recorder *r, struct agent_output *out,

@@ -32,7 +32,7 @@ is_amid(const struct task *t)
 	case STOP_SIGNAL:
 	case STOP_GROUP:
 	case STOP_EVENT_STOP:
-	case STOP_SECCOMP: /* agent_test.c */
+	case STOP_SECCOMP: /* agent_test.c, agent_baton.c */
 		return agent_is_inside(t);
 	case STOP_EXITED:
 	case STOP_KILLED:
@@ -46,17 +46,28 @@ is_amid(const struct task *t)
 	return false;
 }
 
+/* Who may be in there: the baton's holder. */
+static const struct task *
+holder_of(const struct space *s)
+{
+	const struct agent_space *a = s->agent;
+
+	return a->settle ? agent_seated(a, a->holder - 1) : s->group->runner;
+}
+
 /* Nothing is in the ring any more, unless the agent is about to go on there. */
 static void
-empty_ring(const struct task *t, uint64_t pos)
+empty_ring(const struct space *s, uint64_t pos)
 {
-	struct agent_space *a = task_space(t)->agent;
+	struct agent_space *a = s->agent;
+	const struct task *t = holder_of(s);
 	static const uint64_t none;
 
 	a->drained = pos;
-	if (is_amid(t))
+	if ((a->flags & AGENT_BATON) != 0 || (t != NULL && is_amid(t)))
 		return;
-	if (mem_write_all(&task_space(t)->mem,
+	a->undrained = false;
+	if (mem_write_all(&s->mem,
 			  AGENT_DATA + offsetof(struct agent_data, pos), &none,
 			  sizeof(none)) == 0)
 		a->drained = 0;
@@ -66,7 +77,9 @@ empty_ring(const struct task *t, uint64_t pos)
 
 /* What was in one of them. */
 struct agent_stream {
-	struct task *t;
+	struct space *s;
+	struct task *t;	    /* of the next */
+	struct task *whose; /* unless it says so */
 	uint8_t *ring; /* in the arena of struct agent */
 	size_t len, at;
 	struct regs regs; /* unless records have the bases */
@@ -79,7 +92,8 @@ struct agent_stream {
 static uint64_t
 key_of(const struct agent_rec *rec)
 {
-	bool send = (sys_desc(rec->nr)->flags & SYSF_SEND) != 0;
+	bool send = (sys_desc(rec->nr)->flags & SYSF_SEND) != 0 &&
+		    rec->what != AGENT_EXITS;
 	uint64_t key = send && rec->begin != 0 ? rec->begin : rec->end;
 
 	return key != 0 ? key : 1;
@@ -88,10 +102,11 @@ key_of(const struct agent_rec *rec)
 static void
 advance(struct agent_stream *s)
 {
-	uint64_t *regs = task_space(s->t)->agent->regs;
+	uint64_t *regs = s->s->agent->regs;
 	uint64_t key = 0;
 
-	if (agent_record_at(s->ring + s->at, s->len - s->at, regs, &s->next)) {
+	if (agent_record_at(s->ring + s->at, s->len - s->at, regs, &s->next) &&
+	    (s->t = agent_seated(s->s->agent, s->next.rec.slot)) != NULL) {
 		s->at += s->next.rec.len;
 		key = key_of(&s->next.rec);
 		/* One task's own come one after the other. */
@@ -101,49 +116,55 @@ advance(struct agent_stream *s)
 	s->key = key;
 }
 
-/* The records of t's ring; false: there are none. */
+/* The records of a space's ring; false: there are none. */
 static bool
-read_ring(struct recorder *r, struct task *t, uint64_t pos,
+read_ring(struct recorder *r, struct space *of, uint64_t pos,
 	  struct agent_stream *s)
 {
-	struct agent_space *a = task_space(t)->agent;
-	/* Of the task that runs: another thread may be gone. */
-	const struct mem m = mem_of_task(&task_space(t)->mem, t->tid);
+	struct agent_space *a = of->agent;
+	struct task *t = of->group->runner;
+	const struct task *any = t != NULL ? t : agent_anybody(a);
+	struct mem m;
 	uint64_t len = pos > a->drained ? pos - a->drained : 0;
 
-	*s = (struct agent_stream){ .t = t, .len = (size_t)len };
+	*s = (struct agent_stream){ .s = of, .len = (size_t)len };
 	if (len == 0)
 		return false;
+	/* Of a task that is there: another thread may be gone. */
+	m = mem_of_task(&of->mem, any != NULL ? any->tid : 0);
 	s->ring = arena_raw(&r->agent->arena, (size_t)len);
 	if (mem_read_bulk(&m, AGENT_DATA + AGENT_RING + a->drained, s->ring,
 			  (size_t)len) < 0)
 		return false;
-	if ((a->flags & AGENT_FSGSBASE) == 0 &&
+	if ((a->flags & AGENT_FSGSBASE) == 0 && t != NULL &&
 	    ptrace_get_regs(t->tid, &s->regs) == 0)
 		s->bases = &s->regs;
 	if (len >= BUSY_FROM)
 		r->agent->busy_ns = r->now_ns;
 	if (len >= APART_FROM)
-		seat_apart(r, t);
+		seat_apart(r, of);
 	advance(s);
 	return true;
 }
 
 /* None in the midst of a call that trapped: it was read when that began. */
 static bool
-has_ring(const struct task *t)
+has_ring(const struct space *s)
 {
-	return t != NULL && t->proc != NULL && task_space(t)->agent != NULL &&
-	       task_space(t)->agent->on && !t->dead && !t->call.active &&
-	       t->stop.kind != STOP_EXEC;
+	const struct task *t = s->group->runner;
+
+	if (s->agent == NULL || !s->agent->on)
+		return false;
+	return s->agent->undrained ||
+	       (t != NULL && t->proc != NULL && task_space(t) == s &&
+		!t->dead && !t->call.active && t->stop.kind != STOP_EXEC);
 }
 
 static bool
-read_pos(const struct task *t, uint64_t *out)
+read_pos(const struct space *s, uint64_t *out)
 {
-	if (mem_read_all(&task_space(t)->mem,
-			 AGENT_DATA + offsetof(struct agent_data, pos), out,
-			 sizeof(*out)) < 0)
+	if (mem_read_all(&s->mem, AGENT_DATA + offsetof(struct agent_data, pos),
+			 out, sizeof(*out)) < 0)
 		return false;
 	if (*out > AGENT_RING_LEN)
 		*out = AGENT_RING_LEN;
@@ -166,9 +187,8 @@ first_of(struct agent_stream *v, size_t n)
 static int
 end_stream(struct recorder *r, const struct agent_stream *s, struct err *err)
 {
-	s->t->last.rip = 0; /* where it was then is not known */
 	return s->at == s->len ? 0
-			       : warn(r, s->t, WARN_LOST, -1,
+			       : warn(r, NULL, WARN_LOST, -1,
 				      "the program has written over pastime's "
 				      "records: some calls are missing");
 }
@@ -183,8 +203,9 @@ put_streams(struct recorder *r, struct agent_stream *v, size_t n,
 
 	while (ret >= 0 && (s = first_of(v, n)) != NULL) {
 		arena_clear(&r->arena);
+		s->t->last.rip = 0; /* where it was then is not known */
 		ret = agent_record_put(r, s->t, &s->next, s->bases, &st, err);
-		task_space(s->t)->events++;
+		s->s->events++;
 		advance(s);
 	}
 	for (size_t i = 0; i < n && ret >= 0; i++)
@@ -201,8 +222,8 @@ put_killed(struct recorder *r, struct err *err)
 		struct task *t = r->groups.v[i]->runner;
 		uint64_t pos;
 
-		if (has_ring(t) && t->stop.kind == STOP_EXIT &&
-		    read_pos(t, &pos))
+		if (t != NULL && t->proc != NULL && t->stop.kind == STOP_EXIT &&
+		    has_ring(task_space(t)) && read_pos(task_space(t), &pos))
 			ret = agent_record_enter(r, t, pos, err);
 	}
 	return ret;
@@ -214,15 +235,15 @@ read_rings(struct recorder *r, struct agent_stream *v)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->groups.len; i++) {
-		struct task *t = r->groups.v[i]->runner;
+	for (size_t i = 0; i < r->spaces.len; i++) {
+		struct space *s = r->spaces.v[i];
 		uint64_t pos;
 
-		if (!has_ring(t) || !read_pos(t, &pos) || pos == 0)
+		if (!has_ring(s) || !read_pos(s, &pos) || pos == 0)
 			continue;
-		if (read_ring(r, t, pos, &v[n]))
+		if (read_ring(r, s, pos, &v[n]))
 			n++;
-		empty_ring(t, pos);
+		empty_ring(s, pos);
 	}
 	return n;
 }
@@ -237,12 +258,14 @@ agent_drain(struct recorder *r, struct err *err)
 	if (r->agent == NULL)
 		return 0;
 	arena_clear(&r->agent->arena);
-	v = arena_alloc(&r->agent->arena, (r->groups.len + 1) * sizeof(*v));
+	v = arena_alloc(&r->agent->arena, (r->spaces.len + 1) * sizeof(*v));
 	n = read_rings(r, v);
 	if (n > 0)
 		ret = syscall_senders(r, n == 1 ? v->t : NULL, err);
 	if (ret >= 0 && n > 0)
 		ret = put_streams(r, v, n, err);
+	for (size_t i = 0; i < r->spaces.len; i++)
+		agent_settle(r->spaces.v[i]);
 	if (ret >= 0)
 		ret = put_killed(r, err);
 	return ret < 0 && ret != -E_GONE ? ret : 0;
@@ -262,11 +285,14 @@ agent_tick_ns(const struct recorder *r)
 bool
 agent_is_busy(const struct recorder *r)
 {
-	for (size_t i = 0; r->agent != NULL && i < r->groups.len; i++) {
-		const struct task *t = r->groups.v[i]->runner;
+	for (size_t i = 0; r->agent != NULL && i < r->spaces.len; i++) {
+		const struct space *s = r->spaces.v[i];
+		const struct task *t = s->group->runner;
 
-		if (t != NULL && t->proc != NULL && t->stop.kind == STOP_NONE &&
-		    task_space(t)->agent != NULL && task_space(t)->agent->on)
+		if (s->agent != NULL && s->agent->on &&
+		    (s->agent->undrained ||
+		     (t != NULL && t->proc != NULL && task_space(t) == s &&
+		      t->stop.kind == STOP_NONE)))
 			return true;
 	}
 	return false;

@@ -33,6 +33,20 @@ struct agent_file {
 	VEC(struct agent_known) known; /* by place */
 };
 
+/* agent_test.c: the last call that was made. */
+struct agent_call {
+	int nr;
+	bool open; /* neither in a record nor made again */
+	bool told; /* in a record, but not made yet */
+	uint64_t args[6];
+};
+
+/* Who a slot is of. */
+struct agent_seat {
+	struct task *t; /* NULL: nobody's */
+	struct agent_call last;
+};
+
 /* A mapping of a file's code. */
 struct agent_range {
 	uint64_t start, end, offset, number;
@@ -49,13 +63,6 @@ struct agent_shape {
 	} out[2];
 };
 
-/* agent_test.c: the last that was made. */
-struct agent_call {
-	int nr;
-	bool open; /* neither in a record nor made again */
-	uint64_t args[6];
-};
-
 struct agent_space {
 	struct recorder *r;
 	bool on;	/* it is there */
@@ -65,7 +72,11 @@ struct agent_space {
 	uint64_t flags;
 	size_t ndevs;	  /* of struct agent's */
 	uint64_t files_told;
-	struct agent_call last;
+	VEC(struct agent_seat) seats; /* by slot */
+	uint64_t held;		      /* the baton, as far as it is known */
+	bool settle;		      /* closed, the baton was in hands of: */
+	uint64_t holder;
+	bool undrained;	  /* has been open since the ring was read */
 	uint64_t shy_ns;  /* until then its tasks wait where they trap */
 	uint64_t drained; /* bytes of the ring that are events already */
 	uint64_t regs[AGENT_REGS]; /* of the last record that was read */
@@ -122,6 +133,36 @@ int agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 /* t is at its end; was it killed in a call that waited, its record at pos? */
 int agent_record_enter(struct recorder *r, struct task *t, uint64_t pos,
 		       struct err *err);
+/* agent.c. */
+void agent_set_flags(struct space *s, uint64_t flags);
+/* What the agent of s may do, whoever has the turn. */
+uint64_t agent_permitted(const struct space *s);
+/* Calls lead into the agent from now on. */
+void agent_let_in(struct space *s);
+/* agent_baton.c. The task of a slot, or NULL. */
+struct task *agent_seated(const struct agent_space *a, uint64_t slot);
+/* One that lives, or NULL. */
+struct task *agent_anybody(const struct agent_space *a);
+/* t has a slot; false: there is none for it. */
+bool agent_seat(struct task *t);
+/* t is about to be resumed with the turn: stack and baton are its. */
+void agent_give(struct task *t);
+/* t, when it has the turn (NULL: nobody has), may wait in the agent without it.
+ */
+bool agent_may_block(const struct space *s, const struct task *t);
+/* A record that says so was read. */
+void agent_went(struct task *t, const struct event *ev);
+void agent_came(struct task *t, uint64_t now_ns);
+/* Closed, and read up to there: who is the runner? */
+void agent_settle(struct space *s);
+/* t, without the baton, is to come to the gate rather than take it. */
+void agent_summon(const struct task *t);
+/* What agent_come_out does with a task that waits without the baton. */
+int agent_come_back(struct recorder *r, struct task *t, bool matters,
+		    struct err *err);
+/* agent_stop.c: The registers with which the program came, at the call in its
+ * stub. */
+bool agent_program_regs(const struct task *t, struct regs *regs);
 /* agent.c. 1: it is in the space; 0: it cannot be, all goes on without. */
 int agent_bring_in(struct recorder *r, struct task *t, struct err *err);
 /* Code or data of the agent's, and the item for replay. */
@@ -148,10 +189,11 @@ void agent_file_free(const struct recorder *r, struct agent_file *f);
 /* agent_test.c */
 void agent_test_record(const struct recorder *r, const struct task *t,
 		       const struct event *ev);
+void agent_test_left(const struct recorder *r, const struct task *t);
 void agent_test_round(const struct recorder *r, const struct task *t);
 /* Is this a call of agent/calls.def? */
 bool agent_makes(int nr);
-/* t stands in the agent's code. */
+/* t stands in the agent's code, and not at the gate. */
 bool agent_is_inside(const struct task *t);
 
 #endif

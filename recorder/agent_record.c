@@ -13,6 +13,8 @@
 #include "recorder/nondet.h"
 #include "recorder/task.h"
 
+#define FUTEX_TOLD 12u /* as syscall.c puts them */
+
 /* Is what follows of now from addr on better than what was found? What begins
  * there was stored there; otherwise there may be more in one than in another.
  */
@@ -297,6 +299,37 @@ set_time(const struct recorder *r, const struct agent_rec *rec,
 			(uint64_t)((double)(rec->end - rec->begin) * st->ratio);
 }
 
+static enum event_kind
+kind_of(const struct agent_rec *rec)
+{
+	switch ((enum agent_what)rec->what) {
+	case AGENT_ENTERS:
+		return EV_enter;
+	case AGENT_EXITS:
+		return EV_exit;
+	case AGENT_CALLED:
+		break;
+	}
+	return EV_syscall;
+}
+
+/* Its first piece, if any, is what the enter of a trapped call has, too. */
+static int
+put_enter(struct recorder *r, struct task *t, struct agent_record *d,
+	  struct event *ev, struct err *err)
+{
+	uint8_t word[FUTEX_TOLD];
+	int64_t n = agent_record_read(d, ev->args[0], word, sizeof(word));
+	int ret;
+
+	if (ev->call == SYS_futex && n > 0)
+		item_put_bytes(&r->items, ITEM_IN, 0, span_of(word, (size_t)n));
+	ret = event_put(r, ev, err);
+	if (ret == 0)
+		agent_went(t, ev);
+	return ret;
+}
+
 int
 agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 		 const struct regs *bases, const struct agent_stamps *st,
@@ -306,8 +339,10 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 	struct event ev;
 	int ret = 0;
 
-	event_begin(r, t, EV_syscall, &ev);
-	ev.flags = EVF_RUNS | EVF_AGENT;
+	event_begin(r, t, kind_of(rec), &ev);
+	ev.flags = EVF_AGENT;
+	if (rec->what != AGENT_EXITS)
+		ev.flags |= EVF_RUNS;
 	if (rec->ret < 0 && rec->ret >= -4095)
 		ev.flags |= EVF_ERROR;
 	/* The kernel was not asked. */
@@ -316,7 +351,14 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 	set_time(r, rec, st, &ev);
 	fill_call(d, bases, &ev);
 	ev.ret = rec->ret;
-	agent_test_record(r, t, &ev);
+	if (rec->what == AGENT_EXITS)
+		ev.reghash = 0;
+	else
+		agent_test_record(r, t, &ev);
+	if (rec->what == AGENT_ENTERS)
+		return put_enter(r, t, d, &ev, err);
+	if (rec->what == AGENT_EXITS)
+		agent_came(t, r->now_ns);
 	if (is_followed(rec->nr))
 		ret = follow(r, t, d, err);
 	if (ret == 0)
@@ -336,7 +378,8 @@ agent_record_at(const uint8_t *p, size_t left, uint64_t regs[AGENT_REGS],
 	memcpy(rec, p, sizeof(*rec));
 	head = sizeof(*rec) + 8 * (size_t)__builtin_popcountll(rec->changed);
 	if ((rec->changed & ~AGENT_ALL_REGS) != 0 || rec->len < head ||
-	    rec->len > left || rec->len % 8 != 0 || !agent_makes(rec->nr))
+	    rec->len > left || rec->len % 8 != 0 || !agent_makes(rec->nr) ||
+	    rec->what > AGENT_EXITS)
 		return false;
 	out->pieces = p + head;
 	out->end = p + rec->len;

@@ -162,6 +162,20 @@ first_free(const struct agent_space *a)
 	return AGENT_SITES + (a->sites.len + 1) * AGENT_SITE_SIZE;
 }
 
+/* other is in the kernel, in this very call, and will stop at its end: should
+ * it be issued again, that can be in the stub (syscall_exit). */
+static bool
+waits_behind(const struct task *other, uint64_t after)
+{
+	const struct call *c = &other->call;
+
+	return c->active && c->regs.rip == after && c->logged &&
+	       !c->restarting && !c->again && c->move == NULL &&
+	       ((other->state == TASK_BLOCKED &&
+		 other->stop.kind == STOP_NONE) ||
+		(other->state == TASK_READY && other->next == NEXT_EXIT));
+}
+
 static void
 patch(struct recorder *r, struct task *t, uint64_t after,
       const struct agent_known *k, struct stubs *out)
@@ -176,6 +190,12 @@ patch(struct recorder *r, struct task *t, uint64_t after,
 	s.insn = site_stub(at, span_of(k->code, k->plan.pre), after,
 			   buf_grow(&out->bytes, AGENT_SITE_SIZE));
 	vec_push(&a->sites, s);
+	for (size_t i = 0; i < t->proc->tasks.len; i++) {
+		struct task *other = t->proc->tasks.v[i];
+
+		if (other != t && waits_behind(other, after))
+			other->call.regs.rip = s.insn + 2;
+	}
 }
 
 static int
@@ -194,6 +214,8 @@ pc_of(const struct task *other)
 {
 	struct regs regs;
 
+	if (other->inside)
+		return other->inside_pc;
 	if (other->call.active)
 		return other->call.regs.rip;
 	if (other->stop.kind == STOP_NONE ||
@@ -212,7 +234,7 @@ is_alone(const struct task *t, uint64_t after)
 		const struct task *other = t->proc->tasks.v[i];
 		uint64_t at;
 
-		if (other == t || other->dead)
+		if (other == t || other->dead || waits_behind(other, after))
 			continue;
 		at = pc_of(other);
 		if (at == UINT64_MAX || after - at <= SITE_PRE_MAX + 2)

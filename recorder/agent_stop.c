@@ -34,7 +34,8 @@ in_code(uint64_t rip)
 {
 	return rip - AGENT_CODE < AGENT_CODE_LEN ||
 	       rip - AGENT_VDSO < AGENT_VDSO_MAX ||
-	       rip - (AGENT_BASE + AGENT_CALL) <= 2;
+	       rip - (AGENT_BASE + AGENT_CALL) <=
+		       3; /* 3: a test stops it there */
 }
 
 bool
@@ -42,7 +43,8 @@ agent_is_inside(const struct task *t)
 {
 	struct regs regs;
 
-	return ptrace_get_regs(t->tid, &regs) == 0 && in_code(regs.rip);
+	return ptrace_get_regs(t->tid, &regs) == 0 && in_code(regs.rip) &&
+	       regs.rip != AGENT_GATE_AFTER;
 }
 
 static bool
@@ -90,6 +92,14 @@ break_off(struct task *t, struct regs *regs)
 	(void)ptrace_set_regs(t->tid, regs);
 }
 
+/* It was about to say that it gives the baton up: it looks once more. */
+static void
+look_again(struct task *t, struct regs *regs)
+{
+	regs->rip = AGENT_BLOCK;
+	(void)ptrace_set_regs(t->tid, regs);
+}
+
 bool
 agent_interrupted(struct task *t)
 {
@@ -97,6 +107,10 @@ agent_interrupted(struct task *t)
 
 	if (!is_on(t))
 		return false;
+	if (t->inside && task_group(t)->runner != t) {
+		agent_summon(t);
+		return true;
+	}
 	if (task_group(t)->ready.len > 0)
 		agent_hold(task_space(t));
 	if (ptrace_get_regs(t->tid, &regs) < 0 || !in_code(regs.rip))
@@ -104,20 +118,25 @@ agent_interrupted(struct task *t)
 	agent_hold(task_space(t));
 	if (waits(t))
 		break_off(t, &regs);
+	else if (regs.rip - AGENT_BLOCK < AGENT_BLOCK_TOLD - AGENT_BLOCK)
+		look_again(t, &regs);
 	return true;
 }
 
-/* The registers with which the program came, at the call in its stub. */
-static bool
-program_regs(const struct task *t, struct regs *regs)
+bool
+agent_program_regs(const struct task *t, struct regs *regs)
 {
 	const struct mem *m = &task_space(t)->mem;
 	struct frame f;
 	uint64_t rsp;
 
-	if (mem_read_all(m, AGENT_LEAVE_RSP, &f, sizeof(f)) < 0 ||
-	    mem_read_all(m, AGENT_DATA + offsetof(struct agent_data, rsp), &rsp,
-			 sizeof(rsp)) < 0 ||
+	if (t->seat == 0 ||
+	    mem_read_all(m, AGENT_LEAVE_RSP(t->seat - 1), &f, sizeof(f)) < 0 ||
+	    mem_read_all(m,
+			 t->inside ? AGENT_SLOT(t->seat - 1) +
+					     offsetof(struct agent_slot, rsp)
+				   : AGENT_DATA + AGENT_DATA_RSP,
+			 &rsp, sizeof(rsp)) < 0 ||
 	    f.rcx - AGENT_SITES >= AGENT_SITES_LEN)
 		return false;
 	regs->rip = regs->rcx = f.rcx + STUB_CALL_LEN;
@@ -174,6 +193,8 @@ agent_come_out(struct recorder *r, struct task *t, bool matters,
 
 	if (!is_on(t) || t->call.active)
 		return 0;
+	if (t->inside)
+		return agent_come_back(r, t, matters, err);
 	ret = ptrace_get_regs(t->tid, &regs);
 	if (ret < 0 || regs.rip != AGENT_CALL_AFTER ||
 	    (int64_t)regs.orig_rax < 0 || !waits(t))
@@ -182,7 +203,7 @@ agent_come_out(struct recorder *r, struct task *t, bool matters,
 	broken = is_broken_off(&regs);
 	if (!matters && (!broken || (int64_t)regs.rax == -EINTR))
 		return 0;
-	if (!program_regs(t, &regs) ||
+	if (!agent_program_regs(t, &regs) ||
 	    mem_write_all(&task_space(t)->mem,
 			  AGENT_DATA + offsetof(struct agent_data, inside),
 			  &none, sizeof(none)) < 0)
@@ -198,9 +219,20 @@ static bool
 give_up(struct task *t, struct regs *regs)
 {
 	regs->rip = AGENT_LEAVE;
-	regs->rsp = AGENT_LEAVE_RSP;
+	regs->rsp = AGENT_LEAVE_RSP(t->seat - 1);
 	regs->orig_rax = UINT64_MAX;
 	agent_hold(task_space(t));
+	return ptrace_set_regs(t->tid, regs) == 0;
+}
+
+/* The memory that the output of its call was for has gone meanwhile. */
+static bool
+copies(struct task *t, int signo, struct regs *regs)
+{
+	if ((signo != SIGSEGV && signo != SIGBUS) || regs->rip != AGENT_COPY ||
+	    nondet_repair(t, signo, NULL) < 0)
+		return false;
+	regs->rip = AGENT_COPY_DONE;
 	return ptrace_set_regs(t->tid, regs) == 0;
 }
 
@@ -213,8 +245,10 @@ agent_own_signal(struct task *t, int signo, bool fault)
 	if (!is_on(t) || ptrace_get_regs(t->tid, &regs) < 0 ||
 	    !in_code(regs.rip))
 		return false;
+	if (fault && t->inside)
+		return copies(t, signo, &regs);
 	if (fault)
-		return (signo == SIGSEGV || signo == SIGBUS) &&
+		return (signo == SIGSEGV || signo == SIGBUS) && t->seat != 0 &&
 		       nondet_repair(t, signo, NULL) == 0 && give_up(t, &regs);
 	ret = (int64_t)regs.rax;
 	return regs.rip == AGENT_CALL_AFTER &&

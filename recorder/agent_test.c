@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "recorder/task.h"
@@ -34,19 +35,35 @@ is_question(const struct regs *regs)
 {
 	return is_own(regs->rdi) || is_own(regs->rsi) || is_own(regs->rdx) ||
 	       is_own(regs->r10) || regs->orig_rax == SYS_restart_syscall ||
+	       regs->orig_rax == AGENT_GATE_CALL ||
 	       (regs->orig_rax == SYS_futex &&
 		(regs->rsi & FUTEX_CMD) == FUTEX_CMP_REQUEUE);
 }
 
 static bool
-is_last(const struct agent_call *last, int nr, const uint64_t args[6])
+is_call(const struct agent_call *last, int nr, const uint64_t args[6])
 {
-	return last->open && last->nr == nr &&
+	return last->nr == nr &&
 	       memcmp(last->args, args, sizeof(last->args)) == 0;
 }
 
+static bool
+is_last(const struct agent_call *last, int nr, const uint64_t args[6])
+{
+	return last->open && is_call(last, nr, args);
+}
+
+/* NULL: t has made none. */
+static struct agent_call *
+last_of(const struct task *t)
+{
+	struct agent_space *a = task_space(t)->agent;
+
+	return a != NULL && t->seat != 0 ? &a->seats.v[t->seat - 1].last : NULL;
+}
+
 static void
-account(struct agent_test *test, struct agent_call *last,
+account(struct agent_test *test, const struct task *t, struct agent_call *last,
 	const struct regs *regs)
 {
 	const struct agent_call now = {
@@ -56,6 +73,15 @@ account(struct agent_test *test, struct agent_call *last,
 		.open = true,
 	};
 
+	/* Once, though the kernel may begin it again; its arguments may be what
+	 * stands in for the program's. */
+	if (t->inside) {
+		if (last->told && last->nr == now.nr) {
+			test->made++;
+			last->told = false;
+		}
+		return;
+	}
 	if (is_question(regs) || is_last(last, now.nr, now.args))
 		return;
 	test->lost += last->open;
@@ -72,9 +98,8 @@ agent_test_call(struct recorder *r, struct task *t, struct err *err)
 	if (test == NULL || !test->accounts || t->stop.kind != STOP_SECCOMP ||
 	    ptrace_get_regs(t->tid, &regs) < 0 || regs.rip != AGENT_CALL_AFTER)
 		return false;
-	if (agent_drain(r, err) == 0 && t->proc != NULL &&
-	    task_space(t)->agent != NULL)
-		account(test, &task_space(t)->agent->last, &regs);
+	if (agent_drain(r, err) == 0 && t->proc != NULL && last_of(t) != NULL)
+		account(test, t, last_of(t), &regs);
 	t->stop.kind = STOP_NONE;
 	return ptrace_resume(t->tid, PTRACE_CONT, 0) == 0;
 }
@@ -104,11 +129,17 @@ agent_test_record(const struct recorder *r, const struct task *t,
 		  const struct event *ev)
 {
 	struct agent_test *test = r->opts.agent_test;
-	struct agent_call *last = &task_space(t)->agent->last;
+	struct agent_call *last = last_of(t);
 
-	if (test == NULL || !test->accounts)
+	if (test == NULL || !test->accounts || last == NULL)
 		return;
-	if (is_last(last, ev->call, ev->args)) {
+	/* It waits with the baton given up: told before it is made. */
+	if (ev->kind == EV_enter && t->stop.kind != STOP_EXIT) {
+		test->lost += last->open || last->told;
+		*last = (struct agent_call){ .nr = ev->call, .told = true };
+		memcpy(last->args, ev->args, sizeof(last->args));
+		test->told++;
+	} else if (is_last(last, ev->call, ev->args)) {
 		last->open = false;
 		test->told++;
 	} else if (!is_told_without(ev)) {
@@ -126,13 +157,28 @@ agent_test_trapped(const struct recorder *r, const struct task *t,
 	struct agent_test *test = r->opts.agent_test;
 	struct agent_call *last;
 
-	if (test == NULL || !test->accounts || task_space(t)->agent == NULL)
+	last = last_of(t);
+	if (test == NULL || !test->accounts || last == NULL)
 		return;
-	last = &task_space(t)->agent->last;
+	test->told -= last->told; /* broken off before it was made */
+	last->told = false;
 	if (is_last(last, (int)regs->orig_rax, args)) {
 		last->open = false;
 		test->again++;
 	}
+}
+
+void
+agent_test_left(const struct recorder *r, const struct task *t)
+{
+	struct agent_call *last = last_of(t);
+
+	if (r->opts.agent_test == NULL || last == NULL)
+		return;
+	if (last->told)
+		r->opts.agent_test->told--; /* killed before it was made */
+	if (last->open && WIFSIGNALED(t->status))
+		r->opts.agent_test->made--; /* ... before it was written down */
 }
 
 /* ---- prods */
@@ -167,19 +213,32 @@ agent_test_round(const struct recorder *r, const struct task *t)
 		test->armed = put_byte(t, test->prods[test->next], TRAP);
 }
 
+/* Two tasks came to it, and this is the second. */
+static bool
+is_past(const struct agent_test *test, uint64_t at)
+{
+	for (size_t i = 0; i < test->next; i++)
+		if (test->prods[i] == at)
+			return true;
+	return false;
+}
+
 bool
 agent_test_trap(const struct recorder *r, struct task *t)
 {
 	struct agent_test *test = r->opts.agent_test;
 	struct regs regs;
 
-	if (test == NULL || !test->armed || t->stop.signo != SIGTRAP ||
-	    ptrace_get_regs(t->tid, &regs) < 0 ||
-	    regs.rip != test->prods[test->next] + 1)
+	if (test == NULL || test->nprods == 0 || t->stop.signo != SIGTRAP ||
+	    ptrace_get_regs(t->tid, &regs) < 0)
+		return false;
+	regs.rip--;
+	if (is_past(test, regs.rip))
+		return ptrace_set_regs(t->tid, &regs) == 0;
+	if (!test->armed || regs.rip != test->prods[test->next])
 		return false;
 	disarm(test, t);
 	test->hits++;
-	regs.rip--;
 	return ptrace_set_regs(t->tid, &regs) == 0 &&
 	       syscall(SYS_tgkill, t->proc->tgid, t->tid, SIGUSR1) == 0;
 }

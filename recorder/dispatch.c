@@ -27,6 +27,16 @@ on_syscall_stop(struct recorder *r, struct task *t, struct err *err)
 }
 
 static int
+on_call(struct recorder *r, struct task *t, struct err *err)
+{
+	int ret = agent_gate(r, t, err);
+
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	return syscall_entry(r, t, err);
+}
+
+static int
 on_event_stop(struct recorder *r, struct task *t, struct err *err)
 {
 	int ret = signal_not_stopped(r, t, err);
@@ -43,7 +53,7 @@ handle(struct recorder *r, struct task *t, struct err *err)
 {
 	switch (t->stop.kind) {
 	case STOP_SECCOMP:
-		return syscall_entry(r, t, err);
+		return on_call(r, t, err);
 	case STOP_SYSCALL:
 		return on_syscall_stop(r, t, err);
 	case STOP_SIGNAL:
@@ -98,6 +108,8 @@ dispatch(struct recorder *r, const struct stop *stop, struct err *err)
 	seat_follow(r, t);
 	if (stop->kind != STOP_EVENT_STOP && stop->kind != STOP_GROUP)
 		preempt_cancel(r, t);
+	if (t->proc != NULL)
+		agent_close(task_space(t));
 	ret = agent_drain(r, err);
 	if (ret < 0)
 		return ret;
@@ -137,6 +149,9 @@ dispatch_turn(struct recorder *r, struct task *t, struct err *err)
 		break;
 	case NEXT_SIGNAL:
 		ret = signal_turn(r, t, err);
+		break;
+	case NEXT_AGENT:
+		ret = task_resume(t, PTRACE_CONT, 0);
 		break;
 	}
 	return ret == -E_GONE ? 0 : ret;

@@ -36,10 +36,11 @@ enum task_state {
 
 /* What a READY task does when it gets the baton. */
 enum task_next {
-	NEXT_RESUME,	/* run on from where it stands */
-	NEXT_ENTRY,	/* it stands at a call's entry that was put off */
-	NEXT_EXIT,	/* its call has returned: finish it, then resume */
-	NEXT_SIGNAL,	/* it stands at a signal's delivery */
+	NEXT_RESUME, /* run on from where it stands */
+	NEXT_ENTRY,  /* it stands at a call's entry that was put off */
+	NEXT_EXIT,   /* its call has returned: finish it, then resume */
+	NEXT_SIGNAL, /* it stands at a signal's delivery */
+	NEXT_AGENT,  /* it stands at the agent's gate, after its call */
 };
 
 /*
@@ -91,18 +92,17 @@ struct task {
 	struct stash stash;
 	uint64_t returned_ns, masked_ns; /* last rt_sigreturn, rt_sigprocmask */
 	struct task *mate;    /* at a fork stop: the child; its parent */
-	bool in_vfork;	     /* waits for its child's exec or death */
-	bool orphan;	     /* new, and nobody will announce it */
-	bool interrupted;    /* PTRACE_INTERRUPT is under way */
-	bool dead;	     /* its death event is out */
+	bool in_vfork;	      /* waits for its child's exec or death */
+	bool inside; /* ... in the agent without the baton, agent_baton.c */
+	bool orphan, dead; /* nobody announces it; its death event is out */
+	bool interrupted, taking_now; /* under way; preempt.c, till it stops */
 	uint64_t cleartid;   /* set_tid_address, CLONE_CHILD_CLEARTID; 0 = none */
-	uint64_t turn_ns, event_ns; /* when it got the baton; its last event */
-	struct waiting waiting;	    /* by looking at memory; spin.c */
-	uint64_t look_ns;	    /* when to see what it computes */
+	uint64_t turn_ns, event_ns, look_ns; /* its turn; last event; look */
+	struct waiting waiting;		     /* by looking at memory; spin.c */
 	bool yielded, left, in_code; /* gives up its turn; resumed; amid code */
-	bool taking_now;     /* preempt.c: until its next stop */
+	uint64_t inside_seq, inside_pc; /* its enter, and behind that call */
 	struct point_taking taking;
-	unsigned met, slot;  /* signal.c; scratch slot + 1, 0 = none */
+	unsigned met, slot, seat; /* signal.c; its slots + 1, 0 = none */
 	int status;	     /* message of its exit stop */
 	struct bpf_chain *filters; /* the program's own seccomp filters */
 	void *nondet;	     /* nondet.c's own */

@@ -293,6 +293,7 @@ new_image(struct recorder *r, struct task *t, struct err *err)
 
 	sched_forget(r, t);
 	scratch_forget(t);
+	agent_leave(t);
 	old->group->live--;
 	g = group_new(r);
 	s = space_new(r, g);

@@ -188,6 +188,8 @@ sched_pump(struct recorder *r, struct err *err)
 			return ret;
 		i = ret == 0 ? 0 : i + 1; /* groups may have come and gone */
 	}
+	for (size_t i = 0; i < r->groups.len; i++)
+		agent_open(r, r->groups.v[i]);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 
 #include "agent/abi.h"
 #include "base/fd.h"
+#include "recorder/agent.h"
 #include "recorder/engine.h"
 #include "recorder/task.h"
 #include "tracee/remote.h"
@@ -379,6 +380,28 @@ scratch_room(struct recorder *r, struct task *t, uint64_t *out_at,
 		*out_at = AGENT_SCRATCH +
 			  (sc.first + 1) * AGENT_SCRATCH_STRIDE - ROOM;
 	return ret;
+}
+
+int
+scratch_adopt(struct task *t, const uint64_t args[6], const uint64_t len[6],
+	      struct regs *regs)
+{
+	struct scratch *sc = arena_alloc(&t->call.arena, sizeof(*sc));
+
+	*sc = (struct scratch){ 0 };
+	for (int i = 0; i < 6; i++) {
+		const struct piece p = { .addr = t->call.sc.args[i],
+					 .at = args[i],
+					 .len = len[i],
+					 .arg = i };
+
+		if (p.addr == p.at)
+			continue;
+		add_piece(t, sc, p);
+		syscall_set_arg(regs, i, p.at);
+	}
+	t->call.scratch = sc;
+	return ptrace_set_regs(t->tid, regs);
 }
 
 /* --- afterwards ---------------------------------------------------------------- */

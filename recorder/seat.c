@@ -164,10 +164,10 @@ seat_follow(struct recorder *r, const struct task *t)
 }
 
 void
-seat_apart(struct recorder *r, const struct task *t)
+seat_apart(struct recorder *r, const struct space *s)
 {
 	struct seats *p = r->seats;
-	int cpu = seat_cpu(t->proc->space), i = 0;
+	int cpu = seat_cpu(s), i = 0;
 
 	p->away = 0;
 	if (cpu < 0 || p->home != cpu)

@@ -15,7 +15,7 @@ void seat_follow(struct recorder *r, const struct task *t);
 int seat_cpu(const struct space *s); /* -1: anywhere */
 /* t runs without stopping for long and leaves work for the tracer: elsewhere,
  * at the same time. It comes back when t stops again and again. */
-void seat_apart(struct recorder *r, const struct task *t);
+void seat_apart(struct recorder *r, const struct space *s);
 void seat_forget(struct space *s);
 
 #endif

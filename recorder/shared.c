@@ -389,7 +389,10 @@ bring_together(struct recorder *r, struct task *t, const struct ident *id,
 	int ret;
 
 	while ((g = foreign_group(r, t, id, writes)) != NULL) {
-		struct task *other = g->runner;
+		struct task *other;
+
+		agent_close_group(r, g);
+		other = g->runner;
 
 		if (other != NULL && waits_for_merge(r, other)) {
 			ask_again(r, other);

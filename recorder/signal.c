@@ -697,7 +697,8 @@ signal_group_stop(struct recorder *r, struct task *t, struct err *err)
 	/* The process is stopped only when all its tasks have come here: in the
 	 * midst of computation the baton has to be passed on, at a point. Where
 	 * there is none it stays. */
-	if (!t->call.active && (t->taking_now || !task_is_at_event(t, &regs))) {
+	if (!t->call.active && !(t->inside && agent_stay(t)) &&
+	    (t->taking_now || !task_is_at_event(t, &regs))) {
 		ret = t->taking_now ? preempt_stop(r, t, err)
 				    : preempt_begin(r, t, err);
 		if (ret < 0 || ret == PREEMPT_ON_ITS_WAY)
@@ -726,7 +727,8 @@ int
 signal_continued(struct task *t)
 {
 	/* A fork does not wait: it stores in the program's memory at once. */
-	if (t->call.active && t->call.logged && !life_is_forking(t)) {
+	if ((t->call.active && t->call.logged && !life_is_forking(t)) ||
+	    t->inside) {
 		t->state = TASK_BLOCKED;
 		return task_resume(t, PTRACE_CONT, 0);
 	}

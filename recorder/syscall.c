@@ -436,6 +436,17 @@ issue_again(struct task *t, struct regs *regs)
 	return task_resume(t, PTRACE_CONT, 0);
 }
 
+/* Its site was patched while it waited: what is to be issued again, is so
+ * there. */
+static int
+into_stub(const struct task *t, struct regs *regs)
+{
+	if (regs->rip != t->call.pc || t->call.regs.rip == t->call.pc)
+		return 0;
+	regs->rip = t->call.regs.rip;
+	return ptrace_set_regs(t->tid, regs);
+}
+
 int
 syscall_exit(struct recorder *r, struct task *t, struct err *err)
 {
@@ -449,6 +460,9 @@ syscall_exit(struct recorder *r, struct task *t, struct err *err)
 	chaos_leaves(r, t);
 	result = (int64_t)regs.rax;
 	if (c->sc.nr != SYS_rt_sigreturn) {
+		ret = into_stub(t, &regs);
+		if (ret < 0)
+			return ret;
 		if (is_restart(result)) {
 			c->restarting = true;
 			return task_resume(t, PTRACE_CONT, 0);

@@ -160,6 +160,7 @@ process_remove(struct recorder *r, struct task *t)
 {
 	struct process *p = t->proc;
 
+	agent_leave(t);
 	for (size_t i = 0; i < p->tasks.len; i++) {
 		if (p->tasks.v[i] == t) {
 			vec_remove(&p->tasks, i);

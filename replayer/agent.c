@@ -365,6 +365,7 @@ start(struct puppet *p, struct span records, struct err *err)
 	const struct agent_data d = {
 		.enter = AGENT_CODE,
 		.flags = AGENT_REPLAY,
+		.stack = AGENT_SLOT(0) + AGENT_STACK,
 		.room = records.len,
 	};
 

@@ -3,6 +3,7 @@
  * let their puppet go to its next halt and check that this is the one
  * described; the others are applied where the puppet stands.
  */
+#include "replayer/agent.h"
 #include "replayer/internal.h"
 
 #include "base/mem.h"
@@ -442,7 +443,7 @@ finish_call(struct puppet *p, const struct event *ev)
 	p->regs.rcx = ev->pc;
 	p->regs.r11 = CANONICAL_R11;
 	if (ev->flags & EVF_RESTART) {
-		p->regs.rip = p->call_pc - 2;
+		p->regs.rip = agent_call_place(p, ev->pc);
 		p->regs.rax = (uint64_t)ev->call;
 	}
 	p->dirty = true;

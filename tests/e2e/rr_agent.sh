@@ -59,25 +59,26 @@ instructions_of()
 
 # A signal at every instruction in the file of them that the guest's calls come
 # to: at least LEAST. The rounds are as many as there are instructions.
-# prod WHERE LIST LEAST
+# prod GUEST WHERE LIST LEAST
 prod()
 {
-	local rounds=$(($(wc -l <"$2") + 20)) hits
+	local rounds=$(($(wc -l <"$3") + 20)) hits
 
-	run timeout 300 "$smoke" -A 1 -c 50 -P "$2" \
-		"$build/tests/guests/agent_prods" "$rounds" prod </dev/null
-	is "a signal at every instruction of $1: replayed alike" 0 "$status"
+	run timeout 300 "$smoke" -A 1 -c 50 -P "$3" \
+		"$build/tests/guests/$1" "$rounds" prod </dev/null
+	is "a signal at every instruction of $2: replayed alike" 0 "$status"
 	hits=$(sed -n 's/^rr-smoke: \([0-9]*\) of .* prods$/\1/p' "$T/err")
-	is "a signal at every instruction of $1: each came once" \
+	is "a signal at every instruction of $2: each came once" \
 		"came $hits" "$(cat "$T/out")"
-	holds "a signal at every instruction of $1: $hits of them" \
-		[ "$hits" -ge "$3" ]
+	holds "a signal at every instruction of $2: $hits of them" \
+		[ "$hits" -ge "$4" ]
 }
 
 end=$(nm "$build/agent/code.elf" | awk '$3 == "agent_text_end" { print $1 }')
 instructions_of "$build/agent/code.elf" 0x70040000 "0x$end" >"$T/prods"
 printf '%s\n' 70000010 70000012 >>"$T/prods"
-prod 'the agent' "$T/prods" 1500
+prod agent_prods 'the agent' "$T/prods" 1500
+prod baton_prods 'the agent, between threads' "$T/prods" 800
 
 # The same in the vdso's code, of which the agent has a copy.
 start=$(sed -n 's/^\([0-9a-f]*\)-.*\[vdso\]$/\1/p' "/proc/$$/maps")
@@ -89,7 +90,7 @@ if [ -n "$start" ] && dd if="/proc/$$/mem" of="$T/vdso" bs=4096 count=2 \
 	done | while read -r at; do
 		printf '%x\n' $((0x70010000 + 0x$at))
 	done >"$T/prods"
-	prod 'the clocks' "$T/prods" 20
+	prod agent_prods 'the clocks' "$T/prods" 20
 fi
 
 # Who is killed in a call that waits was killed in that call.
@@ -103,6 +104,13 @@ run "$smoke" -a -d dd if=/dev/zero of=/dev/null bs=1 count=3000
 is 'dd: replayed alike' 0 "$status"
 made=$(grep -c ' AGENT$' "$T/err")
 holds "dd: $made calls without a stop" [ "$made" -gt 5900 ]
+
+# Threads hand over to each other without a stop: hardly a wait that traps.
+run "$smoke" -a -d "$build/tests/guests/baton" </dev/null
+made=$(grep -c ' enter .* futex(.* AGENT$' "$T/err")
+other=$(grep ' enter .* futex(' "$T/err" | grep -vc ' AGENT$')
+holds "hand-overs: $made without a stop, $other with one" \
+	[ "$((made / 20))" -gt "$other" ]
 
 # Where the vdso can tell the time the agent makes calls for two clocks of nine
 # and for clock_getres only: a thousand, where the guest asks four thousand times.
