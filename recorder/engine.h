@@ -86,7 +86,6 @@ const struct special_ops *special_find(int nr); /* never NULL */
 int life_first(struct recorder *r, struct task *t, struct err *err);
 int life_fork(struct recorder *r, struct task *t, struct err *err);
 bool life_is_forking(const struct task *t); /* its fork stop may come yet */
-/* First stop of a task that its parent has not announced, or has. */
 int life_first_stop(struct recorder *r, struct task *t, struct err *err);
 /* After each stop: end the tasks that nobody will announce any more. */
 void life_orphans(struct recorder *r);
