@@ -134,10 +134,10 @@ draw_taste(struct chaos *c, struct mood *m)
 {
 	uint64_t any = chaos_below(c, 100);
 
-	m->taste = any < 62   ? TASTE_AFTER_WRITE
-		   : any < 80 ? TASTE_BEFORE_WRITE
-		   : any < 84 ? TASTE_AFTER_CALL
-		   : any < 90 ? TASTE_BETWEEN
+	m->taste = any < 66   ? TASTE_AFTER_WRITE
+		   : any < 84 ? TASTE_BEFORE_WRITE
+		   : any < 87 ? TASTE_AFTER_CALL
+		   : any < 93 ? TASTE_BETWEEN
 			      : TASTE_ANY;
 	if (m->taste == TASTE_AFTER_WRITE)
 		m->spring = one_of(c, 60, 100, 100);
@@ -166,11 +166,17 @@ draw_births(struct chaos *c, struct mood *m)
 void
 mood_draw(struct chaos *c)
 {
-	static struct mood (*const plans[])(struct chaos *) = {
-		few, few, few, race, race, race, rest, step, step, step,
-	};
-	struct mood m = plans[chaos_below(c, ARRAY_LEN(plans))](c);
+	static const struct {
+		struct mood (*draw)(struct chaos *);
+		unsigned percent;
+	} plans[] = { { few, 34 }, { race, 22 }, { step, 34 }, { rest, 10 } };
+	uint64_t any = chaos_below(c, 100);
+	struct mood m;
+	size_t i = 0;
 
+	while (any >= plans[i].percent)
+		any -= plans[i++].percent;
+	m = plans[i].draw(c);
 	if (m.plan != PLAN_STEP)
 		draw_taste(c, &m);
 	draw_births(c, &m);
