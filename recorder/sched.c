@@ -526,6 +526,9 @@ sched_interrupted(struct recorder *r, struct task *t, struct err *err)
 		return preempted(r, t, preempt_stop(r, t, err), err);
 	if (!ours || t->state != TASK_RUNNING || t->call.active)
 		return task_resume(t, PTRACE_CONT, 0);
+	/* A signal is the next thing, where it stands: not a step further. */
+	if (t->stash.sent)
+		return task_resume_in_place(t);
 	waited = is_waited_for(r, task_group(t));
 	ret = ptrace_get_regs(t->tid, &regs);
 	if (ret < 0)
