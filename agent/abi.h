@@ -9,8 +9,8 @@
  */
 #define AGENT_ABI_VERSION 4
 
-#define AGENT_BASE 0x70000000ul
-#define AGENT_SIZE 0x8000ul
+#define AGENT_BASE AGENT_UL(0x70000000)
+#define AGENT_SIZE AGENT_UL(0x8000)
 
 /* Offsets in the page: "syscall; int3". A filter sees the address after the insn. */
 #define AGENT_GADGET 0x0ul

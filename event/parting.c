@@ -200,11 +200,14 @@ look_at_rest(struct finder *f)
 {
 	for (size_t i = 0; i < f->lanes.len; i++) {
 		struct lane *l = f->lanes.v[i];
-		const struct alike_sig *sig = &l->ahead.v[l->head];
+		const struct alike_sig *sig;
 		uint64_t seq[2] = { 0, 0 };
 
-		if (l->closed || !lane_ahead(l) || sig->what == 0 ||
-		    !f->done[!l->side] || !f->ended[!l->side])
+		if (l->closed || !lane_ahead(l) || !f->done[!l->side] ||
+		    !f->ended[!l->side])
+			continue;
+		sig = &l->ahead.v[l->head];
+		if (sig->what == 0)
 			continue;
 		seq[l->side] = sig->seq;
 		part(f, l, seq, 0);

@@ -39,12 +39,12 @@ for _ in 1 2 3 4 5; do
 	printf '%s\n' "$("$work/racy" || :)"
 done
 
-say "Record it until it fails"
+say "Record it until it fails; --chaos takes turns where it hurts"
 tries=0
 while
 	tries=$((tries + 1))
 	status=0
-	try record -n racy "$work/racy" || status=$?
+	try record --chaos -n racy "$work/racy" || status=$?
 	[ "$status" -eq 0 ] && [ $tries -lt 50 ]
 do
 	"$PASTIME" rm -q racy

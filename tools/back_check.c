@@ -227,6 +227,8 @@ place(struct check *c, const struct pos *p, struct err *err)
 	vec_clear(&c->v);
 	if (ret == 0)
 		ret = look(c, p->task, &m, err);
+	if (ret < 0)
+		return ret;
 	vec_push(&c->v, m);
 	for (unsigned i = 0; ret == 0 && i < c->steps; i++) {
 		ret = step(c, p->task, true, i ? &c->next : &c->first, &stop,
@@ -234,9 +236,10 @@ place(struct check *c, const struct pos *p, struct err *err)
 		if (ret < 0 || stop.why != TARGET_AT_STEP)
 			break;
 		ret = look(c, p->task, &m, err);
-		vec_push(&c->v, m);
+		if (ret == 0)
+			vec_push(&c->v, m);
 	}
-	if (c->verbose)
+	if (c->verbose && c->first.len)
 		printf("at %s: %.2f ms\n", pos_format(p, text),
 		       (double)c->first.v[c->first.len - 1] / 1e6);
 	if (ret == 0)

@@ -23,6 +23,10 @@ query()
 cat >"$T/work" <<'S'
 echo first
 dd if=/dev/zero of=/dev/null bs=1 count=${1:-5000} status=none
+if [ -n "${2:-}" ]; then
+	read -r go <"$2"
+	dd if=/dev/zero of=/dev/null bs=1 count=$1 status=none
+fi
 echo last
 exit 3
 S
@@ -91,10 +95,12 @@ for fault in db_connect db_copy db_copy:2 db_copy:3; do
 done
 
 # The server is killed while a program is recorded.
-"$p" record -q -n served sh "$T/work" 20000 >"$T/out" 2>"$T/err" &
+mkfifo "$T/gate"
+"$p" record -q -n served sh "$T/work" 10000 "$T/gate" >"$T/out" 2>"$T/err" &
 pid=$!
 wait_for '[ "$(field served state)" = running ]' || fail "served never runs"
 kill -KILL "$("$p" db status | sed -n 's/^pid *//p')"
+echo go >"$T/gate"
 wait $pid
 is "server killed: status" 3 $?
 same "server killed: output" "$T/whole" "$T/out"

@@ -56,7 +56,7 @@ number()
 {
 	"$p" sql --csv stored "$1" | tail -n 1 | tr -d '\r'
 }
-run "$p" record -q -n stored sh -c "seq 1 3000 | sort -rn | gzip -c | wc -c"
+run "$p" record -q -n stored sh -c "seq 1 200000 | sort -rn | gzip -c | wc -c"
 is "record" 0 "$status"
 is "nothing is indexed" 0 "$("$p" ls --csv | tail -n 1 | cut -d, -f9)"
 moments >"$T/before"

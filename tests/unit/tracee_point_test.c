@@ -297,11 +297,14 @@ take_and_find(void (*body)(void), uint64_t ns, bool hash, bool trap)
 
 static volatile unsigned long counter;
 
+/* Whatever the compiler, and without what a sanitizer adds. */
 static void
 count_in_memory(void)
 {
-	for (;;)
-		counter++;
+	__asm__ volatile("1: mov %0, %%rax; inc %%rax; mov %%rax, %0; jmp 1b"
+			 : "+m"(counter)
+			 :
+			 : "rax");
 }
 
 static void
@@ -416,8 +419,11 @@ Test(tracee_point, what_is_not_there_is_not_found)
 static void
 end_soon(void)
 {
-	for (volatile int i = 0; i < 30000000; i++)
-		continue;
+	__asm__ volatile("1: mov %0, %%rax; inc %%rax; mov %%rax, %0;"
+			 " cmp $30000000, %%rax; jb 1b"
+			 : "+m"(counter)
+			 :
+			 : "rax");
 	syscall(SYS_getppid);
 }
 
