@@ -115,8 +115,9 @@ for every in x -1 '' 1e9; do
 	like "--every=$every: why" "is no number of seconds" "$(cat "$T/err")"
 done
 
-# Ctrl-C keeps what is done.
-run "$p" record -q -n stored dd if=/dev/zero of=/dev/null bs=1 count=40000
+# Ctrl-C keeps what is done. Seconds of replay, as each call stops in it, too.
+run "$p" record -q --no-agent -n stored \
+	dd if=/dev/zero of=/dev/null bs=1 count=100000
 is "record a long one" 0 "$status"
 (trap - INT; exec "$p" index --every 0 stored >"$T/out" 2>"$T/err") &
 job=$!
