@@ -5,6 +5,7 @@
  */
 #include "replayer/timeline.h"
 
+#include "base/clock.h"
 #include "tracee/memcode.h"
 #include "tracee/ptrace.h"
 #include <signal.h>
@@ -154,23 +155,32 @@ slice_over(struct going *g, struct err *err)
 	return ret != 0 ? ret : over(g, SPEC_SLICE);
 }
 
+/* A slice goes on over traps: in a loop with a breakpoint it never ended. */
 static int
 run_armed(struct going *g, struct err *err)
 {
 	uint64_t limit = step_limit(g->r, &g->r->peek);
+	uint64_t slice = g->s->slice_ns, end = clock_now_ns() + slice, now;
 	struct halt h;
 	int ret = 0;
 
 	while (ret == 0) {
-		ret = puppet_run(g->r, g->p, limit, g->s->slice_ns, &h, err);
+		ret = puppet_run(g->r, g->p, limit, slice, &h, err);
 		if (ret < 0)
 			break;
 		if (h.what == HALT_FAULT)
 			ret = at_trap(g, &h, err);
-		else if (h.what == HALT_TIMEOUT && g->s->slice_ns)
+		else if (h.what == HALT_TIMEOUT && slice)
 			ret = slice_over(g, err);
 		else
 			ret = halted(g, &h);
+		if (ret != 0 || slice == 0)
+			continue;
+		now = clock_now_ns();
+		if (now >= end)
+			ret = slice_over(g, err);
+		else
+			slice = end - now;
 	}
 	return ret;
 }
