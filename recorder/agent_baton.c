@@ -18,6 +18,7 @@
 #include "recorder/agent_priv.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "recorder/sched.h"
 #include "recorder/task.h"
@@ -170,7 +171,7 @@ agent_open(struct recorder *r, struct group *g)
 	s = space_of(r, g);
 	a = s != NULL ? s->agent : NULL;
 	if (a == NULL || !a->on || (a->flags & AGENT_BATON) != 0 ||
-	    !agent_may_block(s, t))
+	    !agent_may_block(s, t) || getenv("PASTIME_BATON") == NULL)
 		return;
 	if (t != NULL) {
 		if (t->stop.kind == STOP_NONE && a->enter == AGENT_CODE) {

@@ -77,7 +77,7 @@ uuids()
 		sed 1d
 }
 prefix=
-for _ in $(seq 20); do
+for _ in $(seq 100); do
 	prefix=$(uuids | cut -c1 | grep '[a-f]' | sort | uniq -d | head -n 1)
 	[ -z "$prefix" ] || break
 	"$p" record -q -n more true

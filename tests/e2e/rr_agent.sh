@@ -106,7 +106,7 @@ made=$(grep -c ' AGENT$' "$T/err")
 holds "dd: $made calls without a stop" [ "$made" -gt 5900 ]
 
 # Threads hand over to each other without a stop: hardly a wait that traps.
-run "$smoke" -a -d "$build/tests/guests/baton" </dev/null
+PASTIME_BATON=1 run "$smoke" -a -d "$build/tests/guests/baton" </dev/null
 made=$(grep -c ' enter .* futex(.* AGENT$' "$T/err")
 other=$(grep ' enter .* futex(' "$T/err" | grep -vc ' AGENT$')
 holds "hand-overs: $made without a stop, $other with one" \
