@@ -324,6 +324,15 @@ agent_publish(const struct agent_rec *rec, struct agent_frame *f)
 	__atomic_store_n(&d->pos, d->pos + rec->len, __ATOMIC_RELEASE);
 }
 
+int
+agent_end(struct agent_rec *rec, struct agent_frame *f, long ret)
+{
+	rec->ret = ret;
+	rec->end = agent_now();
+	agent_publish(rec, f);
+	return 1;
+}
+
 static const struct more *
 find(const struct more *v, unsigned n, const struct agent_rec *rec)
 {

@@ -34,15 +34,6 @@ put(struct agent_rec *rec, uint64_t addr, const void *from, uint64_t n)
 }
 
 static int
-finish(struct agent_rec *rec, struct agent_frame *f, long ret)
-{
-	rec->ret = ret;
-	rec->end = agent_now();
-	agent_publish(rec, f);
-	return 1;
-}
-
-static int
 get_time(struct agent_rec *rec, struct agent_frame *f)
 {
 	clock_fn *fn = clock_at(AGENT_CLOCK_GETTIME);
@@ -51,7 +42,7 @@ get_time(struct agent_rec *rec, struct agent_frame *f)
 	if (fn == 0 || f->arg[1] == 0 || fn(f->arg[0], (uint64_t)&t) != 0)
 		return 0;
 	put(rec, f->arg[1], &t, sizeof(t));
-	return finish(rec, f, 0);
+	return agent_end(rec, f, 0);
 }
 
 static int
@@ -65,7 +56,7 @@ get_day(struct agent_rec *rec, struct agent_frame *f)
 		return 0;
 	put(rec, f->arg[0], &t, sizeof(t));
 	put(rec, f->arg[1], &zone, sizeof(zone));
-	return finish(rec, f, 0);
+	return agent_end(rec, f, 0);
 }
 
 static int
@@ -78,7 +69,7 @@ get_seconds(struct agent_rec *rec, struct agent_frame *f)
 		return 0;
 	now = fn(0, 0);
 	put(rec, f->arg[0], &now, sizeof(now));
-	return finish(rec, f, now);
+	return agent_end(rec, f, now);
 }
 
 int
@@ -109,5 +100,5 @@ agent_cpus(long nr, struct agent_frame *f)
 		return 0;
 	put(rec, f->arg[0], &none, sizeof(none));
 	put(rec, f->arg[1], &none, sizeof(none));
-	return finish(rec, f, 0);
+	return agent_end(rec, f, 0);
 }

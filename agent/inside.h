@@ -133,6 +133,8 @@ int agent_plain(long nr, const struct row *w, struct agent_frame *f);
 /* The call has returned: what its row says, and publish. 1: done. */
 int agent_finish(struct agent_rec *rec, const struct row *w,
 		 struct agent_frame *f, long ret);
+/* The call has returned, its pieces are in rec: publish. Returns 1. */
+int agent_end(struct agent_rec *rec, struct agent_frame *f, long ret);
 /* Published: from here on the call has taken place. */
 void agent_publish(const struct agent_rec *rec, struct agent_frame *f);
 

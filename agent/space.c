@@ -32,20 +32,11 @@ is_elsewhere(uint64_t addr, uint64_t len)
 }
 
 static int
-finish(struct agent_rec *rec, struct agent_frame *f, long ret)
-{
-	rec->ret = ret;
-	rec->end = agent_now();
-	agent_publish(rec, f);
-	return 1;
-}
-
-static int
 make_plain(long nr, struct agent_frame *f)
 {
 	struct agent_rec *rec = agent_begin(nr, f, 0);
 
-	return rec != 0 && finish(rec, f, agent_native(nr, f));
+	return rec != 0 && agent_end(rec, f, agent_native(nr, f));
 }
 
 static int
@@ -113,7 +104,7 @@ mapping_file(long nr, struct agent_frame *f)
 	if (ret < 0 && ret >= -K_LAST)
 		return 0;
 	agent_piece_as(rec, AGENT_PIECE_FILE, &v->number, sizeof(v->number));
-	return finish(rec, f, ret);
+	return agent_end(rec, f, ret);
 }
 
 static int
@@ -182,7 +173,7 @@ agent_masks(long nr, struct agent_frame *f)
 	/* The old one may have been stored over the new one. */
 	agent_piece(rec, f->arg[1] == f->arg[2] ? 0 : f->arg[1], SIGSET);
 	agent_piece(rec, f->arg[2], SIGSET);
-	return finish(rec, f, ret);
+	return agent_end(rec, f, ret);
 }
 
 int
@@ -201,5 +192,5 @@ agent_acts(long nr, struct agent_frame *f)
 		return 0;
 	agent_piece(rec, act, SIGACTION);
 	agent_piece(rec, old, SIGACTION);
-	return finish(rec, f, ret);
+	return agent_end(rec, f, ret);
 }

@@ -91,13 +91,19 @@ is_vector(uint64_t iov, uint64_t n)
 	       gather(iov, n) <= DATA_LONGEST;
 }
 
+/* Into what may make it wait, or a file. 1: *ret is to be written down. */
 static int
-end(struct agent_rec *rec, struct agent_frame *f, long ret)
+is_sent(struct agent_rec *rec, long nr, const struct agent_frame *f, long *ret)
 {
-	rec->ret = ret;
-	rec->end = agent_now();
-	agent_publish(rec, f);
-	return 1;
+	if (agent_may_send(f->arg[0])) {
+		*ret = agent_wait_for(rec, nr, f, AGENT_WAITS);
+	} else if (agent_may_write(agent_kind(f->arg[0]))) {
+		rec->begin = agent_now();
+		*ret = agent_native(nr, f);
+	} else {
+		return 0;
+	}
+	return agent_is_final(*ret);
 }
 
 static int
@@ -110,21 +116,11 @@ writing(long nr, struct agent_frame *f)
 	if (!is_vector(iov, n))
 		return 0;
 	rec = agent_begin(nr, f, room_of(gather(iov, n), n));
-	if (rec == 0)
-		return 0;
-	if (agent_may_send(f->arg[0])) {
-		ret = agent_wait_for(rec, nr, f, AGENT_WAITS);
-	} else if (agent_may_write(agent_kind(f->arg[0]))) {
-		rec->begin = agent_now();
-		ret = agent_native(nr, f);
-	} else {
-		return 0;
-	}
-	if (!agent_is_final(ret))
+	if (rec == 0 || !is_sent(rec, nr, f, &ret))
 		return 0;
 	agent_piece(rec, iov, n * IOVEC);
 	put_data(rec, iov, n, ret);
-	return end(rec, f, ret);
+	return agent_end(rec, f, ret);
 }
 
 static int
@@ -150,7 +146,7 @@ reading(long nr, struct agent_frame *f)
 		return 0;
 	agent_piece(rec, iov, n * IOVEC);
 	put_data(rec, iov, n, ret);
-	return end(rec, f, ret);
+	return agent_end(rec, f, ret);
 }
 
 /* ---- messages */
@@ -192,7 +188,7 @@ sending(long nr, struct agent_frame *f)
 	put_data(rec, m->iov, m->n, ret);
 	agent_piece(rec, m->name, m->name_len);
 	agent_piece(rec, m->control, m->control_len);
-	return end(rec, f, ret);
+	return agent_end(rec, f, ret);
 }
 
 /* Nothing that comes lies over what says where it goes, or over each other. */
@@ -264,7 +260,7 @@ receiving(long nr, struct agent_frame *f)
 	agent_piece(rec, was.iov, was.n * IOVEC);
 	if (ret >= 0)
 		put_received(rec, at, &was, ret);
-	return end(rec, f, ret);
+	return agent_end(rec, f, ret);
 }
 
 /* From a file that can be read at any time. Replay prints what goes to an
@@ -272,25 +268,15 @@ receiving(long nr, struct agent_frame *f)
 static int
 sending_file(long nr, struct agent_frame *f)
 {
-	unsigned to = agent_kind(f->arg[0]);
 	struct agent_rec *rec = agent_begin(nr, f, PIECES);
 	long ret;
 
 	if (rec == 0 || agent_kind(f->arg[1]) != AGENT_FD_FILE ||
-	    (to & AGENT_FD_OUTPUT) != 0)
-		return 0;
-	if (agent_may_send(f->arg[0])) {
-		ret = agent_wait_for(rec, nr, f, AGENT_WAITS);
-	} else if (agent_may_write(to)) {
-		rec->begin = agent_now();
-		ret = agent_native(nr, f);
-	} else {
-		return 0;
-	}
-	if (!agent_is_final(ret))
+	    (agent_kind(f->arg[0]) & AGENT_FD_OUTPUT) != 0 ||
+	    !is_sent(rec, nr, f, &ret))
 		return 0;
 	agent_piece(rec, f->arg[2], 8);
-	return end(rec, f, ret);
+	return agent_end(rec, f, ret);
 }
 
 int

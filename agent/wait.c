@@ -54,16 +54,6 @@ agent_wait_for(struct agent_rec *rec, long nr, const struct agent_frame *f,
 	return call_wait(nr, f->arg, flag);
 }
 
-/* As if it were at addr. */
-static void
-put_as(struct agent_rec *rec, uint64_t addr, const void *from, uint64_t n)
-{
-	struct agent_piece *p = (struct agent_piece *)((char *)rec + rec->len);
-
-	agent_piece(rec, (uint64_t)from, n);
-	p->addr = addr;
-}
-
 /* May others run while it waits? Then what it stores stands in for the
  * program's memory until they have had their turns. */
 static int
@@ -115,7 +105,7 @@ sleeping(long nr, const struct row *w, struct agent_frame *f)
 		rec = agent_hand_over(nr, f, NOTHING, PIECES, &ret);
 		if (rec == 0)
 			return 0;
-		put_as(rec, at, time, sizeof(time));
+		agent_piece_as(rec, at, time, sizeof(time));
 		agent_publish(rec, f);
 		return 1;
 	}
@@ -470,7 +460,7 @@ futex_hands_over(long nr, struct agent_frame *f)
 	if (rec == 0)
 		return 0;
 	if (at != 0)
-		put_as(rec, at, time, sizeof(time));
+		agent_piece_as(rec, at, time, sizeof(time));
 	agent_publish(rec, f);
 	return 1;
 }

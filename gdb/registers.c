@@ -464,24 +464,34 @@ store(struct state *st, unsigned changed, struct err *err)
 	return ret;
 }
 
+/* The rows that changed are set, unless the client's bytes are not good. */
+static void
+store_and_reply(struct state *st, bool good, unsigned changed)
+{
+	struct err err = { 0 };
+
+	if (!good)
+		reply_error(st->s, 1);
+	else if (store(st, changed, &err) < 0)
+		reply_err(st->s, &err);
+	else
+		reply_ok(st->s);
+}
+
 static void
 do_write_one(struct gdb_server *s, struct scan *args)
 {
 	struct state st = { .s = s, .task = thread_current(s) };
 	uint64_t n = scan_hex(args);
 	struct buf bytes = { 0 };
-	struct err err = { 0 };
 	unsigned i = 0, changed = 0;
 	const struct row *r = find_row(s, n, &i);
+	bool good;
 
 	scan_char(args, '=');
-	if (!r || args->bad || !hex_get(scan_rest(args), &bytes) ||
-	    !set_row(&st, r, i, buf_span(&bytes), &changed))
-		reply_error(s, 1);
-	else if (store(&st, changed, &err) < 0)
-		reply_err(s, &err);
-	else
-		reply_ok(s);
+	good = r && !args->bad && hex_get(scan_rest(args), &bytes) &&
+	       set_row(&st, r, i, buf_span(&bytes), &changed);
+	store_and_reply(&st, good, changed);
 	buf_free(&bytes);
 }
 
@@ -490,7 +500,6 @@ do_write_all(struct gdb_server *s, struct scan *args)
 {
 	struct state st = { .s = s, .task = thread_current(s) };
 	struct buf bytes = { 0 };
-	struct err err = { 0 };
 	const struct feature *f;
 	size_t next = 0, at = 0;
 	unsigned changed = 0;
@@ -507,12 +516,7 @@ do_write_all(struct gdb_server *s, struct scan *args)
 			}
 		}
 	}
-	if (!good)
-		reply_error(s, 1);
-	else if (store(&st, changed, &err) < 0)
-		reply_err(s, &err);
-	else
-		reply_ok(s);
+	store_and_reply(&st, good, changed);
 	buf_free(&bytes);
 }
 

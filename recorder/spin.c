@@ -81,10 +81,10 @@ spin_is_stuck(const struct recorder *r, const struct task *t)
 bool
 spin_stays_stuck(struct recorder *r, struct task *t)
 {
+	if (spin_is_stuck(r, t))
+		return true;
 	if (!was_stuck(r, t))
 		return false;
-	if (spin_goes_on(&t->waiting.on, &task_space(t)->mem))
-		return true;
 	chaos_disarm(r, t);
 	if (spin_would(t->tid, &task_space(t)->mem, &t->waiting.on, NULL) ==
 	    SPIN_FOUND)

@@ -271,8 +271,9 @@ tell(const char *what, times *t)
 }
 
 static int
-check(struct check *c, struct memlog *m)
+check(void *ctx, struct memlog *m)
 {
+	struct check *c = ctx;
 	const struct replay_opts ro = { .slice_ns = c->slice_ns,
 					.far_ns = c->far_ns };
 	struct source *src = memlog_source(m);
@@ -308,9 +309,8 @@ int
 main(int argc, char **argv)
 {
 	struct check c = { .places = 10, .steps = 6 };
-	struct memlog *m;
 	bool agent = false;
-	int opt, ret;
+	int opt;
 
 	while ((opt = getopt(argc, argv, "+aS:f:k:n:s:v")) != -1) {
 		if (opt == 'n')
@@ -330,12 +330,5 @@ main(int argc, char **argv)
 		else
 			return 2;
 	}
-	if (optind >= argc)
-		return 2;
-	m = memlog_new();
-	ret = check_command(argv + optind, agent, m);
-	if (ret == 0)
-		ret = check(&c, m);
-	memlog_free(m);
-	return ret;
+	return check_main(argv + optind, agent, check, &c);
 }

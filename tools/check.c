@@ -38,6 +38,23 @@ check_command(char **argv, bool agent, struct memlog *m)
 	return check_record(&o, m, &result);
 }
 
+int
+check_main(char **argv, bool agent, int (*fn)(void *ctx, struct memlog *m),
+	   void *ctx)
+{
+	struct memlog *m;
+	int ret;
+
+	if (argv[0] == NULL)
+		return 2;
+	m = memlog_new();
+	ret = check_command(argv, agent, m);
+	if (ret == 0)
+		ret = fn(ctx, m);
+	memlog_free(m);
+	return ret;
+}
+
 uint64_t
 check_pick(unsigned short seed[3], uint64_t n)
 {

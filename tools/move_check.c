@@ -411,8 +411,9 @@ round_of(struct check *c, unsigned i, struct err *err)
 }
 
 static int
-check(struct check *c, struct memlog *m)
+check(void *ctx, struct memlog *m)
 {
+	struct check *c = ctx;
 	const struct replay_opts ro = { .slice_ns = c->slice_ns };
 	struct source *src = memlog_source(m);
 	struct err err = { 0 };
@@ -441,9 +442,8 @@ int
 main(int argc, char **argv)
 {
 	struct check c = { .stops = 20, .rounds = 10 };
-	struct memlog *m;
 	bool agent = false;
-	int opt, ret;
+	int opt;
 
 	while ((opt = getopt(argc, argv, "+aS:ln:r:s:v")) != -1) {
 		if (opt == 'n')
@@ -463,12 +463,5 @@ main(int argc, char **argv)
 		else
 			return 2;
 	}
-	if (optind >= argc)
-		return 2;
-	m = memlog_new();
-	ret = check_command(argv + optind, agent, m);
-	if (ret == 0)
-		ret = check(&c, m);
-	memlog_free(m);
-	return ret;
+	return check_main(argv + optind, agent, check, &c);
 }

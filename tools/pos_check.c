@@ -178,8 +178,9 @@ interval(struct check *c, uint64_t last, struct err *err)
 }
 
 static int
-check(struct check *c, struct memlog *m)
+check(void *ctx, struct memlog *m)
 {
+	struct check *c = ctx;
 	const struct replay_opts ro = { .slice_ns = c->slice_ns };
 	struct source *src = memlog_source(m);
 	struct err err = { 0 };
@@ -210,9 +211,8 @@ int
 main(int argc, char **argv)
 {
 	struct check c = { .intervals = 10, .steps = 2000, .picks = 10 };
-	struct memlog *m;
 	bool agent = false;
-	int opt, ret;
+	int opt;
 
 	while ((opt = getopt(argc, argv, "+aS:i:k:p:s:v")) != -1) {
 		if (opt == 'i')
@@ -232,12 +232,5 @@ main(int argc, char **argv)
 		else
 			return 2;
 	}
-	if (optind >= argc)
-		return 2;
-	m = memlog_new();
-	ret = check_command(argv + optind, agent, m);
-	if (ret == 0)
-		ret = check(&c, m);
-	memlog_free(m);
-	return ret;
+	return check_main(argv + optind, agent, check, &c);
 }

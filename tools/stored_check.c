@@ -235,11 +235,14 @@ load(struct check *c, size_t i, struct err *err)
 }
 
 static int
-check(struct check *c)
+check(void *ctx, struct memlog *m)
 {
+	struct check *c = ctx;
 	struct err err = { 0 };
-	int ret = save_all(c, &err);
+	int ret;
 
+	c->m = m;
+	ret = save_all(c, &err);
 	for (size_t i = 0; ret == 0 && i < c->saved.len; i++)
 		ret = load(c, i, &err);
 	if (ret < 0)
@@ -259,7 +262,7 @@ main(int argc, char **argv)
 {
 	struct check c = { .count = 10 };
 	bool agent = false;
-	int opt, ret;
+	int opt;
 
 	while ((opt = getopt(argc, argv, "+adn:s:v")) != -1) {
 		if (opt == 'n')
@@ -275,12 +278,5 @@ main(int argc, char **argv)
 		else
 			return 2;
 	}
-	if (optind >= argc)
-		return 2;
-	c.m = memlog_new();
-	ret = check_command(argv + optind, agent, c.m);
-	if (ret == 0)
-		ret = check(&c);
-	memlog_free(c.m);
-	return ret;
+	return check_main(argv + optind, agent, check, &c);
 }

@@ -24,6 +24,7 @@
 
 struct check {
 	struct target *t;
+	struct survey_req *req;
 	bool verbose;
 	VEC(struct survey_write) writes;
 	VEC(struct survey_call) calls;
@@ -218,8 +219,10 @@ check_all(struct check *c, struct replayer *r, const struct survey_req *req,
 }
 
 static int
-check(struct check *c, struct memlog *m, struct survey_req *req)
+check(void *ctx, struct memlog *m)
 {
+	struct check *c = ctx;
+	struct survey_req *req = c->req;
 	const struct replay_opts ro = { 0 };
 	struct source *src = memlog_source(m);
 	struct err err = { 0 };
@@ -245,8 +248,7 @@ main(int argc, char **argv)
 {
 	const char *functions[SURVEY_FUNCTIONS];
 	struct survey_req req = { .functions = functions };
-	struct check c = { 0 };
-	struct memlog *m;
+	struct check c = { .req = &req };
 	bool agent = false;
 	char *word;
 	int opt, ret;
@@ -267,13 +269,7 @@ main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind >= argc)
-		return 2;
-	m = memlog_new();
-	ret = check_command(argv + optind, agent, m);
-	if (ret == 0)
-		ret = check(&c, m, &req);
-	memlog_free(m);
+	ret = check_main(argv + optind, agent, check, &c);
 	vec_free(&c.writes);
 	vec_free(&c.calls);
 	return ret;

@@ -36,6 +36,21 @@ plain(struct alike *a, const char *text)
 	return buf_cstr(&out);
 }
 
+/* A call whose second argument points to this. */
+static struct alike_sig
+called(struct alike *a, struct event *ev, const char *text)
+{
+	struct buf payload = { 0 };
+	struct alike_sig sig;
+	uint64_t place;
+
+	item_put_bytes(&payload, ITEM_IN, 1, span_str(text));
+	ev->payload = buf_span(&payload);
+	cr_assert(alike_event(a, ev, &place, &sig));
+	buf_free(&payload);
+	return sig;
+}
+
 /* A call that wrote this. */
 static struct alike_sig
 wrote(struct alike *a, const char *text)
@@ -46,15 +61,8 @@ wrote(struct alike *a, const char *text)
 			    .call = SYS_write,
 			    .args = { 1, 0x7f0012345678, strlen(text) },
 			    .ret = (int64_t)strlen(text) };
-	struct buf payload = { 0 };
-	struct alike_sig sig;
-	uint64_t place;
 
-	item_put_bytes(&payload, ITEM_IN, 1, span_str(text));
-	ev.payload = buf_span(&payload);
-	cr_assert(alike_event(a, &ev, &place, &sig));
-	buf_free(&payload);
-	return sig;
+	return called(a, &ev, text);
 }
 
 static unsigned
@@ -132,15 +140,8 @@ opened(struct alike *a, const char *path, uint64_t flags)
 			    .call = SYS_openat,
 			    .args = { (uint64_t)AT_FDCWD, 0x1000, flags, 0600 },
 			    .ret = 3 };
-	struct buf payload = { 0 };
-	struct alike_sig sig;
-	uint64_t place;
 
-	item_put_bytes(&payload, ITEM_IN, 1, span_str(path));
-	ev.payload = buf_span(&payload);
-	cr_assert(alike_event(a, &ev, &place, &sig));
-	buf_free(&payload);
-	return sig;
+	return called(a, &ev, path);
 }
 
 Test(event_alike, names_of_temporary_files_stand_for_each_other)
