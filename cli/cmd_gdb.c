@@ -139,10 +139,22 @@ go(struct serving *s, const char *at, struct err *err)
 	return ret;
 }
 
+/* gdb has the same terminal, or nobody sees more than the server's. */
+static void
+damaged(void *ctx, const char *why)
+{
+	const struct serving *s = ctx;
+
+	if (!s->c->quiet)
+		say(SAY_DAMAGED, why);
+}
+
 static int
 open_all(struct serving *s, const char *at, struct err *err)
 {
-	struct replay_opts ro = { .verify_output = true };
+	struct replay_opts ro = { .verify_output = true,
+				  .damaged = damaged,
+				  .damaged_ctx = s };
 	struct gdb_host host = { .ctx = s,
 				 .position = position,
 				 .events = events };

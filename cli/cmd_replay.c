@@ -184,8 +184,7 @@ replay_at(struct replaying *r, const char *at, struct err *err)
 	ret = t->ops->seek(t, &pos, progress_step, &r->progress, err);
 	progress_end(&r->progress);
 	if (stored_problem(r->replayer) && !r->c->quiet)
-		say("stored checkpoints are not used: %s",
-		    stored_problem(r->replayer));
+		say(SAY_DAMAGED, stored_problem(r->replayer));
 	if (ret == -E_DIVERGED || ret == -E_UNTIMED)
 		return parted(r, err);
 	if (ret == 0)

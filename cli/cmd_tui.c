@@ -4,6 +4,7 @@
 #include "cli/cmd.h"
 #include "cli/diff.h"
 #include "cli/pick.h"
+#include "cli/say.h"
 #include "cli/text.h"
 #include "event/source.h"
 #include "replayer/replayer.h"
@@ -26,6 +27,8 @@ struct session {
 	struct db *db;
 	struct source *source;
 	struct replayer *replayer;
+	char *damaged; /* what to say of stored checkpoints */
+	bool told;
 };
 
 static void
@@ -60,16 +63,41 @@ close_replay(struct session *s)
 	if (s->source)
 		s->source->ops->close(s->source);
 	store_close(s->db);
+	mem_free(s->damaged);
+	s->damaged = NULL;
 	s->replayer = NULL;
 	s->source = NULL;
 	s->db = NULL;
 }
 
+static void
+damaged(void *ctx, const char *why)
+{
+	struct session *s = ctx;
+
+	mem_free(s->damaged);
+	s->damaged = mem_printf(SAY_DAMAGED, why);
+	s->told = false;
+}
+
+static const char *
+warning(void *ctx)
+{
+	struct session *s = ctx;
+
+	if (!s->damaged || s->told)
+		return NULL;
+	s->told = true;
+	return s->damaged;
+}
+
 static int
 open_target(void *ctx, struct target **out, struct err *err)
 {
-	struct replay_opts ro = { .verify_output = true };
 	struct session *s = ctx;
+	struct replay_opts ro = { .verify_output = true,
+				  .damaged = damaged,
+				  .damaged_ctx = s };
 	int ret;
 
 	ret = store_open(s->c->url, &s->db, err);
@@ -108,7 +136,8 @@ init(struct one *o, struct cli *c, uint64_t rec)
 					   .open_db = open_db,
 					   .close_db = close_db,
 					   .open_target = open_target,
-					   .close_target = close_target };
+					   .close_target = close_target,
+					   .warning = warning };
 	o->opts = (struct tui_opts){ .query = &tui_backend_query,
 				     .replay = &tui_backend_replay };
 	o->opts.nav_data = tui_backend_query_new(&o->backend);

@@ -11,6 +11,8 @@
  *   what to type next
  */
 void say_error(const struct err *err);
+/* Of a replay: stored checkpoints are damaged (replay_opts.damaged). */
+#define SAY_DAMAGED "stored checkpoints are not used: %s"
 /* One line "pastime: ...". */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -39,6 +39,14 @@ at_event(const struct pos *p)
 }
 
 bool
+pos_same(const struct pos *a, const struct pos *b)
+{
+	return a->seq == b->seq && a->pc == b->pc && a->visit == b->visit &&
+	       a->steps == b->steps && a->via_pc == b->via_pc &&
+	       a->via_visit == b->via_visit;
+}
+
+bool
 pos_order(const struct pos *a, const struct pos *b, int *out)
 {
 	if (a->seq != b->seq || at_event(a) || at_event(b)) {

@@ -39,6 +39,9 @@ struct pos {
 /* "e1234+0x401136#17+3"; returns text. */
 const char *pos_format(const struct pos *p, char text[POS_TEXT_MAX]);
 
+/* The same name: the task is not looked at, which a name need not have. */
+bool pos_same(const struct pos *a, const struct pos *b);
+
 /*
  * The order of two positions whose seq is that of the interval they are in,
  * from their names alone: < 0, 0, > 0 in *out. False: they are in one interval

@@ -580,6 +580,8 @@ go_to_stored(struct replayer *r, uint64_t seq, const struct checkpoint *c)
 		r->stored_off = true;
 		mem_free(r->stored_why);
 		r->stored_why = mem_strdup(why.text);
+		if (r->opts.damaged)
+			r->opts.damaged(r->opts.damaged_ctx, r->stored_why);
 		return 0;
 	}
 	r->work_ns = at.work_ns;

@@ -30,6 +30,9 @@ struct replay_point {
 };
 typedef void replay_point_fn(void *ctx, const struct replay_point *p);
 
+/* Stored checkpoints are not used any more, as one of them is damaged. */
+typedef void replay_damaged_fn(void *ctx, const char *why);
+
 struct replay_opts {
 	bool verify_memory;	     /* compare checksum events */
 	bool verify_output;	     /* compare written bytes with the recorded ones */
@@ -37,6 +40,8 @@ struct replay_opts {
 	void *output_ctx;
 	replay_point_fn *point; /* NULL: nobody wants to know */
 	void *point_ctx;
+	replay_damaged_fn *damaged; /* told once; NULL: nobody wants to know */
+	void *damaged_ctx;
 	bool count_visits; /* of each point, which is slower in tight loops */
 	uint64_t checkpoint_events;  /* distance of automatic checkpoints; 0 = default policy */
 	uint64_t slice_ns; /* looks at code that is run with stops in it; 0 = 20

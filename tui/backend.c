@@ -328,6 +328,14 @@ backend_event(void *d, uint64_t seq, struct arena *a, struct event *out,
 	return rc;
 }
 
+static void
+add_warning(struct replay_side *r, struct arena *a, struct tui_moment *out)
+{
+	const char *text = r->b->warning ? r->b->warning(r->b->ctx) : NULL;
+
+	out->warning = text ? arena_strdup(a, text) : NULL;
+}
+
 static int
 backend_moment(void *d, const struct tui_moment_req *req,
 	       bool (*progress)(void *ctx, uint64_t at, uint64_t to), void *ctx,
@@ -339,9 +347,11 @@ backend_moment(void *d, const struct tui_moment_req *req,
 	if (rc < 0)
 		return rc;
 	rc = r->target->ops->seek(r->target, &req->pos, progress, ctx, err);
-	if (rc < 0)
-		return rc;
-	return look_at(r->look, req, a, out, err);
+	if (rc >= 0)
+		rc = look_at(r->look, req, a, out, err);
+	if (rc >= 0)
+		add_warning(r, a, out);
+	return rc;
 }
 
 static int

@@ -119,6 +119,7 @@ struct tui_moment {
 	int64_t mem_shift; /* how far the window could be moved */
 	const char *mem_note;
 	const char *note;
+	const char *warning; /* of the replay itself, told once; or NULL */
 };
 
 struct tui_replay_ops {

@@ -47,13 +47,6 @@ moment_free(struct ui_moment *m)
 	*m = (struct ui_moment){ 0 };
 }
 
-static bool
-same_moment(const struct pos *a, const struct pos *b)
-{
-	return a->seq == b->seq && a->pc == b->pc && a->visit == b->visit &&
-	       a->steps == b->steps;
-}
-
 /* Keep what stood here before, to mark what changed; another look at the
  * same stop does not make it the last one. */
 static void
@@ -61,7 +54,7 @@ take_moment(struct ui *ui, struct moment_job *j)
 {
 	const struct tui_moment *now = &ui->moment.m;
 
-	if (ui->moment.valid && !same_moment(&now->pos, &j->m.pos)) {
+	if (ui->moment.valid && !pos_same(&now->pos, &j->m.pos)) {
 		moment_free(&ui->before);
 		ui->before = ui->moment;
 		ui->moment = (struct ui_moment){ 0 };
@@ -86,6 +79,8 @@ moment_done(struct job *job, void *owner)
 	if (job->rc >= 0) {
 		err_clear(&ui->replay_err);
 		take_moment(ui, j);
+		if (j->m.warning)
+			ui_complain(ui, "%s", j->m.warning);
 		/* It may not have been possible to move it so far. */
 		if (!atomic_load(&job->replaced))
 			ui->mem_shift = j->m.mem_shift;
@@ -155,7 +150,7 @@ moment_stale(const struct ui *ui)
 {
 	struct pos pos = nav_pos(ui);
 
-	return ui->moment.valid && !same_moment(&ui->moment.m.pos, &pos);
+	return ui->moment.valid && !pos_same(&ui->moment.m.pos, &pos);
 }
 
 void

@@ -345,10 +345,9 @@ go_on(struct ui *ui, bool back, uint64_t count)
 static bool
 stands_after_write(const struct ui *ui, uint64_t addr)
 {
-	const struct pos *a = &ui->written.at, b = nav_pos(ui);
+	const struct pos now = nav_pos(ui);
 
-	return ui->written.addr == addr && a->seq == b.seq && a->pc == b.pc &&
-	       a->visit == b.visit && a->steps == b.steps;
+	return ui->written.addr == addr && pos_same(&ui->written.at, &now);
 }
 
 static void

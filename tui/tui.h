@@ -53,6 +53,9 @@ struct tui_backend {
 	void (*close_db)(void *ctx, struct db *db);
 	int (*open_target)(void *ctx, struct target **out, struct err *err);
 	void (*close_target)(void *ctx, struct target *t);
+	/* What the user should know of the replay and was not told yet, or
+	 * NULL; good until the next operation. On the target's thread. */
+	const char *(*warning)(void *ctx);
 };
 
 extern const struct tui_query_ops tui_backend_query;

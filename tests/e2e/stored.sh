@@ -86,6 +86,23 @@ PASTIME_FAULT=blob_read:9 run "$p" replay -q stored --at end
 is "damaged memory" 0 "$status"
 same "the same, too" "$T/end" "$T/out"
 
+# gdb and the TUI say it, once.
+run_gdb()
+{
+	run timeout 60 env PASTIME_FAULT=blob_read:1 DEBUGINFOD_URLS= \
+		"$p" gdb stored --port - "$@" </dev/null
+}
+run_gdb
+is "gdb's server" 0 "$status"
+is "it says it" 1 "$(grep -c "stored checkpoints are not used: .*damaged" \
+	"$T/err")"
+printf '%s\n' 'screen damaged' 'key h' 'screen later' >"$T/keys"
+PASTIME_FAULT=blob_read:1 PASTIME_TUI_SCRIPT=$T/keys run timeout 60 \
+	"$p" tui --at end stored
+is "the TUI" 0 "$status"
+is "it says it, too" 1 "$(grep -ac "stored checkpoints are not used: " \
+	"$T/out")"
+
 # They go away by themselves, and with the recording.
 packs='select count(*) from pastime.recording_pack where indexed'
 holds "packs are kept for them" [ "$(number "$packs")" -ge 1 ]

@@ -48,6 +48,25 @@ Test(event_pos, an_arrival_may_count_from_another)
 	cr_assert_str_eq(pos_format(&spec.pos, text), name);
 }
 
+Test(event_pos, names_are_the_same_in_all_their_parts)
+{
+	const struct pos p = { 7, 1, 0x40, 2, 3, 0x50, 4 };
+	struct pos q = p;
+
+	q.task = 0;
+	cr_assert(pos_same(&p, &q));
+	q = p, q.via_pc++;
+	cr_assert_not(pos_same(&p, &q));
+	q = p, q.via_visit++;
+	cr_assert_not(pos_same(&p, &q));
+	q = p, q.visit++;
+	cr_assert_not(pos_same(&p, &q));
+	q = p, q.steps++;
+	cr_assert_not(pos_same(&p, &q));
+	q = p, q.seq++;
+	cr_assert_not(pos_same(&p, &q));
+}
+
 Test(event_pos, the_longest_name_fits)
 {
 	const uint64_t most = UINT64_MAX;

@@ -123,6 +123,26 @@ Test(tui_ui, a_held_key_does_not_wait_and_the_panes_catch_up)
 	end(&r);
 }
 
+Test(tui_ui, another_arrival_that_is_counted_from_is_another_moment)
+{
+	struct pos p = { .seq = 5, .pc = 0x50, .visit = 1, .via_pc = 0x40 };
+	struct run r;
+
+	begin(&r, fake_small);
+	p.via_visit = 1;
+	nav_goto_pos(r.ui, &p);
+	settle(&r);
+	cr_assert_not(moment_stale(r.ui));
+	worker_hold(r.ui->rep, true);
+	p.via_visit = 2;
+	nav_goto_pos(r.ui, &p);
+	cr_assert(moment_stale(r.ui));
+	worker_hold(r.ui->rep, false);
+	settle(&r);
+	cr_assert_not(moment_stale(r.ui));
+	end(&r);
+}
+
 Test(tui_ui, steps_of_a_task_that_are_not_loaded_add_up)
 {
 	struct run r;
