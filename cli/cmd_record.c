@@ -17,7 +17,7 @@ extern char **environ;
 
 struct record {
 	const char *name;
-	struct opt_strs tags, env;
+	struct opt_strs tags, env, at;
 	uint64_t cpus;
 	bool agent, no_agent;
 	const char *checksum, *chaos, *knobs;
@@ -45,6 +45,9 @@ options(void *own, struct opt_list *l)
 	opt_add(l, 0, "chaos-knobs", OPT_STR, &o->knobs, "LIST",
 		"which choices --chaos makes: NAME=on or NAME=off, separated "
 		"by commas");
+	opt_add(l, 0, "chaos-at", OPT_STRS, &o->at, "PLACES",
+		"where --chaos stops tasks and lets others run: FUNCTION, "
+		"FILE:LINE or 0xADDRESS, separated by commas; several times");
 	opt_add(l, 0, "agent", OPT_FLAG, &o->agent, NULL,
 		"let frequent system calls complete inside the program "
 		"(the default)");
@@ -227,21 +230,30 @@ cannot_execute(const char *name, int code)
 						 : EXIT_CANNOT_EXEC;
 }
 
-/* --chaos and --chaos-knobs. A seed of our own is short: it may be typed. */
+/* An option that --chaos alone gives a meaning. */
+static int
+needs_chaos(const char *option, const char *value, struct err *err)
+{
+	err_set(err, E_USAGE, "%s does nothing alone", option);
+	err_hint(err, "pastime record --chaos %s=%s ...", option, value);
+	return -E_USAGE;
+}
+
+/* --chaos and what belongs to it. A seed of our own is short: it may be typed.
+ */
 static int
 set_chaos(const struct record *o, struct chaos_opts *chaos, struct err *err)
 {
 	uint32_t seed = 0;
 	char *end = NULL;
+	int ret;
 
 	knobs_init(chaos);
 	chaos->on = o->chaos != NULL;
-	if (o->knobs && !o->chaos) {
-		err_set(err, E_USAGE, "--chaos-knobs does nothing alone");
-		err_hint(err, "pastime record --chaos --chaos-knobs=%s ...",
-			 o->knobs);
-		return -E_USAGE;
-	}
+	if (o->knobs && !o->chaos)
+		return needs_chaos("--chaos-knobs", o->knobs, err);
+	if (o->at.len > 0 && !o->chaos)
+		return needs_chaos("--chaos-at", o->at.v[0], err);
 	if (o->chaos && *o->chaos) {
 		chaos->seed = strtoull(o->chaos, &end, 10);
 		if (*end || *o->chaos == '-')
@@ -252,7 +264,10 @@ set_chaos(const struct record *o, struct chaos_opts *chaos, struct err *err)
 			return err_errno(err, "cannot draw a seed");
 		chaos->seed = seed;
 	}
-	return o->knobs ? knobs_parse(o->knobs, chaos, err) : 0;
+	ret = o->knobs ? knobs_parse(o->knobs, chaos, err) : 0;
+	for (size_t i = 0; i < o->at.len && ret == 0; i++)
+		ret = knobs_places(o->at.v[i], chaos, err);
+	return ret;
 }
 
 static int
@@ -306,7 +321,9 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 		return cannot_execute(argv[0], ret);
 	if (job.verbose)
 		say("recording '%s'", job.name);
-	return front_run(&job, err);
+	ret = front_run(&job, err);
+	knobs_release(&job.chaos);
+	return ret;
 }
 
 const struct cmd cmd_record = {

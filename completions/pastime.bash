@@ -60,7 +60,7 @@ _pastime()
 				break
 				;;
 			-n | -t | -c | -e | -o | --name | --tag | --cpus | \
-				--env | --db | --chaos-knobs)
+				--env | --db | --chaos-knobs | --chaos-at)
 				((i++))
 				;;
 			-*) ;;

@@ -295,8 +295,8 @@ format_end(struct fmt *f)
 static void
 fmt_plan(struct fmt *f, const uint64_t *a)
 {
-	static const char *const plan[] = { "",	    "few", "walk",
-					    "race", "any", "step" };
+	static const char *const plan[] = { "",	   "few",  "walk", "race",
+					    "any", "step", "named" };
 	static const char *const births[] = { "any", "gather", "child",
 					      "soft" };
 	static const char *const places[] = { "any", "after write",

@@ -11,6 +11,7 @@
 #include "recorder/chaos_priv.h"
 
 #include "base/mem.h"
+#include "recorder/chaos_named.h"
 #include "recorder/sched.h"
 #include "recorder/task.h"
 
@@ -94,6 +95,7 @@ chaos_init(struct recorder *r)
 	c = mem_zalloc(sizeof(*c));
 	c->opts = o;
 	c->random = o->seed;
+	named_init(c);
 	mood_draw(c);
 	r->chaos = c;
 	if (r->opts.cpus == 0 && chaos_has(r, KNOB_cpus))
@@ -114,9 +116,17 @@ chaos_release(struct recorder *r)
 		mem_free(value);
 	map_free(&c->tasks);
 	code_release(c);
+	named_release(c);
 	cpus_release(c);
 	mem_free(c);
 	r->chaos = NULL;
+}
+
+void
+chaos_finish(struct recorder *r)
+{
+	if (r->chaos != NULL && r->chaos->names != NULL)
+		named_finish(r);
 }
 
 void
@@ -132,6 +142,11 @@ chaos_header(const struct recorder *r, struct buf *items)
 	buf_clear(&text);
 	knobs_text(c->opts, &text);
 	item_put_kv(items, "chaos_knobs", buf_span(&text));
+	if (c->names != NULL) {
+		buf_clear(&text);
+		knobs_places_text(c->opts, &text);
+		item_put_kv(items, "chaos_at", buf_span(&text));
+	}
 	buf_free(&text);
 }
 
@@ -372,7 +387,7 @@ draw_events(struct recorder *r, const struct group *g)
 	int ret = 0;
 
 	if (chaos_has(r, KNOB_ambush) || chaos_has(r, KNOB_births) ||
-	    chaos_has(r, KNOB_starve))
+	    chaos_has(r, KNOB_starve) || r->chaos->names != NULL)
 		ret = chaos_event(r, g->ready.v[0], CHAOS_PLAN, m->plan,
 				  m->births | (unsigned)m->taste << 8, NULL);
 	for (size_t i = 0; i < g->ready.len && ret == 0; i++) {

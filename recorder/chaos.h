@@ -13,6 +13,8 @@
 
 void chaos_init(struct recorder *r);
 void chaos_release(struct recorder *r);
+/* The recording is about to end: notes for the end. */
+void chaos_finish(struct recorder *r);
 /* Facts for the header event. */
 void chaos_header(const struct recorder *r, struct buf *items);
 /* A task was born (it and its parent stand stopped), or ends. */
@@ -38,9 +40,11 @@ int chaos_trap(struct recorder *r, struct task *t, const siginfo_t *si,
 	       struct err *err);
 
 /* At the entry of a call, before it is decided: change what the kernel is asked
- * for, or answer. */
+ * for, or answer. 1: it is issued again (resumed already). */
 int chaos_call(struct recorder *r, struct task *t, struct err *err);
 
+/* How many CPUs files are to tell of; 0: as many as there are. */
+unsigned chaos_cpus(const struct recorder *r);
 /* It enters the kernel; seen: tasks that share its memory run meanwhile. */
 void chaos_enters(struct recorder *r, struct task *t, bool seen);
 /* It has left the kernel. */

@@ -11,7 +11,7 @@
  * been (what its stack returns to, where its thread begins) and anywhere in
  * the code of the program and its libraries but the system's.
  */
-#include "recorder/chaos_priv.h"
+#include "recorder/chaos_named.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -43,6 +43,7 @@
 #define SPENT_PERCENT 10u
 #define POINT_NS (2 * MS)  /* what a point costs each replay */
 #define ABROAD_PERCENT 10u /* springs for the sake of other groups */
+#define ALONE_PERCENT 25u  /* ... at a named place, whoever may come */
 
 /* Take one out of p. */
 static struct place
@@ -93,6 +94,7 @@ disarm(const struct task *t, struct chaos_task *ct)
 	if (ct->armed > 0 || ct->watching != 0)
 		ptrace_set_breaks(t->tid, NULL, 0);
 	ct->armed = ct->watching = 0;
+	ct->version = 0;
 }
 
 /* Into the debug registers: the places, and what is to be watched in t. */
@@ -101,9 +103,13 @@ arm(struct recorder *r, const struct task *t, struct chaos_task *ct,
     const uint64_t *pc, unsigned n)
 {
 	const struct watch *w = n == 0 ? race_watched(r, t) : NULL;
+	int ret;
 
 	ct->armed = ct->watching = 0;
-	if (ptrace_set_breaks(t->tid, pc, n) < 0)
+	ret = ptrace_set_breaks(t->tid, pc, n);
+	if (ret < 0 && ret != -E_GONE && r->chaos->names != NULL)
+		named_refused(r);
+	if (ret < 0)
 		return;
 	ct->armed = n;
 	if (w != NULL && ptrace_set_debug(t->tid, WATCH_SLOT,
@@ -113,20 +119,28 @@ arm(struct recorder *r, const struct task *t, struct chaos_task *ct,
 		ct->watching = w->id;
 }
 
-/* Watch what comes next on the ways from f, with rsp there. */
+/* What comes next on the ways from f, with rsp there. */
+static unsigned
+next_places(struct recorder *r, const struct task *t, struct places_from f,
+	    uint64_t rsp, uint64_t *out, unsigned max)
+{
+	struct texts *x = code_of(r, t);
+	const struct places_ops ops = { .wanted = is_wanted, .ctx = x };
+	uint64_t ret[RETURNS_MAX];
+
+	f.ret = ret;
+	f.n_ret = code_returns(t, x, rsp, ret);
+	return places_next(&task_space(t)->mem, &f, &ops, out, max);
+}
+
+/* Watch these. */
 static bool
 stalk(struct recorder *r, const struct task *t, struct chaos_task *ct,
       struct places_from f, uint64_t rsp)
 {
-	struct texts *x = code_of(r, t);
-	const struct places_ops ops = { .wanted = is_wanted, .ctx = x };
 	uint64_t next[AMBUSHES];
-	uint64_t ret[RETURNS_MAX];
-	unsigned n;
+	unsigned n = next_places(r, t, f, rsp, next, AMBUSHES);
 
-	f.ret = ret;
-	f.n_ret = code_returns(t, x, rsp, ret);
-	n = places_next(&task_space(t)->mem, &f, &ops, next, AMBUSHES);
 	for (unsigned i = 0; i < n; i++)
 		ct->ambush[i] = (struct ambush){ .pc = next[i], .left = 1 };
 	log_debug("task %u: stalked from %lx: %u next, first %lx", t->number,
@@ -187,6 +201,38 @@ lay_around(struct recorder *r, struct task *t, struct chaos_task *ct)
 	ct->patience = (unsigned)chaos_below(c, PATIENCE_MAX) + 1;
 }
 
+/*
+ * Watch the named places. The one where t stands would stop it at once, again
+ * and again: until it has gone on to whatever comes next that is left out.
+ */
+static void
+lay_named(struct recorder *r, const struct task *t, struct chaos_task *ct,
+	  uint64_t here, uint64_t rsp)
+{
+	const struct places_from f = { .pc = here };
+	uint64_t pc[AMBUSHES];
+	bool at, all;
+	unsigned n = named_choose(r, t, here, ct->ambush, AMBUSHES, &at, &all);
+
+	for (unsigned i = 0; i < n; i++)
+		pc[i] = ct->ambush[i].pc;
+	if (at) {
+		unsigned named = n;
+
+		n += next_places(r, t, f, rsp, pc + n, AMBUSHES - n);
+		for (unsigned i = named; i < n; i++)
+			ct->ambush[i] = (struct ambush){ .pc = pc[i],
+							 .left = 1,
+							 .way = true };
+	}
+	if (n > 0 || ct->armed > 0)
+		arm(r, t, ct, pc, n);
+	ct->stalked = false;
+	/* Of more than there are registers for, others each time. */
+	ct->version =
+		at || !all || t->stash.signo != 0 ? 0 : named_version(r, t);
+}
+
 static void
 lay(struct recorder *r, struct task *t, struct chaos_task *ct)
 {
@@ -199,6 +245,21 @@ lay(struct recorder *r, struct task *t, struct chaos_task *ct)
 		lay_around(r, t, ct);
 }
 
+static void
+resume_named(struct recorder *r, struct task *t, struct chaos_task *ct)
+{
+	uint64_t start = clock_now_ns();
+
+	if (ct->version == named_version(r, t))
+		return;
+	ct->useless = 0;
+	if (may_spend(r))
+		lay_named(r, t, ct, t->last.rip, t->last.rsp);
+	else
+		disarm(t, ct);
+	r->chaos->ambush_ns += clock_now_ns() - start;
+}
+
 void
 chaos_resume(struct recorder *r, struct task *t)
 {
@@ -207,9 +268,18 @@ chaos_resume(struct recorder *r, struct task *t)
 	unsigned wanted;
 	uint64_t start;
 
-	if (!chaos_has(r, KNOB_ambush) || r->tasks.len < 2)
+	if (r->chaos == NULL)
 		return;
 	ct = chaos_task(r, t);
+	if (ct->space != task_space(t)->number)
+		ct->armed = ct->watching = 0; /* a new image has none */
+	ct->space = task_space(t)->number;
+	if (r->chaos->names != NULL) {
+		resume_named(r, t, ct);
+		return;
+	}
+	if (!chaos_has(r, KNOB_ambush) || r->tasks.len < 2)
+		return;
 	w = race_watched(r, t);
 	wanted = w != NULL ? w->id : 0;
 	if (ct->watching == wanted &&
@@ -247,7 +317,10 @@ chaos_stashed(struct recorder *r, struct task *t)
 		return;
 	ct = chaos_task(r, t);
 	disarm(t, ct);
-	lay(r, t, ct);
+	if (r->chaos->names != NULL)
+		lay_named(r, t, ct, 0, 0);
+	else
+		lay(r, t, ct);
 }
 
 bool
@@ -279,10 +352,12 @@ is_worth_it(const struct recorder *r, const struct task *t)
 {
 	const struct group *g = task_group(t);
 
-	return (t->stash.signo != 0 && !t->stash.sent) ||
-	       chaos_could_wait(r, g) ||
-	       (r->tasks.len > g->live &&
-		chaos_chance(r->chaos, ABROAD_PERCENT));
+	if ((t->stash.signo != 0 && !t->stash.sent) || chaos_could_wait(r, g))
+		return true;
+	if (r->chaos->names != NULL)
+		return r->tasks.len > 1 &&
+		       chaos_chance(r->chaos, ALONE_PERCENT);
+	return r->tasks.len > g->live && chaos_chance(r->chaos, ABROAD_PERCENT);
 }
 
 static struct ambush *
@@ -294,13 +369,18 @@ ambush_at(struct chaos_task *ct, uint64_t pc)
 	return NULL;
 }
 
-/* Where it is stalked to: is this the place? For a signal the worst one is
- * before a store to a global, which was loaded before. */
+/* Is this the place? What was laid around was counted before. Where it is
+ * stalked to the worst one for a signal is before a store to a global, which
+ * was loaded before. */
 static bool
 springs(struct recorder *r, const struct task *t, const struct access *a)
 {
 	struct mood *m = &r->chaos->mood;
 
+	if (r->chaos->names != NULL)
+		return named_springs(r, t);
+	if (!chaos_task(r, t)->stalked)
+		return true;
 	if (chaos_task(r, t)->due)
 		return true;
 	if (t->stash.signo != 0 && !t->stash.sent)
@@ -335,7 +415,7 @@ spring(struct recorder *r, struct task *t, const struct ambush *a,
 		if (ret < 0)
 			return ret;
 		ct->held_pc = a->pc;
-		if (what->weight != 0 &&
+		if (what->weight != 0 && c->names == NULL &&
 		    chaos_chance(c, what->compares ? COMPARES_PERCENT
 						   : c->mood.watch))
 			race_watch(r, t, what);
@@ -419,6 +499,15 @@ at_place(struct recorder *r, struct task *t, struct ambush *a, struct err *err)
 
 	if (ret < 0)
 		return ret;
+	if (a->way) {
+		if (may_spend(r))
+			lay_named(r, t, ct, regs.rip, regs.rsp);
+		else
+			disarm(t, ct);
+		return 1;
+	}
+	if (r->chaos->names != NULL)
+		named_reached(r, t, a->pc);
 	a->visits++;
 	if (a->left > 1) {
 		a->left--;
@@ -428,7 +517,7 @@ at_place(struct recorder *r, struct task *t, struct ambush *a, struct err *err)
 	    chaos_could_wait(r, task_group(t)))
 		return at_spin(r, t, &regs, err);
 	places_access(&task_space(t)->mem, &regs, &what);
-	if (is_worth_it(r, t) && (!ct->stalked || springs(r, t, &what))) {
+	if (is_worth_it(r, t) && springs(r, t, &what)) {
 		struct ambush copy = *a;
 
 		disarm(t, ct);

@@ -221,7 +221,7 @@ cut(struct recorder *r, struct task *t, uint64_t len, struct err *err)
 	int fd = task_borrow_fd(t, sc->args[0]);
 	bool may = fd >= 0 && may_be_short(t, fd, len, direction(sc) > 0);
 	uint64_t part;
-	int ret;
+	int ret = VECTOR_CUT;
 
 	fd_close(&fd);
 	if (!may)
@@ -229,9 +229,10 @@ cut(struct recorder *r, struct task *t, uint64_t len, struct err *err)
 	part = chaos_between(r->chaos, 1, len - 1);
 	if (!has_vector(sc))
 		call_given(t)[2] = part;
-	/* What is read into has a stand-in when others run meanwhile. */
-	else if (!vector_cut(r, t, direction(sc) < 0 && sched_others(t), &part))
-		return 0;
+	else
+		ret = vector_cut(r, t, part, err);
+	if (ret != VECTOR_CUT)
+		return ret == VECTOR_AGAIN ? 1 : ret;
 	ret = chaos_event(r, t, CHAOS_SHORT, len, part, err);
 	return ret < 0 || t->call.given == NULL ? ret : call_give(t);
 }

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "recorder/engine.h"
+#include "recorder/special.h"
 #include "recorder/task.h"
 
 #define DIRECTORY "/sys/devices/system/cpu"
@@ -34,6 +35,12 @@ cpus_release(struct chaos *c)
 {
 	for (unsigned i = 0; i < CPU_FILES; i++)
 		buf_free(&c->cpu_file[i]);
+}
+
+unsigned
+chaos_cpus(const struct recorder *r)
+{
+	return chaos_has(r, KNOB_cpus) ? r->opts.cpus : 0;
 }
 
 static void
@@ -329,26 +336,29 @@ cpus_call(struct recorder *r, struct task *t, struct err *err)
 {
 	const struct sys_call *sc = &t->call.sc;
 	bool moves = sc->nr == SYS_read;
-	int64_t at = (int64_t)sc->args[3], n;
+	int64_t at = (int64_t)sc->args[3], n = -1;
+	struct buf status = { 0 }, *file = &status;
 	unsigned which;
 	int fd;
 
 	if (sc->nr != SYS_read && sc->nr != SYS_pread64)
 		return directory(r, t, err);
 	which = which_file(t);
-	if (which == CPU_FILES)
+	if (which == CPU_FILES && !procfs_status(r, t, &status))
 		return 0;
 	fd = task_borrow_fd(t, sc->args[0]);
-	if (fd < 0)
-		return 0;
-	if (moves)
+	if (fd >= 0 && moves)
 		at = lseek(fd, 0, SEEK_CUR);
-	if (at == 0 || r->chaos->cpu_file[which].len == 0)
-		make(r, which, &r->chaos->cpu_file[which]);
-	n = answer(t, &r->chaos->cpu_file[which], at);
+	if (which < CPU_FILES)
+		file = &r->chaos->cpu_file[which];
+	if (which < CPU_FILES && (at == 0 || file->len == 0))
+		make(r, which, file);
+	if (fd >= 0)
+		n = answer(t, file, at);
 	if (n > 0 && moves && lseek(fd, at + n, SEEK_SET) < 0)
 		n = -1;
 	fd_close(&fd);
+	buf_free(&status);
 	if (n < 0)
 		return 0;
 	syscall_answer(t, n, false);

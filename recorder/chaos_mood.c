@@ -128,6 +128,18 @@ step(struct chaos *c)
 	};
 }
 
+static struct mood
+named(struct chaos *c)
+{
+	return (struct mood){
+		.plan = PLAN_NAMED,
+		.hold = one_of(c, 60, 85, 100),
+		.firm = one_of(c, 0, 10, 40),
+		.patient = 90,
+		.long_slices = true,
+	};
+}
+
 /* Which places, and how many of them. */
 static void
 draw_taste(struct chaos *c, struct mood *m)
@@ -151,7 +163,7 @@ draw_births(struct chaos *c, struct mood *m)
 {
 	uint64_t any = chaos_below(c, 100);
 
-	if (m->plan == PLAN_STEP)
+	if (m->plan == PLAN_STEP || m->plan == PLAN_NAMED)
 		m->births = any < 80 ? BIRTHS_GATHER : BIRTHS_SOFT;
 	else
 		m->births = any < 46   ? BIRTHS_GATHER
@@ -176,8 +188,8 @@ mood_draw(struct chaos *c)
 
 	while (any >= plans[i].percent)
 		any -= plans[i++].percent;
-	m = plans[i].draw(c);
-	if (m.plan != PLAN_STEP)
+	m = c->names != NULL ? named(c) : plans[i].draw(c);
+	if (m.plan != PLAN_STEP && m.plan != PLAN_NAMED)
 		draw_taste(c, &m);
 	draw_births(c, &m);
 	m.woken_last = chaos_chance(c, 65);

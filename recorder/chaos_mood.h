@@ -8,11 +8,12 @@ struct chaos;
 
 /* What kind of schedule is tried: no kind suits every race. */
 enum plan {
-	PLAN_FEW = 1,  /* few switches, at places, for good */
-	PLAN_WALK = 2, /* many, at places, to and fro */
-	PLAN_RACE = 3, /* who touches what another is about to touch? */
-	PLAN_ANY = 4,  /* anything */
-	PLAN_STEP = 5, /* at each place */
+	PLAN_FEW = 1,	/* few switches, at places, for good */
+	PLAN_WALK = 2,	/* many, at places, to and fro */
+	PLAN_RACE = 3,	/* who touches what another is about to touch? */
+	PLAN_ANY = 4,	/* anything */
+	PLAN_STEP = 5,	/* at each place */
+	PLAN_NAMED = 6, /* at those that the user names */
 };
 
 /* At which places ambushes are laid. */

@@ -31,6 +31,7 @@ struct ambush {
 	uint64_t pc;
 	unsigned left;	 /* visits before it springs, that one included */
 	unsigned visits; /* so far */
+	bool way;	 /* only on the way to a named place */
 };
 
 struct chaos_task {
@@ -66,6 +67,9 @@ struct chaos_task {
 	} seen[SEEN];
 	struct cut cut;
 	unsigned watching; /* the watch that is in a debug register, 0 = none */
+	uint32_t space;	   /* its debug registers are for this image */
+	uint64_t version;  /* of the named places in them */
+	unsigned named;	   /* visits of such */
 };
 
 /* What one who is held is about to touch, watched in all others of its group.
@@ -108,6 +112,7 @@ struct chaos {
 	uint64_t spent_ns;  /* tasks were held for so long, together */
 	uint64_t ambush_ns; /* and ambushes took so long */
 	struct map texts;   /* space number -> struct texts */
+	struct names *names; /* chaos_named.c; NULL: none */
 	struct watch watch;
 	bool requeues; /* futexes move waiters: no choice of whom to wake */
 	struct buf cpu_file[CPU_FILES];

@@ -143,6 +143,7 @@ race_barren(struct recorder *r, const struct task *t)
 			r->chaos->mood.springs++;
 			if (++r->chaos->mood.barren == GUARDED &&
 			    r->chaos->mood.plan != PLAN_STEP &&
+			    r->chaos->mood.plan != PLAN_NAMED &&
 			    r->chaos->mood.taste != TASTE_BETWEEN)
 				mood_between(r->chaos);
 			return;

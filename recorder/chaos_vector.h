@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct err;
 struct recorder;
 struct task;
 
@@ -20,8 +21,13 @@ struct cut {
 /* What a call with a vector of buffers may do in all, 0: it is none or may not
  * be cut short. */
 uint64_t vector_len(const struct task *t);
-/* It shall do no more than *part of that; fewer if memory that is seen by
- * others meanwhile says how much. False: that cannot be. */
-bool vector_cut(struct recorder *r, struct task *t, bool seen, uint64_t *part);
+/* It shall do no more than part of that. */
+enum {
+	VECTOR_WHOLE, /* it cannot be cut */
+	VECTOR_CUT,
+	VECTOR_AGAIN, /* it is issued again (resumed already) */
+};
+int vector_cut(struct recorder *r, struct task *t, uint64_t part,
+	       struct err *err);
 
 #endif

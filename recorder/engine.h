@@ -51,10 +51,10 @@ void syscall_answer(struct task *t, int64_t ret, bool refused);
 
 /* At the entry. 1: the call has to be issued again (resumed already). */
 int scratch_begin(struct recorder *r, struct task *t, struct err *err);
-/* A little memory of the task's own that the program does not see, until the
- * call is over. 1: as scratch_begin. *out_at 0: there is none. */
-int scratch_room(struct recorder *r, struct task *t, uint64_t *out_at,
-		 struct err *err);
+/* len bytes (a few KB) of the task's own that the program does not see, until
+ * the call is over. 1: as scratch_begin. *out_at 0: there is none. */
+int scratch_room(struct recorder *r, struct task *t, uint64_t len,
+		 uint64_t *out_at, struct err *err);
 /* The outputs of the call to the program's memory, in place of [addr, len). */
 void scratch_copy_out(struct task *t, const struct sys_range *out, int n);
 /* Read through the stand-ins: what the kernel sees at addr. */
@@ -179,16 +179,16 @@ struct span moves_moved(struct task *t);
 int sum_event(struct recorder *r, struct task *t, struct err *err);
 int sum_due(struct recorder *r, struct task *t, struct err *err);
 
-/* --- warn.c --- */
+/* --- warn.c; the codes are stored: append-only --- */
 
-enum warn_code { /* stored: append-only */
-	WARN_UNKNOWN_CALL = 1,	/* no row: ENOSYS */
-	WARN_REFUSED = 2,	/* a call or sub-operation that pastime refuses */
-	WARN_FOREIGN = 3,	/* int 0x80, x32 */
-	WARN_UNTIMED = 4,	/* a time-bounded switch or signal */
-	WARN_LOST = 5,		/* something that the recording does not contain */
+enum warn_code {
+	WARN_UNKNOWN_CALL = 1, /* no row: ENOSYS */
+	WARN_REFUSED = 2,      /* a call or sub-operation is not supported */
+	WARN_FOREIGN = 3,      /* int 0x80, x32 */
+	WARN_UNTIMED = 4,      /* a time-bounded switch or signal */
+	WARN_LOST = 5,	/* something that the recording does not contain */
+	WARN_NAMED = 6, /* a place of --chaos-at that nobody came by */
 };
-
 /* A warning event and a line for the end, once per code and call (and text). */
 int warn(struct recorder *r, const struct task *t, enum warn_code code, int call,
 	 const char *fmt, ...) __attribute__((format(printf, 5, 6)));

@@ -1,5 +1,6 @@
 #include "recorder/knobs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -24,6 +25,14 @@ knobs_init(struct chaos_opts *o)
 	*o = (struct chaos_opts){ 0 };
 	for (size_t i = 0; i < KNOB_END; i++)
 		o->level[i] = knobs[i].level;
+}
+
+void
+knobs_release(struct chaos_opts *o)
+{
+	for (size_t i = 0; i < o->at.len; i++)
+		mem_free(o->at.v[i]);
+	vec_free(&o->at);
 }
 
 static bool
@@ -96,4 +105,50 @@ knobs_text(const struct chaos_opts *o, struct buf *out)
 	for (size_t i = 0; i < KNOB_END; i++)
 		buf_printf(out, "%s%s=%s", i > 0 ? "," : "", knobs[i].name,
 			   levels[o->level[i]]);
+}
+
+/* What it cannot be, wherever it runs. */
+static bool
+is_place(const char *spec)
+{
+	const char *colon = strrchr(spec, ':');
+	const char *last = colon ? colon + 1 : spec;
+	char *end;
+
+	if (*last == '\0' || colon == spec)
+		return false;
+	if (*last < '0' || *last > '9')
+		return true;
+	if (strncmp(last, "0x", 2) == 0)
+		return strtoull(last, &end, 16) > 0 && *end == '\0';
+	return colon != NULL && strtol(last, &end, 10) > 0 && *end == '\0';
+}
+
+int
+knobs_places(const char *text, struct chaos_opts *o, struct err *err)
+{
+	for (;;) {
+		size_t n = strcspn(text, ",");
+		char *spec = mem_printf("%.*s", (int)n, text);
+
+		if (!is_place(spec)) {
+			err_set(err, E_USAGE, "--chaos-at: '%s' is no place",
+				spec);
+			err_hint(err, "FUNCTION, FILE:LINE or 0xADDRESS, "
+				      "several separated by commas");
+			mem_free(spec);
+			return -E_USAGE;
+		}
+		vec_push(&o->at, spec);
+		if (text[n] == '\0')
+			return 0;
+		text += n + 1;
+	}
+}
+
+void
+knobs_places_text(const struct chaos_opts *o, struct buf *out)
+{
+	for (size_t i = 0; i < o->at.len; i++)
+		buf_printf(out, "%s%s", i > 0 ? "," : "", o->at.v[i]);
 }

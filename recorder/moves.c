@@ -149,7 +149,7 @@ moves_room(struct recorder *r, struct task *t, struct err *err)
 
 	if (m->kind == SOURCE_FILE || m->room != 0)
 		return 0;
-	return scratch_room(r, t, &m->room, err);
+	return scratch_room(r, t, sizeof(struct pollfd), &m->room, err);
 }
 
 /* The first bytes of what is in the pipe, which keeps them. */

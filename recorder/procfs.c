@@ -1,13 +1,15 @@
 /*
- * What /proc tells a program about tracing: as if there were none. Applied to
- * what read(2) brought before it is recorded. The text may get
- * shorter, and the result with it; a reader sees a short read.
+ * What /proc tells a program about tracing: as if there were none; and of CPUs
+ * under --chaos. Applied to what read(2) brought before it is recorded. The
+ * text may get shorter, and the result with it; a reader sees a short read.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "recorder/chaos.h"
 #include "recorder/special.h"
 #include "recorder/task.h"
 
@@ -40,40 +42,68 @@ subject(const struct recorder *r, const struct task *t, bool *out_stat)
 	return task_get(r, atoi(to + 6));
 }
 
+struct text {
+	char p[TEXT_MAX + 1];
+	size_t len, max;
+};
+
 /* The rest of the line that begins with key becomes value. */
 static void
-set_line(char *text, size_t *len, const char *key, const char *value)
+set_line(struct text *x, const char *key, const char *value)
 {
-	char *p = strstr(text, key);
-	size_t n = strlen(value);
+	char *p = strstr(x->p, key);
+	size_t n = strlen(value), was;
 	char *end;
 
 	if (p == NULL)
 		return;
 	p += strlen(key);
 	end = strchr(p, '\n');
-	if (end == NULL || (size_t)(end - p) < n)
+	if (end == NULL)
 		return;
+	was = (size_t)(end - p);
+	if (n > was && x->len + n - was > x->max)
+		return;
+	memmove(p + n, end, (size_t)(x->p + x->len - end) + 1);
 	memcpy(p, value, n);
-	memmove(p + n, end, (size_t)(text + *len - end) + 1);
-	*len -= (size_t)(end - p) - n;
+	x->len = x->len + n - was;
+}
+
+/* All of n CPUs, as the kernel writes them: "f,ffffffff" and "0-35". */
+static void
+set_cpus(struct text *x, unsigned n)
+{
+	char list[32];
+	struct buf mask = { 0 };
+
+	if (n % 32 != 0)
+		buf_printf(&mask, "%0*x", (int)(n % 32 + 3) / 4,
+			   (1u << n % 32) - 1);
+	for (unsigned i = 0; i < n / 32; i++)
+		buf_printf(&mask, "%sffffffff", mask.len > 0 ? "," : "");
+	snprintf(list, sizeof(list), n > 1 ? "0-%u" : "%u", n - 1);
+	set_line(x, "Cpus_allowed:\t", buf_cstr(&mask));
+	set_line(x, "Cpus_allowed_list:\t", list);
+	buf_free(&mask);
 }
 
 static void
-edit_status(const struct task *who, char *text, size_t *len)
+edit_status(const struct recorder *r, const struct task *who, struct text *x)
 {
 	static const char stopped[] = "State:\tt (tracing stop)";
 	const struct process *p = who->proc;
 
-	if (strstr(text, stopped) != NULL)
-		set_line(text, len, "State:\t", "S (sleeping)");
-	set_line(text, len, "TracerPid:\t", "0");
+	if (strstr(x->p, stopped) != NULL)
+		set_line(x, "State:\t", "S (sleeping)");
+	set_line(x, "TracerPid:\t", "0");
 	if (p != NULL)
-		set_line(text, len, "NoNewPrivs:\t", p->no_new_privs ? "1" : "0");
+		set_line(x, "NoNewPrivs:\t", p->no_new_privs ? "1" : "0");
 	if (who->filters == NULL) {
-		set_line(text, len, "Seccomp:\t", "0");
-		set_line(text, len, "Seccomp_filters:\t", "0");
+		set_line(x, "Seccomp:\t", "0");
+		set_line(x, "Seccomp_filters:\t", "0");
 	}
+	if (chaos_cpus(r) != 0)
+		set_cpus(x, chaos_cpus(r));
 }
 
 /* PID (comm) S ...: one letter. */
@@ -90,33 +120,56 @@ int
 procfs_read(struct recorder *r, struct task *t, struct err *err)
 {
 	uint64_t addr = t->call.sc.args[1];
-	int64_t n = t->call.sc.ret;
+	size_t n = (size_t)t->call.sc.ret;
+	struct text x = { .len = n, .max = n };
 	const struct task *who;
-	size_t len = (size_t)n;
-	char text[TEXT_MAX + 1];
 	bool is_stat;
 
-	if (n < TEXT_MIN || n > TEXT_MAX)
+	if (t->call.skipped || t->call.sc.ret < TEXT_MIN ||
+	    t->call.sc.ret > TEXT_MAX)
 		return 0;
 	who = subject(r, t, &is_stat);
-	if (who == NULL || scratch_read(t, addr, text, len) != n)
+	if (who == NULL || scratch_read(t, addr, x.p, n) != (int64_t)n)
 		return 0;
-	text[len] = '\0';
+	x.p[n] = '\0';
 	if (is_stat)
-		edit_stat(text);
+		edit_stat(x.p);
 	else
-		edit_status(who, text, &len);
-	if (scratch_write(t, addr, text, len) != (int64_t)len)
+		edit_status(r, who, &x);
+	if (scratch_write(t, addr, x.p, x.len) != (int64_t)x.len)
 		return 0;
-	if ((int64_t)len == n)
+	if (x.len == n)
 		return 0;
 	/* The kernel wrote beyond what we call the end. */
 	if (t->call.scratch == NULL &&
-	    mem_read_all(&task_space(t)->mem, addr + len, text + len,
-			 (size_t)n - len) == 0)
-		item_put_mem(&r->items, addr + len,
-			     span_of(text + len, (size_t)n - len));
-	t->call.sc.ret = (int64_t)len;
-	t->last.rax = (uint64_t)len;
+	    mem_read_all(&task_space(t)->mem, addr + x.len, x.p + x.len,
+			 n - x.len) == 0)
+		item_put_mem(&r->items, addr + x.len,
+			     span_of(x.p + x.len, n - x.len));
+	t->call.sc.ret = (int64_t)x.len;
+	t->last.rax = x.len;
 	return ptrace_set_regs(t->tid, &t->last);
+}
+
+bool
+procfs_status(const struct recorder *r, const struct task *t, struct buf *out)
+{
+	struct text x = { .max = TEXT_MAX };
+	struct buf real = { 0 };
+	const struct task *who;
+	char path[64];
+	bool is_stat;
+
+	who = subject(r, t, &is_stat);
+	if (who == NULL || is_stat)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/status", who->tid);
+	if (fd_read_file(path, &real) == 0 && real.len <= TEXT_MAX / 2) {
+		memcpy(x.p, real.p, real.len);
+		x.len = real.len;
+		edit_status(r, who, &x);
+		buf_put(out, x.p, x.len);
+	}
+	buf_free(&real);
+	return x.len > 0;
 }

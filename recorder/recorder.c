@@ -311,6 +311,7 @@ recorder_finish(struct recorder *r, struct record_result *out, struct err *err)
 	struct event ev;
 	int ret;
 
+	chaos_finish(r);
 	event_begin(r, NULL, EV_end, &ev);
 	ev.args[0] = (uint64_t)r->first_status;
 	ev.args[1] = r->seq + 1;

@@ -27,7 +27,6 @@
 #define COPY_IN_MAX 4096u /* what is smaller is copied in even if it is output only */
 #define COPY_CHUNK 65536u
 #define ALIGN 16u
-#define ROOM 64u /* scratch_room */
 
 struct piece {
 	uint64_t addr, len; /* the program's */
@@ -370,7 +369,7 @@ scratch_begin(struct recorder *r, struct task *t, struct err *err)
 
 /* The last bytes of the task's own slot: buffers are put to its beginning. */
 int
-scratch_room(struct recorder *r, struct task *t, uint64_t *out_at,
+scratch_room(struct recorder *r, struct task *t, uint64_t len, uint64_t *out_at,
 	     struct err *err)
 {
 	struct scratch sc = { .count = 1 };
@@ -378,7 +377,8 @@ scratch_room(struct recorder *r, struct task *t, uint64_t *out_at,
 
 	if (ret == 0 && sc.count == 1)
 		*out_at = AGENT_SCRATCH +
-			  (sc.first + 1) * AGENT_SCRATCH_STRIDE - ROOM;
+			  (sc.first + 1) * AGENT_SCRATCH_STRIDE -
+			  ((len + ALIGN - 1) & ~(uint64_t)(ALIGN - 1));
 	return ret;
 }
 

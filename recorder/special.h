@@ -19,6 +19,10 @@ int memory_shmdt(struct recorder *r, struct task *t, struct err *err);
 
 /* procfs.c: read and pread64 of /proc/PID/status and stat */
 int procfs_read(struct recorder *r, struct task *t, struct err *err);
+/* Appends all that its read at the beginning of a recorded task's status would
+ * show; false: it reads something else. */
+bool procfs_status(const struct recorder *r, const struct task *t,
+		   struct buf *out);
 
 /* sandbox.c: the program's own seccomp filters */
 int sandbox_enter(struct recorder *r, struct task *t, struct err *err);

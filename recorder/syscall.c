@@ -618,8 +618,8 @@ go(struct recorder *r, struct task *t, struct err *err)
 			return ret < 0 ? ret : 0;
 	}
 	ret = chaos_call(r, t, err);
-	if (ret < 0)
-		return ret;
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
 	if (decide(r, t))
 		return finish_answered(r, t, err);
 	if (special->enter != NULL) {

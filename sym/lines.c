@@ -117,13 +117,12 @@ line_id(const char *file, int line)
 
 /* One entry of the table: up to the next one. */
 static void
-add_row(struct build *b, Dwarf_Line *line, Dwarf_Addr lo, Dwarf_Addr hi)
+add_row(struct build *b, Dwarf_Line *line, bool statement, Dwarf_Addr lo,
+	Dwarf_Addr hi)
 {
 	struct sym_row r = { .start = lo + b->bias, .end = hi + b->bias };
-	bool statement = false;
 	size_t n = b->rows.len;
 
-	dwarf_linebeginstatement(line, &statement);
 	dwarf_lineno(line, &r.line);
 	r.file = dwarf_linesrc(line, NULL, NULL);
 	if ((!statement || r.line == 0 || !r.file) && n > 0) {
@@ -137,6 +136,28 @@ add_row(struct build *b, Dwarf_Line *line, Dwarf_Addr lo, Dwarf_Addr hi)
 	vec_push(&b->rows, r);
 }
 
+/*
+ * Does the i-th entry begin a statement? Compilers mark the place of one that
+ * was moved by an entry of its own without code, before that of the code.
+ */
+static bool
+is_statement(Dwarf_Lines *lines, size_t i, Dwarf_Addr addr, int number)
+{
+	bool yes = false;
+
+	for (size_t k = i + 1; k-- > 0 && !yes;) {
+		Dwarf_Line *line = dwarf_onesrcline(lines, k);
+		Dwarf_Addr at;
+		int n = 0;
+
+		dwarf_lineno(line, &n);
+		if (dwarf_lineaddr(line, &at) != 0 || at != addr || n != number)
+			break;
+		dwarf_linebeginstatement(line, &yes);
+	}
+	return yes;
+}
+
 /* The part of [lo, hi) of the function that the entry is for. */
 static void
 add_range(struct build *b, Dwarf_Lines *lines, size_t n, Dwarf_Addr lo,
@@ -147,13 +168,16 @@ add_range(struct build *b, Dwarf_Lines *lines, size_t n, Dwarf_Addr lo,
 		Dwarf_Line *next = dwarf_onesrcline(lines, i + 1);
 		Dwarf_Addr from, to;
 		bool end = false;
+		int number = 0;
 
 		dwarf_lineendsequence(line, &end);
 		if (end || dwarf_lineaddr(line, &from) != 0 ||
 		    dwarf_lineaddr(next, &to) != 0 || to <= from || to <= lo ||
 		    from >= hi)
 			continue;
-		add_row(b, line, from < lo ? lo : from, to > hi ? hi : to);
+		dwarf_lineno(line, &number);
+		add_row(b, line, is_statement(lines, i, from, number),
+			from < lo ? lo : from, to > hi ? hi : to);
 	}
 }
 
@@ -390,4 +414,54 @@ symbols_body(struct symbols *s, uint64_t pc)
 		pc = fn.body;
 	arena_free(&a);
 	return pc;
+}
+
+/* ---- from what people write to code */
+
+static size_t
+addresses(const struct symbols *s, const char *module, size_t len,
+	  uint64_t addr, uint64_t *out, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->modules.len && n < max; i++) {
+		const struct sym_module *m = &s->modules.v[i];
+		const char *slash = strrchr(m->shown, '/');
+		const char *base = slash ? slash + 1 : m->shown;
+		uint64_t at = m->bias + addr;
+
+		if (*m->path && at >= m->start && at < m->end &&
+		    (len == 0 ||
+		     (strlen(base) == len && strncmp(base, module, len) == 0)))
+			out[n++] = at;
+	}
+	return n;
+}
+
+size_t
+symbols_named(struct symbols *s, const char *spec, uint64_t *out, size_t max)
+{
+	const char *colon = strrchr(spec, ':');
+	const char *last = colon ? colon + 1 : spec;
+	size_t before = colon ? (size_t)(colon - spec) : 0, n;
+	uint64_t size, addr;
+	char *end, *file;
+
+	if (max == 0)
+		return 0;
+	if (strncmp(last, "0x", 2) == 0) {
+		addr = strtoull(last, &end, 16);
+		return *end == '\0' ? addresses(s, spec, before, addr, out, max)
+				    : 0;
+	}
+	if (colon && *last && last[strspn(last, "0123456789")] == '\0') {
+		file = mem_printf("%.*s", (int)before, spec);
+		n = symbols_places(s, file, atoi(last), out, max);
+		mem_free(file);
+		return n;
+	}
+	if (symbols_by_name(s, spec, &addr, &size, NULL) < 0)
+		return 0;
+	out[0] = symbols_body(s, addr);
+	return 1;
 }

@@ -42,6 +42,13 @@ bool symbols_has_lines(struct symbols *s, uint64_t pc);
  */
 size_t symbols_places(struct symbols *s, const char *file, int line,
 		      uint64_t *out, size_t max);
+/*
+ * Where the code is that spec names: FUNCTION (behind what makes its frame),
+ * FILE:LINE as above, or 0xADDRESS as the file of a module has it; "MODULE:"
+ * may stand before a function or address. Returns how many, at most max.
+ */
+size_t symbols_named(struct symbols *s, const char *spec, uint64_t *out,
+		     size_t max);
 /* Where a step into the function at pc ends; pc itself without lines. */
 uint64_t symbols_body(struct symbols *s, uint64_t pc);
 /*

@@ -81,10 +81,8 @@ calls()
 	for kind in v m 'v threads' 'm threads'; do
 		# shellcheck disable=SC2086 # two words
 		knob short 1 "$T/calls" $kind
-		# What others could see says how much is sent.
-		like "vectors, $kind" \
-			"all, 0 bad, reads short, writes $([ "$kind" = \
-				'm threads' ] && echo whole || echo short)" \
+		is "vectors, $kind" \
+			'all, 0 bad, reads short, writes short' \
 			"$(cat "$T/out")"
 	done
 	knob births 1 "$T/calls" v
@@ -104,11 +102,13 @@ calls()
 	knob cpus 3 sh -c 'grep -c ^processor /proc/cpuinfo
 		grep -c "^cpu[0-9]" /proc/stat
 		echo 0-$(($(nproc) - 1))
+		sed -n "s/^Cpus_allowed[_list]*:.//p" /proc/self/status
+		sed -n "s/^Cpus_allowed[_list]*:.//p" /proc/$$/task/$$/status
 		cat /sys/devices/system/cpu/online
 		cd /sys/devices/system/cpu && echo cpu[0-9]*
 		ls -U . | grep -c "^cpu[0-9]"'
 	is 'CPUs agree' \
-		"$(printf '4\n4\n0-3\n0-3\ncpu0 cpu1 cpu2 cpu3\n4')" \
+		"$(printf '4\n4\n0-3\nf\n0-3\nf\n0-3\n0-3\ncpu0 cpu1 cpu2 cpu3\n4')" \
 		"$(cat "$T/out")"
 	like 'the read is an event' 'chaos: 4 CPUs' "$(cat "$T/err")"
 }
@@ -123,6 +123,87 @@ chosen()
 		grep -qE " chaos: $2" "$T/err" && break
 	done
 	holds "$1 is an event" grep -qE " chaos: $2" "$T/err"
+}
+
+# named WHAT LEAST PLACES MATCH COMMAND...: all ambushes are at PLACES, which
+# end in these digits (a pattern); of five seeds at least LEAST fail, and fail
+# again in replay.
+named()
+{
+	local what=$1 least=$2 places=$3 match=$4 seed failed=0
+
+	shift 4
+	for seed in 1 2 3 4 5; do
+		run "$smoke" -d -x "$seed" -l "$places" "$@" </dev/null
+		is "$what, seed $seed: replayed alike" 0 "$status"
+		grep -qa '^rr-smoke:.*status 0x100,' "$T/err" &&
+			failed=$((failed + 1))
+		is "$what, seed $seed: nowhere else" '' \
+			"$(sed -n 's/.*ambushed at 0x\([0-9a-f]*\),.*/\1/p' \
+				"$T/err" | grep -vxE "[0-9a-f]*($match)")"
+		is "$what, seed $seed: found and reached" 0 \
+			"$(grep -c 'chaos-at' "$T/err")"
+	done
+	is "$what: of five $failed fail" 1 "$((failed >= least))"
+}
+
+# The last three digits of where symbols are, which a page does not change.
+digits()
+{
+	nm "$1" | sed -n "s/^[0-9a-f]*\([0-9a-f]\{3\}\) . $2\$/\1/p"
+}
+
+# Places that the user names: by line, function and address, of programs that
+# are loaded anywhere and of a library that comes later and has no lines.
+named_places()
+{
+	local source=$TOP_SRCDIR/tests/chaos/named.c line library settle
+
+	line=$(sed -n '/HERE/=' "$source")
+	library=$T/libnamed.so
+	settle=settle_here
+	# shellcheck disable=SC2086
+	{
+		$cc -g -O1 -fno-inline -fPIE -pie -pthread -o "$T/named" \
+			"$source" -ldl &&
+			$cc -g -O1 -fno-inline -no-pie -pthread \
+				-o "$T/named_fixed" "$source" -ldl &&
+			$cc -O1 -fPIC -shared -DLIBRARY -o "$library" \
+				"$source" &&
+			$cc -g -O1 -pthread -o "$T/handler_malloc" \
+				"$TOP_SRCDIR/bench/racy/handler_malloc.c"
+	} || exit 99
+	named 'a line' 3 "named.c:$line" ... "$T/named"
+	named 'a function' 3 $settle "$(digits "$T/named" $settle)" "$T/named"
+	named 'an address' 3 "0x$(nm "$T/named" | sed -n "s/ . $settle\$//p")" \
+		"$(digits "$T/named" $settle)" sh -c "$T/named; exit \$?"
+	named 'an address that stays' 3 \
+		"0x$(nm "$T/named_fixed" | sed -n "s/ . $settle\$//p")" \
+		"$(digits "$T/named_fixed" $settle)" "$T/named_fixed"
+	named 'a library' 3 libnamed.so:settle "$(digits "$library" settle)" \
+		"$T/named" "$library"
+	line=$(sed -n '/cache = b->next;/=' \
+		"$TOP_SRCDIR/bench/racy/handler_malloc.c" | head -n 1)
+	named 'a signal' 1 "handler_malloc.c:$line" ... "$T/handler_malloc"
+
+	for place in nowhere never "named.c:99999"; do
+		run "$smoke" -x 1 -l "$place" "$T/named"
+		is "$place: recorded and replayed" 0 "$status"
+		case $place in
+		never) like 'nobody came by' \
+			'chaos-at=never: was never reached' "$(cat "$T/err")" ;;
+		*) like "$place is not known" \
+			"chaos-at=$place: no program that ran has" \
+			"$(cat "$T/err")" ;;
+		esac
+	done
+	run "$smoke" -d -n -x 7 -k all=off -l "$settle" "$T/named"
+	is 'no other choice than what is named' 0 \
+		"$(grep ' chaos: ' "$T/err" | grep -vcE 'ambushed|plan named')"
+	for place in '' : file.c:0 file.c:1x 12 0x 0xz a,,b; do
+		run "$smoke" -x 1 -l "$place" true
+		is "'$place' is no place" 2 "$status"
+	done
 }
 
 # Every knob has a name, which the manual explains, and makes choices of its own.
@@ -320,6 +401,7 @@ END
 choices
 calls
 knobs
+named_places
 under threads_mutex_cond 0 "$guests/threads_mutex_cond"
 under sig_compute 0 "$guests/sig_compute"
 under fork_tree 0 "$guests/fork_tree"

@@ -11,7 +11,7 @@ event:base
 agent:
 sym:event base
 tracee:sym event base agent/abi.h agent/blob.h agent/stub.h
-recorder:tracee event base agent/abi.h agent/blob.h agent/calls.def
+recorder:tracee sym/lines.h event base agent/abi.h agent/blob.h agent/calls.def
 replayer:tracee sym event base agent/abi.h agent/blob.h
 store:event base
 gdb:replayer/target.h replayer/target_divert.h replayer/target_sym.h sym event base

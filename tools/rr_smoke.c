@@ -1,7 +1,8 @@
 /*
  * rr-smoke [-aTdeKnopqv] [-A N] [-P FILE] [-r N] [-c N] [-s N] [-t N] [-x SEED
- * [-k KNOBS]] COMMAND...: record a command into memory and replay it at once
- * with everything checked. The developers' short way round the store.
+ * [-k KNOBS] [-l PLACES]] COMMAND...: record a command into memory and replay
+ * it at once with everything checked. The developers' short way round the
+ * store.
  *
  *   -a   with the agent, as usual   -A N at call sites seen N times
  *   -T   without: every call traps
@@ -14,7 +15,7 @@
  *   -c N a checksum every N events (default 1000)
  *   -s N then visit N events from end to end and back: each looks the same
  *   -t N the whole thing N times
- *   -x SEED with hostile choices (-k KNOBS: these)
+ *   -x SEED with hostile choices (-k KNOBS: these; -l PLACES: there)
  *
  * Status: 0 replayed alike, 1 diverged, 2 error; the command's status is
  * printed.
@@ -442,12 +443,22 @@ set_knobs(struct smoke *o, const char *text)
 }
 
 static int
+add_places(struct smoke *o, const char *text)
+{
+	struct err err = { 0 };
+
+	return knobs_places(text, &o->chaos, &err) < 0 ? check_fail(&err, "-l")
+						       : 0;
+}
+
+static int
 options(struct smoke *o, int argc, char **argv)
 {
 	int c;
 
 	knobs_init(&o->chaos);
-	while ((c = getopt(argc, argv, "+aTdeKnopqvA:P:c:k:r:s:t:x:")) != -1) {
+	while ((c = getopt(argc, argv, "+aTdeKnopqvA:P:c:k:l:r:s:t:x:")) !=
+	       -1) {
 		switch (c) {
 		case 'A':
 			o->agent_from = (unsigned)strtoul(optarg, NULL, 0);
@@ -505,6 +516,10 @@ options(struct smoke *o, int argc, char **argv)
 			if (set_knobs(o, optarg) != 0)
 				return 2;
 			break;
+		case 'l':
+			if (add_places(o, optarg) != 0)
+				return 2;
+			break;
 		default:
 			return 2;
 		}
@@ -513,7 +528,7 @@ options(struct smoke *o, int argc, char **argv)
 		return 0;
 	fprintf(stderr,
 		"usage: rr-smoke [-aTdenopqv] [-A N] [-P FILE] [-r N] [-c N] "
-		"[-s N] [-t N] [-x SEED [-k KNOBS]] COMMAND...\n");
+		"[-s N] [-t N] [-x SEED [-k KNOBS] [-l PLACES]] COMMAND...\n");
 	return 2;
 }
 
@@ -521,14 +536,12 @@ int
 main(int argc, char **argv)
 {
 	struct smoke o = { .checksum_every = 1000, .times = 1, .agent = true };
+	int ret = 0;
 
 	if (options(&o, argc, argv) != 0)
 		return 2;
-	for (unsigned i = 0; i < o.times; i++, o.chaos.seed++) {
-		int ret = run(&o, argv + optind);
-
-		if (ret != 0)
-			return ret;
-	}
-	return 0;
+	for (unsigned i = 0; i < o.times && ret == 0; i++, o.chaos.seed++)
+		ret = run(&o, argv + optind);
+	knobs_release(&o.chaos);
+	return ret;
 }

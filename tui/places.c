@@ -41,9 +41,7 @@ static int
 find_places(struct symbols *sym, const char *spec, const char *file,
 	    uint64_t *out, size_t max, size_t *n, struct err *err)
 {
-	const char *colon = strrchr(spec, ':');
-	uint64_t size;
-	char *name, *end;
+	char *end;
 
 	*n = 0;
 	if (is_number(spec)) {
@@ -52,16 +50,11 @@ find_places(struct symbols *sym, const char *spec, const char *file,
 				       "no source is shown here: FILE:%s",
 				       spec);
 		*n = symbols_places(sym, file, atoi(spec), out, max);
-	} else if (colon && is_number(colon + 1)) {
-		name = mem_printf("%.*s", (int)(colon - spec), spec);
-		*n = symbols_places(sym, name, atoi(colon + 1), out, max);
-		mem_free(name);
 	} else if (!strncmp(spec, "0x", 2)) {
 		out[0] = strtoull(spec, &end, 16);
 		*n = *end == 0;
-	} else if (symbols_by_name(sym, spec, out, &size, NULL) == 0) {
-		out[0] = symbols_body(sym, out[0]);
-		*n = 1;
+	} else {
+		*n = symbols_named(sym, spec, out, max);
 	}
 	if (*n == 0)
 		return err_set(err, E_NOT_FOUND,

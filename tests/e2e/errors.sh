@@ -17,6 +17,10 @@ refuses 125 E_USAGE "KEY=VALUE" "$p" record --env =x true
 refuses 125 E_USAGE "no number" "$p" record --name 12 true
 refuses 125 E_USAGE "not empty" "$p" record --name '' true
 refuses 125 E_USAGE "checksum" "$p" record --checksum=often true
+refuses 125 E_USAGE "does nothing alone" "$p" record --chaos-knobs=maps true
+refuses 125 E_USAGE "does nothing alone" "$p" record --chaos-at=main true
+refuses 125 E_USAGE "'a.c:0' is no place" "$p" record --chaos \
+	--chaos-at=main,a.c:0 true
 refuses 125 E_USAGE "exclude each other" "$p" ls --json --csv
 refuses 125 E_USAGE "too many: 'x'" "$p" ls x
 refuses 125 E_USAGE "no help about 'nothing'" "$p" help nothing
@@ -149,4 +153,11 @@ for code in E_DIVERGED e_db_unreachable nested; do
 	is "help $code" 0 "$status"
 	[ -s "$T/out" ] || fail "help $code says nothing"
 done
+
+# Places that are not there
+run "$p" record -n named --chaos=1 --chaos-at=nowhere --chaos-at=lost.c:7 true
+is "a place that is not there is no failure" 0 "$status"
+like "but it is said" "nowhere: no program that ran" "$(cat "$T/err")"
+like "of each" "lost.c:7: no program that ran" "$(cat "$T/err")"
+
 finish
