@@ -1,7 +1,11 @@
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "base/vec.h"
 #include "cli/cmd.h"
+#include "cli/debugger.h"
 #include "cli/diff.h"
 #include "cli/pick.h"
 #include "cli/say.h"
@@ -119,6 +123,45 @@ close_target(void *ctx, struct target *t)
 	close_replay(ctx);
 }
 
+/* pastime gdb at that moment; its own errors are on the terminal until its user
+ * has read them. */
+static int
+debug(void *ctx, const char *pos, struct err *err)
+{
+	char gdb[] = "gdb", at[] = "--at", db[] = "--db", self[4096] = "";
+	const struct session *s = ctx;
+	VEC(char *) argv = { 0 };
+	char *place, *url, rec[24];
+	int ret;
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		return err_errno(err, "cannot find pastime");
+	snprintf(rec, sizeof(rec), "%lu", s->rec);
+	place = mem_strdup(pos);
+	url = s->c->url ? mem_strdup(s->c->url) : NULL;
+	vec_push(&argv, self);
+	vec_push(&argv, gdb);
+	vec_push(&argv, at);
+	vec_push(&argv, place);
+	if (url) {
+		vec_push(&argv, db);
+		vec_push(&argv, url);
+	}
+	vec_push(&argv, rec);
+	vec_push(&argv, NULL);
+	ret = debugger_run(argv.v, s->c->inherit, err);
+	if (ret == EXIT_OURS) {
+		fputs("Enter goes back to the recording ", stdout);
+		fflush(stdout);
+		while (read(STDIN_FILENO, gdb, 1) == 1 && gdb[0] != '\n')
+			;
+	}
+	vec_free(&argv);
+	mem_free(place);
+	mem_free(url);
+	return ret < 0 ? ret : 0;
+}
+
 /* What one recording is opened with. */
 struct one {
 	struct session session;
@@ -139,7 +182,9 @@ init(struct one *o, struct cli *c, uint64_t rec)
 					   .close_target = close_target,
 					   .warning = warning };
 	o->opts = (struct tui_opts){ .query = &tui_backend_query,
-				     .replay = &tui_backend_replay };
+				     .replay = &tui_backend_replay,
+				     .gdb = debug,
+				     .gdb_ctx = &o->session };
 	o->opts.nav_data = tui_backend_query_new(&o->backend);
 	o->opts.ask_data = tui_backend_query_new(&o->backend);
 	o->opts.replay_data = tui_backend_replay_new(&o->backend);

@@ -258,6 +258,24 @@ debugger_wait(struct debugger *d)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+int
+debugger_run(char **argv, const struct spawn_inherit *inherit, struct err *err)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct debugger d = { -1, 0, -1, 0, "" };
+	struct sigaction interrupt, quit;
+	int ret;
+
+	sigaction(SIGINT, &ignore, &interrupt);
+	sigaction(SIGQUIT, &ignore, &quit);
+	ret = start(&d, argv, inherit, err);
+	if (ret == 0)
+		ret = debugger_wait(&d);
+	sigaction(SIGINT, &interrupt, NULL);
+	sigaction(SIGQUIT, &quit, NULL);
+	return ret;
+}
+
 /* ---- clients */
 
 int

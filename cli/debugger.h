@@ -28,6 +28,10 @@ int debugger_check(const char *program, struct err *err);
 int debugger_start(struct debugger *d, const char *program, const char *sysroot,
 		   char **args, const struct spawn_inherit *inherit,
 		   struct err *err);
+/* Another program of ours in the foreground, until it ends: its exit status, as
+ * a shell has it. The terminal's keys are for it. */
+int debugger_run(char **argv, const struct spawn_inherit *inherit,
+		 struct err *err);
 /* From now on signals that would end us make quit readable. */
 int debugger_catch(struct debugger *d, struct err *err);
 /* The next client; -E_END when it is time to end. */

@@ -311,7 +311,11 @@ backend_move(void *d, const struct pos *from,
 	if (rc >= 0)
 		rc = r->target->ops->seek(r->target, from, req->progress,
 					  req->ctx, err);
-	return rc < 0 ? rc : r->target->ops->move(r->target, req, out, err);
+	if (rc >= 0)
+		rc = r->target->ops->move(r->target, req, out, err);
+	if (rc == -E_CANCELLED && r->target->ops->where(r->target, &out->pos))
+		out->pos = *from;
+	return rc;
 }
 
 static int

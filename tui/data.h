@@ -123,7 +123,8 @@ struct tui_moment {
 };
 
 struct tui_replay_ops {
-	/* From a position to the next stop. */
+	/* From a position to the next stop. -E_CANCELLED: out->pos is where it
+	 * stands then. */
 	int (*move)(void *d, const struct pos *from,
 		    const struct target_motion_req *req,
 		    struct target_stop *out, struct err *err);

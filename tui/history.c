@@ -10,14 +10,14 @@ history_release(struct history *h)
 }
 
 void
-history_leave(struct history *h, uint64_t seq)
+history_leave(struct history *h, struct pos from)
 {
 	h->v.len = h->at;
-	if (h->v.len && h->v.v[h->v.len - 1] == seq)
+	if (h->v.len && pos_same(&h->v.v[h->v.len - 1], &from))
 		return;
 	if (h->v.len == HISTORY_MAX)
 		vec_remove(&h->v, 0);
-	vec_push(&h->v, seq);
+	vec_push(&h->v, from);
 	h->at = h->v.len;
 }
 
@@ -26,24 +26,31 @@ history_leave(struct history *h, uint64_t seq)
  * come from in its stead, so that the list always holds what is behind and
  * ahead, and never where we are.
  */
+static void
+swap(struct pos *a, struct pos *b)
+{
+	struct pos c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
 bool
-history_back(struct history *h, uint64_t now, uint64_t *out)
+history_back(struct history *h, struct pos *pos)
 {
 	if (!h->at)
 		return false;
 	h->at--;
-	*out = h->v.v[h->at];
-	h->v.v[h->at] = now;
+	swap(&h->v.v[h->at], pos);
 	return true;
 }
 
 bool
-history_forward(struct history *h, uint64_t now, uint64_t *out)
+history_forward(struct history *h, struct pos *pos)
 {
 	if (h->at >= h->v.len)
 		return false;
-	*out = h->v.v[h->at];
-	h->v.v[h->at] = now;
+	swap(&h->v.v[h->at], pos);
 	h->at++;
 	return true;
 }

@@ -3,19 +3,19 @@
 
 /* Where one has been, as in a browser: jumps are remembered, steps are not. */
 #include "base/vec.h"
-#include <stdbool.h>
-#include <stdint.h>
+#include "event/pos.h"
 
 struct history {
-	VEC(uint64_t) v;
+	VEC(struct pos) v;
 	size_t at; /* what lies before it is back, from it on forward */
 };
 
 void history_release(struct history *h);
-/* About to jump away from seq: forgets what was forward. */
-void history_leave(struct history *h, uint64_t seq);
-/* now = where we are. False: nothing there. */
-bool history_back(struct history *h, uint64_t now, uint64_t *out);
-bool history_forward(struct history *h, uint64_t now, uint64_t *out);
+/* About to jump away from there: forgets what was forward. */
+void history_leave(struct history *h, struct pos from);
+/* *pos: from where we are to the place before (after) it. False: there is
+ * none. */
+bool history_back(struct history *h, struct pos *pos);
+bool history_forward(struct history *h, struct pos *pos);
 
 #endif

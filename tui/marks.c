@@ -40,7 +40,7 @@ marks_request(struct view *v, enum request r, uint64_t count)
 	if (!line || !line->seq || line->num >= ui->marks.n)
 		return false;
 	if (r == REQ_ENTER)
-		nav_jump(ui, line->seq);
+		nav_to_mark(ui, ui->marks.v[line->num].name);
 	else if (r == REQ_DELETE)
 		nav_mark_del(ui, ui->marks.v[line->num].name);
 	else

@@ -7,7 +7,6 @@
 #include "event/format.h"
 #include "tui/ui.h"
 
-#define WATCHED 8u
 #define STEP_BREAKS 8u
 
 /* Who holds a key down sees where it is now and then. */
@@ -41,6 +40,7 @@ struct motion_job {
 	struct arena arena;
 	struct event event; /* that it stopped at */
 	bool edge;     /* nothing more that way */
+	struct pos reached; /* where it was stopped; seq 0 = nowhere else */
 	char *nothing; /* to say at the recording's end */
 };
 
@@ -109,6 +109,11 @@ motion_run(struct job *job, void *data)
 		if (j->edge || clock_now_ns() - began > SHOW_NS)
 			break;
 	}
+	/* Stopped on the way forwards: where it is. Backwards nobody knows yet
+	 * how far the way goes. */
+	if (rc == -E_CANCELLED && j->made == 0 && !j->req.back &&
+	    j->req.motion == TARGET_CONTINUE && j->stop.pos.seq > j->from.seq)
+		j->reached = (struct pos){ .seq = j->stop.pos.seq };
 	/* What came before the failure holds. */
 	return rc == -E_CANCELLED && j->made > 0 ? 0 : rc;
 }
@@ -184,7 +189,10 @@ motion_done(struct job *job, void *owner)
 	struct motion_job *j = (struct motion_job *)job;
 	struct ui *ui = owner;
 
-	if (job->rc == -E_CANCELLED) {
+	if (job->rc == -E_CANCELLED && j->reached.seq) {
+		nav_jump_pos(ui, &j->reached);
+		ui_say(ui, "stopped at e%" PRIu64, j->reached.seq);
+	} else if (job->rc == -E_CANCELLED) {
 		if (!atomic_load(&job->replaced))
 			ui_say(ui, "stopped; nothing has moved");
 	} else if (job->rc < 0) {
@@ -193,7 +201,7 @@ motion_done(struct job *job, void *owner)
 		/* At an end of time nothing was found: stay. */
 		if (!j->edge || j->req.motion != TARGET_CONTINUE) {
 			if (j->req.motion == TARGET_CONTINUE)
-				history_leave(&ui->history, ui->seq);
+				history_leave(&ui->history, nav_pos(ui));
 			nav_goto_pos(ui, &j->stop.pos);
 		}
 		if (j->stop.why == TARGET_AT_WATCH) {
@@ -353,24 +361,15 @@ stands_after_write(const struct ui *ui, uint64_t addr)
 static void
 writer(struct ui *ui, bool back, uint64_t count)
 {
-	const struct tui_moment *m = &ui->moment.m;
-	const struct target_task *t = NULL;
 	struct motion_job *j;
+	struct watched what;
 
-	if (!ui->moment.valid || !m->mem_addr || !m->mem_len) {
-		ui_say(ui, "Memory shows nothing; :memory ADDRESS chooses");
+	if (!watch_here(ui, &what))
 		return;
-	}
-	for (size_t i = 0; i < m->n_tasks; i++)
-		t = m->tasks[i].task == m->task ? &m->tasks[i] : t;
 	j = motion_new(ui, TARGET_CONTINUE, back, count);
-	j->watch = (struct target_watch){ .addr = m->mem_base & ~7ull,
-					  .len = WATCHED,
-					  .process = t ? t->process : 0 };
-	if (m->mem_size && m->mem_size <= WATCHED) {
-		j->watch.addr = m->mem_base;
-		j->watch.len = (uint32_t)m->mem_size;
-	}
+	j->watch = (struct target_watch){ .addr = what.addr,
+					  .len = what.len,
+					  .process = watch_process(ui) };
 	j->just_before = back && !stands_after_write(ui, j->watch.addr);
 	j->req.task = 0;
 	j->req.watches = &j->watch;

@@ -278,10 +278,17 @@ nav_goto_pos(struct ui *ui, const struct pos *pos)
 void
 nav_jump(struct ui *ui, uint64_t seq)
 {
-	uint64_t from = ui->seq;
+	nav_jump_pos(ui, &(struct pos){ .seq = seq });
+}
 
-	nav_goto(ui, seq);
-	if (from && from != ui->seq)
+void
+nav_jump_pos(struct ui *ui, const struct pos *pos)
+{
+	struct pos from = nav_pos(ui), to;
+
+	nav_goto_pos(ui, pos);
+	to = nav_pos(ui);
+	if (from.seq && !pos_same(&from, &to))
 		history_leave(&ui->history, from);
 }
 
@@ -323,18 +330,18 @@ nav_to_time(struct ui *ui, uint64_t time_ns)
 	worker_submit(ui->nav, &j->job);
 }
 
-static void
-to_mark(struct ui *ui, const char *name)
+void
+nav_to_mark(struct ui *ui, const char *name)
 {
 	struct pos_spec spec;
 
 	for (size_t i = 0; i < ui->marks.n; i++) {
 		if (strcmp(ui->marks.v[i].name, name) != 0)
 			continue;
-		nav_jump(ui, ui->marks.v[i].seq);
-		if (pos_parse(ui->marks.v[i].pos, &spec, NULL) == 0 &&
-		    spec.form == POS_EXACT)
-			nav_goto_pos(ui, &spec.pos);
+		if (pos_parse(ui->marks.v[i].pos, &spec, NULL) < 0 ||
+		    spec.form != POS_EXACT)
+			spec.pos = (struct pos){ .seq = ui->marks.v[i].seq };
+		nav_jump_pos(ui, &spec.pos);
 		return;
 	}
 	ui_complain(ui, "there is no bookmark @%s: B lists them", name);
@@ -357,8 +364,7 @@ nav_to(struct ui *ui, const char *text)
 		if (spec.pos.seq > ui->rec.events)
 			ui_complain(ui, "the recording ends at e%" PRIu64,
 				    ui->rec.events);
-		nav_jump(ui, spec.pos.seq);
-		nav_goto_pos(ui, &spec.pos);
+		nav_jump_pos(ui, &spec.pos);
 		break;
 	case POS_START:
 		nav_jump(ui, 1);
@@ -374,7 +380,7 @@ nav_to(struct ui *ui, const char *text)
 		nav_to_time(ui, n > 0 ? (uint64_t)(n * 1e9) : 0);
 		break;
 	case POS_MARK:
-		to_mark(ui, spec.mark);
+		nav_to_mark(ui, spec.mark);
 		break;
 	}
 }
@@ -490,7 +496,7 @@ nav_first(struct ui *ui, bool last)
 		nav_jump(ui, last ? events : 1);
 		return;
 	}
-	history_leave(&ui->history, ui->seq);
+	history_leave(&ui->history, nav_pos(ui));
 	ui->step = (struct ui_step){ last ? events + 1 : 0, 0, last ? -1 : 1 };
 	step_ask(ui);
 }

@@ -17,6 +17,7 @@ void nav_goto(struct ui *ui, uint64_t seq);  /* moved by a step */
 void nav_goto_pos(struct ui *ui, const struct pos *pos);
 struct pos nav_pos(const struct ui *ui);     /* where we are */
 void nav_jump(struct ui *ui, uint64_t seq);  /* remembered by [ and ] */
+void nav_jump_pos(struct ui *ui, const struct pos *pos);
 void nav_to(struct ui *ui, const char *pos); /* any form of a position */
 void nav_to_time(struct ui *ui, uint64_t time_ns);
 /* n events on (back), among those shown; task 0: of any task. */
@@ -25,6 +26,7 @@ void nav_step(struct ui *ui, uint32_t task, int64_t n);
 void nav_first(struct ui *ui, bool last);
 void nav_refresh(struct ui *ui); /* tasks, marks, size of the recording */
 void nav_marks(struct ui *ui);
+void nav_to_mark(struct ui *ui, const char *name);
 void nav_mark_set(struct ui *ui, const char *name);
 void nav_mark_del(struct ui *ui, const char *name);
 void nav_pin(struct ui *ui, uint32_t task);
@@ -83,6 +85,15 @@ void catches_put(const struct ui *ui, struct catches *out,
 /* Is the event (bit: as the stop says) one of them? */
 bool catches_match(const struct catches *c, unsigned bit,
 		   const struct event *ev);
+
+/* watch.c: what of memory is meant by the line of the pane that has the keys;
+ * false: nothing, and it was said why. */
+struct watched {
+	uint64_t addr;
+	uint32_t len;
+};
+bool watch_here(struct ui *ui, struct watched *out);
+uint32_t watch_process(const struct ui *ui); /* whose memory; 0 = any */
 
 /* What views offer each other. */
 const char *const *vars_open(const struct ui *ui, size_t *n); /* vars.c */

@@ -200,10 +200,12 @@ draw_hints(struct ui *ui, int y, int cols)
 		{ REQ_HELP, REQ_NONE, "keys" },
 		{ REQ_PREV_EVENT, REQ_NEXT_EVENT, "event" },
 		{ REQ_PREV_TASK_EVENT, REQ_NEXT_TASK_EVENT, "same task" },
+		{ REQ_LINE, REQ_LINE_BACK, "step" },
+		{ REQ_CONTINUE, REQ_CONTINUE_BACK, "continue" },
+		{ REQ_COMMAND, REQ_NONE, "command" },
 		{ REQ_SEARCH, REQ_NONE, "search" },
 		{ REQ_FILTER, REQ_NONE, "filter" },
 		{ REQ_NEXT_PANE, REQ_NONE, "pane" },
-		{ REQ_COMMAND, REQ_NONE, "command" },
 		{ REQ_QUIT, REQ_NONE, "quit" },
 	};
 	int x = 1;

@@ -13,7 +13,7 @@
 struct script {
 	struct ui *ui;
 	struct tty *t;
-	FILE *out;
+	FILE *out, *log;
 };
 
 /* Draw, until nothing is asked for any more and nothing new was learnt. */
@@ -51,14 +51,44 @@ do_size(struct script *s, const char *arg, struct err *err)
 	return 0;
 }
 
+/* "key l next-event" */
+static void
+log_key(struct script *s, uint32_t key)
+{
+	const struct keymap *m = &s->ui->keys;
+	char name[KEY_NAME_MAX];
+
+	if (!s->log || s->ui->prompt.kind != PROMPT_NONE)
+		return;
+	for (size_t i = 0; i < m->len; i++)
+		if (m->v[i].key == key)
+			fprintf(s->log, "key %s %s\n", keys_name(key, name),
+				request_desc(m->v[i].req)->name);
+}
+
+/* "view 80x24 Events" */
+static void
+log_views(struct script *s)
+{
+	const struct ui *ui = s->ui;
+
+	for (int i = 0; s->log && i < SLOT_COUNT; i++)
+		if (ui->layout.pane[i].h)
+			fprintf(s->log, "view %dx%d %s\n", ui->layout.cols,
+				ui->layout.rows,
+				ui->views[ui->tab[i]]->ops->title);
+}
+
 /* As when a person types: what was asked for before has come. */
 static int
 press(struct script *s, uint32_t key, struct err *err)
 {
 	int rc = settle(s, err);
 
-	if (rc >= 0)
+	if (rc >= 0) {
+		log_key(s, key);
 		ui_key(s->ui, key);
+	}
 	s->ui = ui_turn(s->ui);
 	return rc;
 }
@@ -111,6 +141,22 @@ do_screen(struct script *s, const char *arg, struct err *err)
 	fprintf(s->out, "--- %s %dx%d\n%s", arg, s->ui->layout.cols,
 		s->ui->layout.rows, buf_cstr(&text));
 	buf_free(&text);
+	log_views(s);
+	return 0;
+}
+
+/* What the terminal's owner would do now. */
+static int
+do_asked(struct script *s)
+{
+	struct ui *ui = s->ui;
+
+	fprintf(s->out, "asked:%s%s%s%s%s\n", ui->copy ? " copy" : "",
+		ui->suspend ? " suspend" : "", ui->repaint ? " repaint" : "",
+		ui->gdb ? " gdb at " : "", ui->gdb ? ui->gdb : "");
+	ui->copy = ui->suspend = ui->repaint = false;
+	mem_free(ui->gdb);
+	ui->gdb = NULL;
 	return 0;
 }
 
@@ -177,15 +223,18 @@ run_line(struct script *s, char *line, struct err *err)
 			s->ui->clip ? s->ui->clip : "");
 		return 0;
 	}
+	if (!strcmp(line, "asked"))
+		return do_asked(s);
 	return err_set(err, E_FORMAT, "\"%s\" is nothing that a script can do",
 		       line);
 }
 
 int
-script_run(const char *path, struct ui **ui, struct tty *t, FILE *out,
-	   struct err *err)
+script_run(const char *path, struct ui **ui, struct tty *t,
+	   const struct tui_opts *o, struct err *err)
 {
-	struct script s = { *ui, t, out };
+	FILE *out = o->script_out ? o->script_out : stdout;
+	struct script s = { *ui, t, out, o->script_log };
 	struct buf text = { 0 };
 	char *copy, *line, *next;
 	int rc = fd_read_file(path, &text), nr = 0;
@@ -206,6 +255,8 @@ script_run(const char *path, struct ui **ui, struct tty *t, FILE *out,
 		if (rc < 0)
 			err_wrap(err, "%s:%d", path, nr);
 	}
+	if (rc >= 0 && s.ui->quit && !s.ui->fatal.code)
+		fprintf(out, "--- quit\n");
 	*ui = s.ui;
 	mem_free(copy);
 	fflush(out);

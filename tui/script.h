@@ -10,6 +10,7 @@
  *   hold nav|ask|replay, release ...  (that worker begins nothing)
  *   click ROW COLUMN [twice], wheel ROW COLUMN LINES
  *   clip                (print what was copied last)
+ *   asked               (print what was asked of the terminal since the last)
  * and # comments. Ends at its last line.
  */
 #include "tui/tty.h"
@@ -17,7 +18,7 @@
 
 /* Errors: E_FORMAT with file and line; E_BUSY when the screen does not come to
  * rest within a minute. */
-int script_run(const char *path, struct ui **ui, struct tty *t, FILE *out,
-	       struct err *err);
+int script_run(const char *path, struct ui **ui, struct tty *t,
+	       const struct tui_opts *o, struct err *err);
 
 #endif

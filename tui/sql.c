@@ -17,6 +17,7 @@ struct sql_view {
 	char *query; /* NULL: none yet */
 	char tag[64];
 	bool running;
+	VEC(struct pos) places; /* that rows lead to: a line's num, plus one */
 };
 
 struct sql_job {
@@ -39,7 +40,7 @@ sql_job_run(struct job *job, void *data)
 static int
 place_column(const struct sql_result *res)
 {
-	static const char *const names[] = { "seq", "pos", "event" };
+	static const char *const names[] = { "pos", "seq", "event" };
 
 	for (size_t n = 0; n < ARRAY_LEN(names); n++)
 		for (size_t i = 0; i < res->cols; i++)
@@ -48,7 +49,8 @@ place_column(const struct sql_result *res)
 	return -1;
 }
 
-static uint64_t
+/* seq 0: nowhere. */
+static struct pos
 place_of(const char *cell)
 {
 	struct pos_spec spec;
@@ -56,13 +58,13 @@ place_of(const char *cell)
 	uint64_t n;
 
 	if (!cell)
-		return 0;
+		return (struct pos){ 0 };
 	n = strtoull(cell, &end, 10);
 	if (end != cell && !*end)
-		return n;
+		return (struct pos){ .seq = n };
 	if (pos_parse(cell, &spec, NULL) >= 0 && spec.form == POS_EXACT)
-		return spec.pos.seq;
-	return 0;
+		return spec.pos;
+	return (struct pos){ 0 };
 }
 
 static const char *
@@ -99,8 +101,21 @@ put_cell(struct buf *out, const char *text, int w, bool right, bool last)
 }
 
 static void
-fill_table(struct lines *l, const struct sql_result *res)
+set_place(struct sql_view *s, struct line *line, const char *text)
 {
+	struct pos pos = place_of(text);
+
+	if (!pos.seq)
+		return;
+	line->seq = pos.seq;
+	vec_push(&s->places, pos);
+	line->num = s->places.len;
+}
+
+static void
+fill_table(struct sql_view *s, const struct sql_result *res)
+{
+	struct lines *l = &s->v.lines;
 	size_t rows = res->rows < ROWS_SHOWN ? res->rows : ROWS_SHOWN;
 	int *w = mem_calloc(res->cols + 1, sizeof(*w));
 	int place = place_column(res);
@@ -129,7 +144,7 @@ fill_table(struct lines *l, const struct sql_result *res)
 				 c + 1 == res->cols);
 		line = lines_add(l, STYLE_NORMAL, buf_cstr(&text));
 		if (place >= 0)
-			line->seq = place_of(cell(res, r, (size_t)place));
+			set_place(s, line, cell(res, r, (size_t)place));
 	}
 	if (rows < res->rows)
 		lines_addf(l, STYLE_DIM, "and %zu more rows", res->rows - rows);
@@ -141,6 +156,7 @@ static void
 add_query(struct sql_view *s)
 {
 	lines_clear(&s->v.lines);
+	vec_clear(&s->places);
 	lines_addf(&s->v.lines, STYLE_STATUS, "sql> %s",
 		   s->query ? s->query : "");
 	s->v.lines.no_gutter = true;
@@ -165,7 +181,7 @@ sql_done(struct job *job, void *owner)
 		lines_add_text(l, STYLE_ERROR, job->err.text);
 		lines_add_wrapped(l, STYLE_DIM, s->v.rect.w, job->err.hint);
 	} else {
-		fill_table(l, &j->res);
+		fill_table(s, &j->res);
 		snprintf(s->tag, sizeof(s->tag), "%s",
 			 j->res.tag ? j->res.tag : "");
 		if (l->v.len > 2)
@@ -220,7 +236,7 @@ sql_request(struct view *v, enum request r, uint64_t count)
 	if (r != REQ_ENTER)
 		return false;
 	if (line && line->seq && v->lines.cursor > 1) {
-		nav_jump(v->ui, line->seq);
+		nav_jump_pos(v->ui, &s->places.v[line->num - 1]);
 		return true;
 	}
 	prompt_open(&v->ui->prompt, PROMPT_SQL, s->query ? s->query : "");
@@ -239,7 +255,10 @@ sql_label(const struct view *v, struct buf *out)
 static void
 sql_release(struct view *v)
 {
-	mem_free(((struct sql_view *)v)->query);
+	struct sql_view *s = (struct sql_view *)v;
+
+	mem_free(s->query);
+	vec_free(&s->places);
 }
 
 const struct view_ops sql_ops = {

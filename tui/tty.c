@@ -461,18 +461,34 @@ tty_redraw(struct tty *t)
 }
 
 void
-tty_suspend(struct tty *t)
+tty_leave(struct tty *t)
 {
 	if (t->headless)
 		return;
 	bracketed_paste(false);
 	endwin();
-	raise(SIGTSTP);
-	/* Continued. The size may have changed meanwhile. */
+}
+
+void
+tty_return(struct tty *t)
+{
+	if (t->headless)
+		return;
+	/* The size may have changed meanwhile. */
 	follow_size();
 	bracketed_paste(true);
 	clearok(curscr, TRUE);
 	refresh();
+}
+
+void
+tty_suspend(struct tty *t)
+{
+	if (t->headless)
+		return;
+	tty_leave(t);
+	raise(SIGTSTP);
+	tty_return(t);
 }
 
 static void

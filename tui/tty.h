@@ -43,6 +43,9 @@ struct tty_event tty_next(struct tty *t);
 void tty_mouse(struct tty *t, bool on);
 void tty_resize(struct tty *t, int rows, int cols); /* headless */
 void tty_redraw(struct tty *t);
+/* The terminal is another program's from here to there. */
+void tty_leave(struct tty *t);
+void tty_return(struct tty *t);
 /* Stop this process as Ctrl-Z does; back when it is continued. */
 void tty_suspend(struct tty *t);
 /* Put text on the clipboard of whoever shows the terminal (OSC 52). */

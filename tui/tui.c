@@ -59,6 +59,21 @@ handle_event(struct ui *ui, struct tty *t, const struct tty_event *ev)
 	(void)t;
 }
 
+static void
+debug(struct ui *ui, struct tty *t)
+{
+	struct err err = { 0 };
+	int rc;
+
+	tty_leave(t);
+	rc = ui->o->gdb(ui->o->gdb_ctx, ui->gdb, &err);
+	tty_return(t);
+	mem_free(ui->gdb);
+	ui->gdb = NULL;
+	if (rc < 0)
+		ui_complain_err(ui, &err);
+}
+
 /* What a key asked of the terminal itself. */
 static void
 serve_terminal(struct ui *ui, struct tty *t)
@@ -70,6 +85,10 @@ serve_terminal(struct ui *ui, struct tty *t)
 	if (ui->suspend) {
 		ui->suspend = false;
 		tty_suspend(t);
+		ui->redraw = true;
+	}
+	if (ui->gdb) {
+		debug(ui, t);
 		ui->redraw = true;
 	}
 	if (ui->repaint) {
@@ -180,8 +199,7 @@ tui_run(const struct tui_opts *o, struct err *err)
 	}
 	shown = ui = start_all(o, script != NULL);
 	if (script)
-		rc = script_run(script, &shown, t,
-				o->script_out ? o->script_out : stdout, err);
+		rc = script_run(script, &shown, t, o, err);
 	else
 		interact(&shown, t);
 	/* The terminal first: the workers may take a moment to end. */

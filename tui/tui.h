@@ -31,6 +31,13 @@ struct tui_opts {
 	 */
 	const char *script;
 	FILE *script_out; /* NULL = stdout */
+	/* Tests: a line for each key of the script that asked for something
+	 * and for each view of its screens. NULL = none. */
+	FILE *script_log;
+	/* A debugger at a position, until its user leaves it; the terminal is
+	 * free meanwhile. NULL = there is none. */
+	int (*gdb)(void *ctx, const char *pos, struct err *err);
+	void *gdb_ctx;
 };
 
 /*

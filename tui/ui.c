@@ -84,6 +84,7 @@ ui_free(struct ui *ui)
 	mem_free(ui->search);
 	mem_free(ui->mem_expr);
 	mem_free(ui->clip);
+	mem_free(ui->gdb);
 	breaks_release(ui);
 	mem_free(ui);
 }
@@ -217,13 +218,16 @@ ask(struct ui *ui, enum prompt_kind kind)
 }
 
 static void
-go_back(struct ui *ui, bool forward)
+go_back(struct ui *ui, bool forward, int64_t n)
 {
-	uint64_t seq;
+	struct pos pos = nav_pos(ui);
+	bool some = false;
 
-	if (forward ? history_forward(&ui->history, ui->seq, &seq)
-		    : history_back(&ui->history, ui->seq, &seq))
-		nav_goto(ui, seq);
+	while (n-- > 0 && (forward ? history_forward(&ui->history, &pos)
+				   : history_back(&ui->history, &pos)))
+		some = true;
+	if (some)
+		nav_goto_pos(ui, &pos);
 	else
 		ui_say(ui, forward ? "this is the newest place"
 				   : "this is where you began");
@@ -239,6 +243,20 @@ copy_position(struct ui *ui)
 	ui->clip = mem_strdup(pos_format(&pos, text));
 	ui->copy = true;
 	ui_say(ui, "copied %s", text);
+}
+
+static void
+ask_gdb(struct ui *ui)
+{
+	struct pos pos = nav_pos(ui);
+	char text[POS_TEXT_MAX];
+
+	if (!ui->o->gdb) {
+		ui_say(ui, "there is no debugger here");
+		return;
+	}
+	mem_free(ui->gdb);
+	ui->gdb = mem_strdup(pos_format(&pos, text));
 }
 
 /* Also for what a held worker has not begun. */
@@ -311,7 +329,7 @@ request_move(struct ui *ui, enum request r, uint64_t count)
 		return true;
 	case REQ_BACK:
 	case REQ_FORWARD:
-		go_back(ui, r == REQ_FORWARD);
+		go_back(ui, r == REQ_FORWARD, n);
 		return true;
 	case REQ_MARK_SET:
 		ask(ui, PROMPT_MARK_SET);
@@ -324,20 +342,20 @@ request_move(struct ui *ui, enum request r, uint64_t count)
 }
 
 static bool
-request_pane(struct ui *ui, enum request r)
+request_pane(struct ui *ui, enum request r, uint64_t count)
 {
+	uint64_t n = count && count < VIEW_COUNT ? count : 1;
+
 	switch ((int)r) {
 	case REQ_NEXT_PANE:
-		ui_next_pane(ui, 1);
-		return true;
 	case REQ_PREV_PANE:
-		ui_next_pane(ui, -1);
+		while (n-- > 0)
+			ui_next_pane(ui, r == REQ_NEXT_PANE ? 1 : -1);
 		return true;
 	case REQ_NEXT_TAB:
-		ui_next_tab(ui, 1);
-		return true;
 	case REQ_PREV_TAB:
-		ui_next_tab(ui, -1);
+		while (n-- > 0)
+			ui_next_tab(ui, r == REQ_NEXT_TAB ? 1 : -1);
 		return true;
 	case REQ_MAXIMISE:
 		if (!ui->full)
@@ -383,6 +401,9 @@ request_other(struct ui *ui, enum request r, uint64_t count)
 	case REQ_COPY_POSITION:
 		copy_position(ui);
 		return true;
+	case REQ_GDB:
+		ask_gdb(ui);
+		return true;
 	case REQ_CANCEL:
 		cancel(ui);
 		return true;
@@ -418,7 +439,7 @@ ui_request(struct ui *ui, enum request r, uint64_t count)
 	if (view_request(ui_focused(ui), r, count))
 		return;
 	if (motion_request(ui, r, count) || request_move(ui, r, count) ||
-	    request_pane(ui, r) || request_other(ui, r, count))
+	    request_pane(ui, r, count) || request_other(ui, r, count))
 		return;
 	if (r == REQ_ENTER || r == REQ_DELETE)
 		ui_say(ui, "nothing to do that for here");

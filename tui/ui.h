@@ -145,6 +145,7 @@ struct ui {
 	char *clip;	  /* what was copied last */
 	/* For the terminal's owner to do. */
 	bool copy, suspend, repaint;
+	char *gdb; /* a debugger at this position; NULL = none */
 	/* The interface of the other recording, NULL = none; it is there as
 	 * long as this one. turn: show that. */
 	struct ui *other;

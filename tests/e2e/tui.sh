@@ -98,6 +98,18 @@ is "other commands know it" "$pos" \
 	"$("$PASTIME" sql steps --csv 'select pos from mark' 2>/dev/null |
 		tail -n 1 | tr -d '\r')"
 
+# gdb at this moment, and back.
+if command -v gdb >/dev/null; then
+	press g
+	shows "gdb stands there" '^\(gdb\) *$'
+	tm send-keys "p/x counter" Enter
+	shows "the same memory" '= 0x33333333$'
+	tm send-keys "quit" Enter
+	shows "gdb asks" 'Quit anyway\?'
+	tm send-keys y Enter
+	shows "and back" "#1 steps .* $pos of .* replay ready"
+fi
+
 # SQL leads to events.
 press M-0
 shows "the pane for SQL" '^sql>'

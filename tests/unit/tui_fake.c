@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -403,12 +404,20 @@ fake_sql(void *d, const char *text, struct arena *a, struct sql_result *out,
 		"60", NULL,	"two\nlines",
 	};
 	static const bool numeric[] = { true, false, false };
+	static const char *const names_pos[] = { "pos" };
+	static const char *const at[] = { "e7+0x401136#17+3", "e9+2" };
 
 	(void)d;
 	if (strstr(text, "selec "))
 		return err_set(err, E_DB,
 			       "ERROR: syntax error at or near \"selec\" "
 			       "(42601)");
+	*out = (struct sql_result){ .rows = 2, .cols = 1, .tag = "SELECT 2" };
+	if (strstr(text, "select pos ")) {
+		out->names = arena_dup(a, names_pos, sizeof(names_pos));
+		out->cells = arena_dup(a, at, sizeof(at));
+		return 0;
+	}
 	*out = (struct sql_result){ .rows = 3, .cols = 3, .tag = "SELECT 3" };
 	out->names = arena_dup(a, names, sizeof(names));
 	out->cells = arena_dup(a, cells, sizeof(cells));
@@ -656,12 +665,17 @@ fake_catch(const struct fake *f, uint64_t seq,
 	arena_free(&a);
 }
 
-/* A step is a step; breakpoints are met in the code behind the events beside,
- * and what is watched is written by them. */
+/* Steps of each kind are told apart by their length; breakpoints are met in the
+ * code behind the events beside, and what is watched is written by them. */
 static int
 fake_move(void *d, const struct pos *from, const struct target_motion_req *req,
 	  struct target_stop *out, struct err *err)
 {
+	static const uint64_t lengths[] = {
+		[TARGET_STEP] = 1,    [TARGET_NEXT] = 2,
+		[TARGET_LINE] = 10,   [TARGET_LINE_OVER] = 20,
+		[TARGET_FINISH] = 30, [TARGET_UNTIL] = 40,
+	};
 	struct fake *f = d;
 	bool edge = req->back ? from->seq == 1 : from->seq == f->events;
 
@@ -673,9 +687,17 @@ fake_move(void *d, const struct pos *from, const struct target_motion_req *req,
 	} else if (req->motion != TARGET_CONTINUE) {
 		out->why = TARGET_AT_STEP;
 		out->pos.task = req->task;
-		out->pos.steps += req->back ? -1ul : 1;
-		if (req->back && !from->steps)
+		if (!req->back)
+			out->pos.steps += lengths[req->motion];
+		else if (from->steps < lengths[req->motion])
 			out->pos = (struct pos){ .seq = from->seq - 1 };
+		else
+			out->pos.steps -= lengths[req->motion];
+	} else if (req->n_breaks && req->breaks[0].addr == FAKE_ENDLESS) {
+		out->pos.seq = from->seq + 5;
+		while (req->progress(req->ctx, out->pos.seq, f->events))
+			sched_yield();
+		return err_set(err, E_CANCELLED, "cancelled");
 	} else if (req->events && !req->n_breaks) {
 		fake_catch(f, from->seq, req, out);
 	} else {

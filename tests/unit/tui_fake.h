@@ -9,6 +9,9 @@
 #include "tui/data.h"
 #include <stdatomic.h>
 
+/* A breakpoint there: the way to it has no end, and stands 5 events on. */
+#define FAKE_ENDLESS 0xdead0u
+
 struct fake {
 	uint64_t events;
 	const char *name, *state;

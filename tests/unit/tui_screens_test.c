@@ -1,11 +1,13 @@
 /*
  * Screens as text: tests/golden/tui-NAME.keys is typed, what it prints must
- * be tests/golden/tui-NAME.out. "make golden" writes those anew; the difference
- * is for a person to read.
+ * be tests/golden/tui-NAME.out. "make golden-screens" writes those anew; the
+ * difference is for a person to read. A script with "# every size" is typed
+ * three times: at 80x24, at 120x40, and with a resize before each screen.
  */
 #include "tests/unit/tui_fake.h"
 
 #include <criterion/criterion.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,9 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "tui/keys.h"
 #include "tui/tui.h"
+#include "tui/view.h"
 
 static char *
 golden(const char *name, const char *ext)
@@ -83,14 +87,18 @@ compare(const char *name, const char *want, const char *got)
 		       (int)strcspn(got, "\n"), got);
 }
 
-static void
-check_screens(const char *name, bool two)
+static int
+fake_gdb(void *ctx, const char *pos, struct err *err)
 {
-	char *keys = golden(name, "keys"), *path = golden(name, "out");
-	struct buf want = { 0 };
+	return err_set(err, E_UNSUPPORTED, "no debugger for %s", pos);
+}
+
+/* One way through the script keys. */
+static void
+run_script(const char *keys, const char *script, FILE *out, FILE *log)
+{
+	struct buf text = { 0 };
 	struct err err = { 0 };
-	char *text = NULL;
-	size_t len = 0;
 	struct fake f, second;
 	struct tui_opts o = {
 		.query = &fake_query,
@@ -99,26 +107,92 @@ check_screens(const char *name, bool two)
 		.replay = &fake_replay,
 		.replay_data = &f,
 		.keys_file = "",
-		.script = keys,
+		.script = script,
+		.script_out = out,
+		.script_log = log,
+		.gdb = fake_gdb,
 	};
 	struct tui_opts other = o;
+	bool two;
 	int rc;
 
 	choose(keys, &f);
+	fake_small(&second);
+	cr_assert_eq(fd_read_file(keys, &text), 0);
+	two = strstr(buf_cstr(&text), "# fake: two") != NULL;
 	if (two) {
-		fake_small(&second);
 		second.name = "the-other";
 		other.nav_data = other.ask_data = other.replay_data = &second;
 		other.at = "e20";
 		other.greeting = "here they part";
 		o.other = &other;
 	}
-	o.script_out = open_memstream(&text, &len);
 	rc = tui_run(&o, &err);
-	fclose(o.script_out);
 	cr_assert_eq(rc, 0, "%s", err.text);
 	cr_assert_eq(f.closed, 3, "every worker closes its data");
 	cr_assert(!two || second.closed == 3, "and those of the other");
+	buf_free(&text);
+	fake_release(&f);
+	fake_release(&second);
+}
+
+/* keys once more, begun at first; resized before each screen. */
+static void
+run_at(const char *keys, const char *first, const char *resized, FILE *out,
+       FILE *log)
+{
+	char path[] = "/tmp/tui_screens.XXXXXX";
+	struct buf text = { 0 };
+	const char *line, *next;
+	bool flip = false;
+	int fd = mkstemp(path);
+	FILE *script = fdopen(fd, "we");
+
+	cr_assert_not_null(script);
+	cr_assert_eq(fd_read_file(keys, &text), 0);
+	fprintf(script, "size %s\n", first);
+	for (line = buf_cstr(&text); *line; line = next) {
+		next = line + strcspn(line, "\n");
+		next += *next == '\n';
+		if (resized && !strncmp(line, "screen ", 7)) {
+			flip = !flip;
+			fprintf(script, "size %s\n", flip ? resized : first);
+		}
+		fwrite(line, 1, (size_t)(next - line), script);
+	}
+	fclose(script);
+	run_script(keys, path, out, log);
+	unlink(path);
+	buf_free(&text);
+}
+
+static void
+run_all(const char *keys, FILE *out, FILE *log)
+{
+	struct buf text = { 0 };
+
+	cr_assert_eq(fd_read_file(keys, &text), 0, "no %s", keys);
+	if (strstr(buf_cstr(&text), "# every size")) {
+		run_at(keys, "80x24", NULL, out, log);
+		run_at(keys, "120x40", NULL, out, log);
+		run_at(keys, "80x24", "120x40", out, log);
+	} else {
+		run_script(keys, keys, out, log);
+	}
+	buf_free(&text);
+}
+
+static void
+check(const char *name)
+{
+	char *keys = golden(name, "keys"), *path = golden(name, "out");
+	struct buf want = { 0 };
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	run_all(keys, out, NULL);
+	fclose(out);
 	if (getenv("PASTIME_GOLDEN_WRITE")) {
 		write_golden(path, text, len);
 	} else {
@@ -127,15 +201,100 @@ check_screens(const char *name, bool two)
 	}
 	free(text);
 	buf_free(&want);
-	fake_release(&f);
 	mem_free(keys);
 	mem_free(path);
 }
 
+/* Every key of the table is pressed by a script, while no prompt is open. */
 static void
-check(const char *name)
+check_keys(const char *log)
 {
-	check_screens(name, false);
+	struct keymap m;
+
+	keymap_init(&m);
+	for (size_t i = 0; i < m.len; i++) {
+		char key[KEY_NAME_MAX];
+		char *line =
+			mem_printf("\nkey %s %s\n", keys_name(m.v[i].key, key),
+				   request_desc(m.v[i].req)->name);
+
+		cr_expect(strstr(log, line), "no script presses %s", key);
+		mem_free(line);
+	}
+	keymap_release(&m);
+}
+
+/* Every view is on a screen of each size. */
+static void
+check_views(const char *log)
+{
+	static const struct view_ops *const all[] = {
+		&lanes_ops, &events_ops, &detail_ops, &source_ops, &code_ops,
+		&stack_ops, &vars_ops,	 &regs_ops,   &memory_ops, &fds_ops,
+		&maps_ops,  &output_ops, &sql_ops,    &marks_ops,  &breaks_ops,
+		&tree_ops,  &tasks_ops,	 &help_ops,
+	};
+	static const char *const sizes[] = { "80x24", "120x40" };
+
+	cr_assert_eq(ARRAY_LEN(all), VIEW_COUNT);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
+			char *line = mem_printf("\nview %s %s\n", sizes[k],
+						all[i]->title);
+
+			cr_expect(strstr(log, line), "%s is on no %s screen",
+				  all[i]->title, sizes[k]);
+			mem_free(line);
+		}
+}
+
+/* PASTIME_KEY_TABLE=FILE: which script presses which key. */
+static void
+write_table(const char *name, const char *log)
+{
+	const char *path = getenv("PASTIME_KEY_TABLE");
+	FILE *out = path ? fopen(path, "ae") : NULL;
+
+	if (!out)
+		return;
+	for (const char *p = log; *p;) {
+		size_t len = strcspn(p, "\n");
+
+		if (!strncmp(p, "key ", 4))
+			fprintf(out, "%.*s %s\n", (int)len - 4, p + 4,
+				strrchr(name, '/') + 1);
+		p += len + (p[len] == '\n');
+	}
+	fclose(out);
+}
+
+static void
+check_coverage(void)
+{
+	char *pattern = golden("*", "keys"), *all = NULL;
+	size_t len = 0;
+	FILE *out = fopen("/dev/null", "we"), *log;
+	glob_t g;
+
+	log = open_memstream(&all, &len);
+	fputs("\n", log);
+	cr_assert_eq(glob(pattern, 0, NULL, &g), 0);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		long from;
+
+		fflush(log);
+		from = (long)len;
+		run_all(g.gl_pathv[i], out, log);
+		fflush(log);
+		write_table(g.gl_pathv[i], all + from);
+	}
+	fclose(log);
+	fclose(out);
+	check_keys(all);
+	check_views(all);
+	globfree(&g);
+	free(all);
+	mem_free(pattern);
 }
 
 /* clang-format off */
@@ -157,6 +316,12 @@ Test(tui_screens, motion_through_the_program) { check("motion"); }
 Test(tui_screens, stops_at_events) { check("catch"); }
 Test(tui_screens, the_mouse) { check("mouse"); }
 Test(tui_screens, lanes_zoom_and_choose) { check("lanes"); }
-Test(tui_screens, two_recordings_and_a_key_between) { check_screens("other", true); }
+Test(tui_screens, two_recordings_and_a_key_between) { check("other"); }
 Test(tui_screens, an_empty_recording_that_still_runs) { check("running"); }
+Test(tui_screens, keys_that_move) { check("keys-move"); }
+Test(tui_screens, keys_that_step) { check("keys-step"); }
+Test(tui_screens, keys_of_panes) { check("keys-pane"); }
+Test(tui_screens, keys_of_views) { check("keys-view"); }
+Test(tui_screens, other_keys) { check("keys-other"); }
+Test(tui_screens, a_script_presses_every_key, .timeout = 300) { check_coverage(); }
 /* clang-format on */

@@ -286,3 +286,27 @@ Test(tui_ui, a_running_recording_is_looked_at_again)
 	cr_assert_eq(r.ui->seq, 90);
 	end(&r);
 }
+
+Test(tui_ui, continue_that_is_stopped_stays_where_it_is, .timeout = 60)
+{
+	const uint64_t from = 7;
+	uint64_t since, at = 0, to;
+	struct run r;
+	unsigned key;
+
+	begin(&r, fake_small);
+	nav_goto(r.ui, from);
+	breaks_toggle(r.ui, FAKE_ENDLESS);
+	settle(&r);
+	ui_key(r.ui, 'c');
+	while (at != from + 5)
+		worker_running(r.ui->rep, &key, &since, &at, &to);
+	ui_key(r.ui, keys_parse("Ctrl-C"));
+	settle(&r);
+	cr_assert_eq(r.ui->seq, from + 5);
+	cr_assert_str_eq(r.ui->message, "stopped at e12");
+	ui_key(r.ui, '[');
+	settle(&r);
+	cr_assert_eq(r.ui->seq, from);
+	end(&r);
+}
