@@ -232,10 +232,11 @@ reader_varint(struct reader *r)
 	uint64_t v = 0;
 	uint8_t c;
 
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		c = reader_u8(r);
+	for (unsigned shift = 0; !r->bad && shift < 64 && r->p < r->end;
+	     shift += 7) {
+		c = *r->p++;
 		/* The tenth byte has room for one bit. */
-		if (r->bad || (shift == 63 && c > 1))
+		if (shift == 63 && c > 1)
 			break;
 		v |= (uint64_t)(c & 0x7f) << shift;
 		if (c < 0x80)

@@ -105,8 +105,8 @@ chunk_peek(struct span bytes, struct chunk_info *out, size_t *out_scratch,
 
 /* Past its end a column reads as zeros, with p beyond end, which is looked at
  * once, when all events are read. */
-static inline uint64_t
-get(struct column *c)
+static uint64_t
+get_long(struct column *c)
 {
 	uint64_t v = 0;
 
@@ -124,6 +124,12 @@ get(struct column *c)
 	}
 	c->end = NULL;
 	return 0;
+}
+
+static inline uint64_t
+get(struct column *c)
+{
+	return c->p < c->end && *c->p < 0x80 ? *c->p++ : get_long(c);
 }
 
 static inline uint64_t
@@ -219,6 +225,91 @@ unpack(struct span z, uint8_t *to, size_t len, struct err *err)
 	return n == len ? 0 : damaged(err, "it unpacks to another size");
 }
 
+/* ---- events that differ from the one before by times and hash alone */
+
+#define RUN 8u /* looked for at a time */
+
+/* The next n entries of c, of a byte each, are that byte. */
+static inline bool
+are(const struct column *c, uint8_t byte)
+{
+	uint64_t v;
+
+	if (!c->end || c->end - c->p < (ptrdiff_t)sizeof(v))
+		return false;
+	memcpy(&v, c->p, sizeof(v));
+	return v == byte * UINT64_C(0x0101010101010101);
+}
+
+/* Varints of at most two bytes. */
+static bool
+are_varint(const struct column *c, uint64_t v)
+{
+	const uint8_t two[2] = { (uint8_t)(v | 0x80), (uint8_t)(v >> 7) };
+
+	if (v < 0x80)
+		return are(c, (uint8_t)v);
+	if (v >= 0x4000 || !c->end || c->end - c->p < (ptrdiff_t)(2 * RUN))
+		return false;
+	for (unsigned i = 0; i < RUN; i++)
+		if (memcmp(c->p + 2 * i, two, sizeof(two)) != 0)
+			return false;
+	return true;
+}
+
+static bool
+is_run(const struct column col[COL_COUNT], const struct event *last)
+{
+	for (unsigned i = COL_COUNT; i-- > COL_VALUE;)
+		if (!are(&col[i], 0))
+			return false;
+	return are(&col[COL_TASK], 0) && are(&col[COL_FLAGS], 0) &&
+	       are_varint(&col[COL_KIND], last->kind) &&
+	       are_varint(&col[COL_CALL], (uint16_t)(last->call + 1)) &&
+	       are_varint(&col[COL_PAYLOAD], last->payload.len);
+}
+
+static inline void
+skip(struct column *c, uint64_t v)
+{
+	c->p += v < 0x80 ? RUN : 2 * RUN;
+}
+
+/* RUN events like ev[-1]; *at is where their payloads begin. */
+static void
+get_run(struct column col[COL_COUNT], struct predict *p, const uint8_t *pay,
+	uint64_t *at, struct event *ev)
+{
+	for (int i = 0; i < (int)RUN; i++) {
+		ev[i] = ev[-1];
+		ev[i].seq = ev[i - 1].seq + 1;
+		ev[i].time_ns = p->time_ns =
+			get_difference(&col[COL_TIME], p->time_ns);
+		ev[i].dur_ns = get(&col[COL_DUR]);
+		ev[i].reghash =
+			get_fixed(&col[COL_REGHASH]) ^ ev[i - 1].reghash;
+		ev[i].payload.p = pay ? pay + *at : NULL;
+		*at += ev[i].payload.len;
+	}
+	for (unsigned i = COL_VALUE; i < COL_COUNT; i++)
+		col[i].p += RUN;
+	col[COL_TASK].p += RUN;
+	col[COL_FLAGS].p += RUN;
+	skip(&col[COL_KIND], ev->kind);
+	skip(&col[COL_CALL], (uint16_t)(ev->call + 1));
+	skip(&col[COL_PAYLOAD], ev->payload.len);
+	p->rows[predict_index(ev->kind, ev->call)].reghash =
+		ev[RUN - 1].reghash;
+}
+
+/* ev[-1] and the one before it are the same call: others may follow. */
+static inline bool
+may_run(const struct event *ev, uint32_t done, uint32_t n)
+{
+	return done >= 2 && n - done >= RUN && ev[-1].kind == EV_syscall &&
+	       ev[-2].kind == EV_syscall && ev[-1].call == ev[-2].call;
+}
+
 /* The fields of all events; payloads are set when pay is not NULL. */
 static int
 events_read(const struct header *h, struct column col[COL_COUNT],
@@ -231,6 +322,13 @@ events_read(const struct header *h, struct column col[COL_COUNT],
 	for (uint32_t i = 0; i < h->info.n; i++) {
 		uint64_t len;
 
+		if (pay && may_run(&ev[i], i, h->info.n) &&
+		    ev[i - 1].payload.len * RUN <= h->pay_raw - at &&
+		    is_run(col, &ev[i - 1])) {
+			get_run(col, p, pay, &at, &ev[i]);
+			i += RUN - 1;
+			continue;
+		}
 		ev[i].seq = h->info.first_seq + i;
 		get_event(col, p, &ev[i]);
 		len = get(&col[COL_PAYLOAD]);

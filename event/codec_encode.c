@@ -1,6 +1,7 @@
 #include "event/codec.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -12,6 +13,9 @@
 
 #define ZSTD_LEVEL 1
 #define VARINT_MAX 10u
+/* So many events that differ by times and hash alone are worth to be put at
+ * once: programs make the same call again and again. */
+#define RUN_MIN 4u
 
 struct encoder {
 	struct predict predict;
@@ -68,6 +72,15 @@ put_difference(struct encoder *e, unsigned col, uint64_t now, uint64_t was)
 	put(e, col, (d << 1) ^ (0 - (d >> 63)));
 }
 
+static inline void
+put_hash(struct encoder *e, uint32_t now, uint32_t was)
+{
+	uint32_t x = now ^ was;
+
+	memcpy(e->at[COL_REGHASH], &x, sizeof(x));
+	e->at[COL_REGHASH] += sizeof(x);
+}
+
 static void
 put_event(struct encoder *e, const struct event *ev)
 {
@@ -76,7 +89,6 @@ put_event(struct encoder *e, const struct event *ev)
 	struct predict_row *entered = &p->entered[ev->task % PREDICT_TASKS];
 	struct predict_row now = { .flags = ev->flags, .reghash = ev->reghash };
 	const uint64_t *base = row->v;
-	uint32_t x = ev->reghash ^ row->reghash;
 
 	now.v[0] = ev->pc;
 	now.v[1] = ev->sp;
@@ -88,8 +100,7 @@ put_event(struct encoder *e, const struct event *ev)
 	put(e, COL_KIND, ev->kind);
 	put(e, COL_CALL, (uint16_t)(ev->call + 1));
 	put(e, COL_FLAGS, ev->flags ^ row->flags);
-	memcpy(e->at[COL_REGHASH], &x, sizeof(x));
-	e->at[COL_REGHASH] += sizeof(x);
+	put_hash(e, ev->reghash, row->reghash);
 	put(e, COL_DUR, ev->dur_ns);
 	put(e, COL_PAYLOAD, ev->payload.len);
 	if (ev->kind == EV_exit)
@@ -103,6 +114,83 @@ put_event(struct encoder *e, const struct event *ev)
 	*row = now;
 	if (ev->kind == EV_enter)
 		*entered = now;
+}
+
+/* What differs is found in one of the last fields, most often. */
+static bool
+is_alike(const struct event *a, const struct event *b)
+{
+	return a->ret == b->ret && a->call == b->call && a->kind == b->kind &&
+	       a->payload.len == b->payload.len &&
+	       memcmp(a->args, b->args, sizeof(a->args)) == 0 &&
+	       a->sp == b->sp && a->pc == b->pc && a->flags == b->flags &&
+	       a->task == b->task;
+}
+
+/* How many from ev on are like the one before it, which is predicted from its
+ * own kind and call. */
+static size_t
+run_length(const struct event *ev, size_t n)
+{
+	size_t k = 0;
+
+	if (ev[-1].kind != EV_syscall)
+		return 0;
+	while (k < n && is_alike(&ev[k], ev - 1))
+		k++;
+	return k;
+}
+
+static void
+put_same(struct encoder *e, unsigned col, uint64_t v, size_t n)
+{
+	if (v < 0x80) {
+		memset(e->at[col], (int)v, n);
+		e->at[col] += n;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		put(e, col, v);
+}
+
+/* As put_event for each of them, which are like the one before. */
+static void
+put_run(struct encoder *e, const struct event *ev, size_t n)
+{
+	struct predict *p = &e->predict;
+
+	for (size_t i = 0; i < n; i++) {
+		put_difference(e, COL_TIME, ev[i].time_ns, p->time_ns);
+		put(e, COL_DUR, ev[i].dur_ns);
+		put_hash(e, ev[i].reghash, ev[i - 1].reghash);
+		p->time_ns = ev[i].time_ns;
+	}
+	p->rows[predict_index(ev->kind, ev->call)].reghash = ev[n - 1].reghash;
+	put_same(e, COL_TASK, 0, n);
+	put_same(e, COL_KIND, ev->kind, n);
+	put_same(e, COL_CALL, (uint16_t)(ev->call + 1), n);
+	put_same(e, COL_FLAGS, 0, n);
+	put_same(e, COL_PAYLOAD, ev->payload.len, n);
+	for (unsigned i = 0; i < N_VALUES; i++)
+		put_same(e, COL_VALUE + i, 0, n);
+}
+
+static void
+put_events(struct encoder *e, const struct event *ev, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		size_t k = i > 0 ? run_length(ev + i, n - i) : 0;
+		const size_t end = i + (k > 0 ? k : 1);
+
+		if (k >= RUN_MIN)
+			put_run(e, ev + i, k);
+		else
+			for (k = i; k < end; k++)
+				put_event(e, &ev[k]);
+		i = end;
+	}
 }
 
 static void
@@ -130,19 +218,19 @@ columns_end(struct encoder *e)
 		buf_put(&e->raw, e->col[i], (size_t)(e->at[i] - e->col[i]));
 }
 
-/* Append b, compressed, to out; *out_len is what it became. */
+/* Append s, compressed, to out; *out_len is what it became. */
 static int
-compress(struct encoder *e, const struct buf *b, struct buf *out,
-	 uint32_t *out_len, struct err *err)
+compress(struct encoder *e, struct span s, struct buf *out, uint32_t *out_len,
+	 struct err *err)
 {
-	size_t room = ZSTD_compressBound(b->len);
+	size_t room = ZSTD_compressBound(s.len);
 	size_t n;
 
 	*out_len = 0;
-	if (b->len == 0)
+	if (s.len == 0)
 		return 0;
 	buf_reserve(out, room);
-	n = ZSTD_compressCCtx(e->zstd, out->p + out->len, room, b->p, b->len,
+	n = ZSTD_compressCCtx(e->zstd, out->p + out->len, room, s.p, s.len,
 			      ZSTD_LEVEL);
 	if (ZSTD_isError(n))
 		return err_set(err, E_FORMAT, "cannot compress a chunk: %s",
@@ -177,13 +265,49 @@ header_set(uint8_t *h, size_t len, const struct encoder *e,
 	set_u32(h + AT_ERRORS, ci->n_errors);
 	set_u32(h + AT_COLS_RAW, (uint32_t)e->raw.len);
 	set_u32(h + AT_COLS_LEN, cols_len);
-	set_u32(h + AT_PAY_RAW, (uint32_t)e->payload.len);
+	set_u32(h + AT_PAY_RAW, ci->raw_len - (uint32_t)e->raw.len);
 	set_u32(h + AT_PAY_LEN, pay_len);
 	set_u64(h + AT_FIRST_SEQ, ci->first_seq);
 	set_u64(h + AT_T_MIN, ci->t_min);
 	set_u64(h + AT_T_MAX, ci->t_max);
 	set_u32(h + AT_CHECK,
 		(uint32_t)XXH3_64bits(h + AT_CODEC, len - AT_CODEC));
+}
+
+/* The payloads, one after the other: often they lie so. */
+static struct span
+payloads(struct encoder *e, const struct event *ev, size_t n)
+{
+	struct span all = ev[0].payload;
+	size_t i = 1;
+
+	while (i < n && (ev[i].payload.len == 0 || all.len == 0 ||
+			 ev[i].payload.p == all.p + all.len)) {
+		if (all.len == 0)
+			all.p = ev[i].payload.p;
+		all.len += ev[i++].payload.len;
+	}
+	if (i == n)
+		return all;
+	for (i = 0; i < n; i++)
+		buf_put(&e->payload, ev[i].payload.p, ev[i].payload.len);
+	return buf_span(&e->payload);
+}
+
+static void
+fill_info(const struct event *ev, size_t n, struct chunk_info *ci)
+{
+	ci->first_seq = ev[0].seq;
+	ci->n = (uint32_t)n;
+	ci->t_min = ci->t_max = ev[0].time_ns;
+	for (size_t i = 0; i < n; i++) {
+		if (ev[i].flags & EVF_ERROR)
+			ci->n_errors++;
+		if (ev[i].time_ns < ci->t_min)
+			ci->t_min = ev[i].time_ns;
+		if (ev[i].time_ns > ci->t_max)
+			ci->t_max = ev[i].time_ns;
+	}
 }
 
 static int
@@ -213,30 +337,21 @@ encoder_chunk(struct encoder *e, const struct event *ev, size_t n,
 	const size_t start = out->len;
 	struct chunk_info ci = { 0 };
 	uint32_t cols_len, pay_len;
+	struct span pay;
 	int r;
 
 	if ((r = events_check(ev, n, err)) < 0)
 		return r;
 	columns_begin(e, n);
-	ci.first_seq = ev[0].seq;
-	ci.n = (uint32_t)n;
-	ci.t_min = ci.t_max = ev[0].time_ns;
-	for (size_t i = 0; i < n; i++) {
-		put_event(e, &ev[i]);
-		buf_put(&e->payload, ev[i].payload.p, ev[i].payload.len);
-		if (ev[i].flags & EVF_ERROR)
-			ci.n_errors++;
-		if (ev[i].time_ns < ci.t_min)
-			ci.t_min = ev[i].time_ns;
-		if (ev[i].time_ns > ci.t_max)
-			ci.t_max = ev[i].time_ns;
-	}
+	put_events(e, ev, n);
 	columns_end(e);
-	ci.raw_len = (uint32_t)(e->raw.len + e->payload.len);
+	pay = payloads(e, ev, n);
+	fill_info(ev, n, &ci);
+	ci.raw_len = (uint32_t)(e->raw.len + pay.len);
 
 	buf_grow(out, CHUNK_HEADER);
-	if ((r = compress(e, &e->raw, out, &cols_len, err)) < 0 ||
-	    (r = compress(e, &e->payload, out, &pay_len, err)) < 0) {
+	if ((r = compress(e, buf_span(&e->raw), out, &cols_len, err)) < 0 ||
+	    (r = compress(e, pay, out, &pay_len, err)) < 0) {
 		out->len = start;
 		return r;
 	}

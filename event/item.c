@@ -23,12 +23,36 @@ varint_len(uint64_t v)
 	return n;
 }
 
+#define HEAD_MAX 20u /* kind and length */
+
+/* Room for a head and a body is reserved. */
+static inline void
+put_varint(struct buf *b, uint64_t v)
+{
+	uint8_t *p = b->p + b->len;
+
+	while (v >= 0x80) {
+		*p++ = (uint8_t)(v | 0x80);
+		v >>= 7;
+	}
+	*p++ = (uint8_t)v;
+	b->len = (size_t)(p - b->p);
+}
+
 static void
 put_head(struct buf *b, enum item_kind kind, size_t body)
 {
-	buf_reserve(b, body + 20);
-	buf_varint(b, kind);
-	buf_varint(b, body);
+	buf_reserve(b, body + HEAD_MAX);
+	put_varint(b, kind);
+	put_varint(b, body);
+}
+
+static inline void
+put_bytes(struct buf *b, struct span bytes)
+{
+	if (bytes.len > 0)
+		memcpy(b->p + b->len, bytes.p, bytes.len);
+	b->len += bytes.len;
 }
 
 /* kind, one number, bytes. */
@@ -36,8 +60,8 @@ static void
 put_1(struct buf *b, enum item_kind kind, uint64_t v, struct span bytes)
 {
 	put_head(b, kind, varint_len(v) + bytes.len);
-	buf_varint(b, v);
-	buf_put(b, bytes.p, bytes.len);
+	put_varint(b, v);
+	put_bytes(b, bytes);
 }
 
 /* kind, two numbers, bytes. */
@@ -46,9 +70,9 @@ put_2(struct buf *b, enum item_kind kind, uint64_t v, uint64_t w,
       struct span bytes)
 {
 	put_head(b, kind, varint_len(v) + varint_len(w) + bytes.len);
-	buf_varint(b, v);
-	buf_varint(b, w);
-	buf_put(b, bytes.p, bytes.len);
+	put_varint(b, v);
+	put_varint(b, w);
+	put_bytes(b, bytes);
 }
 
 void

@@ -77,6 +77,91 @@ Test(event_codec, any_event_comes_back_as_it_was)
 	round_trip(ev + 17, 100);
 }
 
+/* Runs of every length, each member of which differs in one field at most. */
+static void
+change(struct event *ev, uint64_t what)
+{
+	static const struct event others = {
+		.task = 7,
+		.flags = 1,
+		.kind = EV_exit,
+		.call = 300,
+		.pc = 9,
+		.sp = 9,
+		.args = { 9, 9, 9, 9, 9, 9 },
+		.ret = -2,
+	};
+
+	switch (what % 16) {
+	case 0:
+		ev->task ^= others.task;
+		break;
+	case 1:
+		ev->flags ^= others.flags;
+		break;
+	case 2:
+		ev->kind = others.kind;
+		break;
+	case 3:
+		ev->call ^= others.call;
+		break;
+	case 4:
+		ev->pc ^= others.pc;
+		break;
+	case 5:
+		ev->sp ^= others.sp;
+		break;
+	case 6:
+		ev->ret ^= others.ret;
+		break;
+	case 7:
+		ev->payload.len = what >> 4 & 0xff;
+		break;
+	case 8:
+		ev->payload.len = 0;
+		break;
+	default:
+		ev->args[what % 6] ^= others.args[0];
+		break;
+	}
+}
+
+Test(event_codec, runs_of_alike_events_come_back)
+{
+	static uint8_t bytes[CHUNK_EVENTS * 300];
+	static struct event ev[CHUNK_EVENTS];
+	uint64_t s = 3, at = 0;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)random_u64(&s);
+	ev[0] = (struct event){ .seq = 1, .kind = EV_syscall, .call = 39 };
+	for (size_t i = 1; i < CHUNK_EVENTS; i++) {
+		uint64_t x = random_u64(&s);
+
+		ev[i] = ev[i - 1];
+		ev[i].seq++;
+		ev[i].time_ns += x % 1000;
+		ev[i].dur_ns = x >> 10 & 0xff;
+		if (x >> 20 & 1)
+			ev[i].reghash = (uint32_t)(x >> 32);
+		if (random_u64(&s) % 20 == 0)
+			change(&ev[i], random_u64(&s));
+		if (random_u64(&s) % 40 == 0)
+			ev[i].kind = EV_syscall;
+	}
+	/* Payloads one after the other, then each somewhere. */
+	for (int turn = 0; turn < 2; turn++) {
+		for (size_t i = at = 0; i < CHUNK_EVENTS; i++) {
+			if (turn == 1)
+				at = random_u64(&s) % (sizeof(bytes) - 300);
+			ev[i].payload.p = bytes + at;
+			at += ev[i].payload.len;
+		}
+		round_trip(ev, CHUNK_EVENTS);
+		round_trip(ev + 100, 999);
+	}
+}
+
 Test(event_codec, extreme_values_come_back)
 {
 	struct event ev[4] = { 0 };
