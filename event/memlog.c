@@ -196,9 +196,11 @@ chunk_of(const struct memlog *m, uint64_t seq)
 }
 
 static int
-memlog_next(struct source *s, struct event *out, struct err *err)
+memlog_look(struct source *s, const struct event **out, size_t *out_n,
+	    struct err *err)
 {
 	struct memlog *m = of_source(s);
+	const struct chunk_info *ci;
 	size_t i;
 	int r;
 
@@ -210,8 +212,24 @@ memlog_next(struct source *s, struct event *out, struct err *err)
 		if ((r = load(m, i, err)) < 0)
 			return r;
 	}
-	*out = m->read[m->read_seq - m->chunks.v[m->loaded - 1].info.first_seq];
-	m->read_seq++;
+	ci = &m->chunks.v[m->loaded - 1].info;
+	i = (size_t)(m->read_seq - ci->first_seq);
+	*out = &m->read[i];
+	*out_n = ci->n - i;
+	return 1;
+}
+
+static int
+memlog_next(struct source *s, struct event *out, struct err *err)
+{
+	const struct event *ev;
+	size_t n;
+	int r = memlog_look(s, &ev, &n, err);
+
+	if (r <= 0)
+		return r;
+	*out = *ev;
+	of_source(s)->read_seq++;
 	return 1;
 }
 
@@ -319,6 +337,7 @@ static const struct sink_ops sink_ops = {
 
 static const struct source_ops source_ops = {
 	.next = memlog_next,
+	.look = memlog_look,
 	.seek = memlog_seek,
 	.blob = memlog_read_blob,
 	.want = memlog_want,

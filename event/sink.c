@@ -1,6 +1,18 @@
 #include "event/sink.h"
 
 int
+sink_put_many(struct sink *s, const struct event *ev, size_t n, struct err *err)
+{
+	int r = 0;
+
+	if (s->ops->put_many)
+		return s->ops->put_many(s, ev, n, err);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = sink_put(s, &ev[i], err);
+	return r;
+}
+
+int
 sink_blobs(struct sink *s, struct span bytes, struct buf *ids, struct err *err)
 {
 	const size_t start = ids->len;

@@ -16,6 +16,10 @@ struct sink;
 struct sink_ops {
 	/* ev->seq must be the previous one's plus one. */
 	int (*put)(struct sink *s, const struct event *ev, struct err *err);
+	/* The same for n of them, of which all are put or none. NULL: one by
+	 * one. */
+	int (*put_many)(struct sink *s, const struct event *ev, size_t n,
+			struct err *err);
 	/* Store len <= BLOB_PIECE bytes once for all recordings; *out is their id.
 	 * Must come before the event that names the id. */
 	int (*blob)(struct sink *s, struct span bytes, struct blob_id *out,
@@ -46,6 +50,9 @@ sink_put(struct sink *s, const struct event *ev, struct err *err)
 {
 	return s->ops->put(s, ev, err);
 }
+
+int sink_put_many(struct sink *s, const struct event *ev, size_t n,
+		  struct err *err);
 
 static inline int
 sink_blob(struct sink *s, struct span bytes, struct blob_id *out, struct err *err)

@@ -21,6 +21,11 @@ struct source_ops {
 	/* The next event in seq order. Returns 1 and *out (payload borrowed until
 	 * the next call on the source), 0 at the end of what is stored. */
 	int (*next)(struct source *s, struct event *out, struct err *err);
+	/* As next, but all that is at hand, *out_n of them; they are not read:
+	 * who goes on behind some seeks. Borrowed until the next call of next,
+	 * look or seek. */
+	int (*look)(struct source *s, const struct event **out, size_t *out_n,
+		    struct err *err);
 	/* The next call of next returns event seq (or the end). */
 	int (*seek)(struct source *s, uint64_t seq, struct err *err);
 	/* Append the bytes of a blob to out; checked against the id. */
@@ -49,6 +54,13 @@ static inline int
 source_next(struct source *s, struct event *out, struct err *err)
 {
 	return s->ops->next(s, out, err);
+}
+
+static inline int
+source_look(struct source *s, const struct event **out, size_t *out_n,
+	    struct err *err)
+{
+	return s->ops->look(s, out, out_n, err);
 }
 
 static inline int

@@ -8,8 +8,8 @@
  * stack pointer and place, and stores what the kernel stored. The last of them
  * halts, and is compared with all registers. Events are read ahead for this:
  *
- *   replayed   in records              last (peek)   pending   source
- *   ... e10    e11 e12 ... e4998       e4999         e5000     e5001 ...
+ *   replayed   in records              last (peek)   source
+ *   ... e10    e11 e12 ... e4998       e4999         e5000 ...
  */
 #include "replayer/agent.h"
 
@@ -24,22 +24,17 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#define AHEAD_MAX 4096u /* events at once */
-#define AHEAD_MIN 2u	/* fewer are not worth it */
+#define AHEAD_MAX 16384u /* events at once */
+#define AHEAD_MIN 2u	 /* fewer are not worth it */
 #define RECORDS_MAX (AGENT_RING_LEN / 2)
+#define REGS_TOLD 8u /* AGENT_PC to AGENT_R9: what the agent compares */
 
 #define JUMP_LEN 7u   /* of a jump to a stub */
 #define JUMP_BACK 25u /* so far behind its start it may cover */
 
-/* An event that outlives the next call on the source. */
-struct kept {
-	struct event ev;
-	struct buf payload;
-};
-
 struct ahead {
-	struct kept kept[2]; /* the last, and the one before or behind it */
-	struct kept *pending;
+	struct event last; /* outlives what was borrowed from the source */
+	struct buf payload;
 	struct buf records;
 };
 
@@ -178,26 +173,14 @@ agent_call_place(const struct puppet *p, uint64_t after)
 /* ---- events read ahead */
 
 static void
-keep(struct kept *k, const struct event *ev)
+keep(struct ahead *a, const struct event *ev)
 {
-	k->ev = *ev;
-	buf_clear(&k->payload);
-	buf_put(&k->payload, ev->payload.p, ev->payload.len);
-	k->ev.payload = buf_span(&k->payload);
-}
-
-bool
-agent_pending(struct replayer *r, struct event *out)
-{
-	struct kept *k = r->ahead ? r->ahead->pending : NULL;
-
-	if (!k)
-		return false;
-	r->ahead->pending = NULL;
-	if (k->ev.seq != r->now->seq + 1)
-		return false;
-	*out = k->ev;
-	return true;
+	a->last = *ev;
+	if (ev->payload.p == a->payload.p)
+		return;
+	buf_clear(&a->payload);
+	buf_put(&a->payload, ev->payload.p, ev->payload.len);
+	a->last.payload = buf_span(&a->payload);
 }
 
 void
@@ -205,113 +188,123 @@ agent_ahead_free(struct ahead *a)
 {
 	if (!a)
 		return;
-	buf_free(&a->kept[0].payload);
-	buf_free(&a->kept[1].payload);
+	buf_free(&a->payload);
 	buf_free(&a->records);
 	mem_free(a);
 }
 
 /* ---- records */
 
-static void
-put_u64(struct buf *b, uint64_t v)
+static size_t
+padded(size_t n)
 {
-	buf_put(b, &v, sizeof(v));
+	return (n + 7) & ~(size_t)7;
 }
 
-static void
-pad(struct buf *b)
+/* Room for a piece of that length, whose bytes follow. */
+static uint8_t *
+begin_piece(struct buf *out, uint64_t addr, uint64_t len)
 {
-	while (b->len % 8 != 0)
-		buf_u8(b, 0);
+	const struct agent_piece piece = { .addr = addr, .len = len };
+	size_t n = padded((size_t)len);
+	uint8_t *p = buf_grow(out, sizeof(piece) + n);
+
+	memcpy(p, &piece, sizeof(piece));
+	p += sizeof(piece);
+	if (n > len)
+		memset(p + n - 8, 0, 8);
+	return p;
 }
 
-/* Memory that the event stores, as pieces; their number or an error. */
+/* Memory that the event stores, as pieces; how many, or an error. *fits: it is
+ * not too much. Blobs and zeros are longer than their items. */
 static int
 put_pieces(struct replayer *r, const struct event *ev, struct buf *out,
-	   struct err *err)
+	   bool *fits, struct err *err)
 {
+	size_t left = RECORDS_MAX / 2;
 	struct item_reader ir;
 	struct item it;
 	int ret, n = 0;
 
+	*fits = true;
 	item_reader_init(&ir, ev->payload);
 	while ((ret = item_next(&ir, &it, err)) > 0) {
-		struct span bytes;
+		struct span bytes = { 0 };
 
 		if (it.kind != ITEM_MEM && it.kind != ITEM_MEM_BLOB &&
 		    it.kind != ITEM_ZERO)
 			continue;
-		put_u64(out, it.addr);
-		put_u64(out, it.len);
+		*fits = it.len < left &&
+			sizeof(struct agent_piece) + padded(it.len) <= left;
+		if (!*fits)
+			return n;
+		left -= sizeof(struct agent_piece) + padded(it.len);
 		n++;
 		if (it.kind == ITEM_ZERO) {
-			memset(buf_grow(out, it.len), 0, it.len);
-			pad(out);
+			memset(begin_piece(out, it.addr, it.len), 0, it.len);
 			continue;
 		}
 		buf_clear(&r->tmp);
 		ret = source_item_bytes(r->src, &it, &r->tmp, &bytes, err);
 		if (ret < 0)
 			return ret;
-		buf_put(out, bytes.p, bytes.len);
-		pad(out);
+		if (bytes.len > 0)
+			memcpy(begin_piece(out, it.addr, bytes.len), bytes.p,
+			       bytes.len);
 	}
 	return ret < 0 ? ret : n;
 }
 
-/* What the agent compares. */
-static void
-fill_regs(const struct event *ev, uint64_t v[AGENT_REGS])
+/* What the agent compares, as far as it is not that of the record before this
+ * one in out: regs. */
+static uint32_t
+put_regs(const struct event *ev, struct buf *out, uint64_t regs[REGS_TOLD],
+	 bool all)
 {
-	memset(v, 0, AGENT_REGS * sizeof(v[0]));
-	v[AGENT_PC] = ev->pc;
-	v[AGENT_SP] = ev->sp;
-	memcpy(&v[AGENT_RDI], ev->args, sizeof(ev->args));
+	uint64_t now[REGS_TOLD] = { ev->pc, ev->sp };
+	uint32_t changed = 0;
+	uint8_t *p;
+
+	memcpy(&now[AGENT_RDI], ev->args, sizeof(ev->args));
+	buf_reserve(out, sizeof(now));
+	p = out->p + out->len;
+	for (unsigned i = 0; i < REGS_TOLD; i++) {
+		if (!all && now[i] == regs[i])
+			continue;
+		memcpy(p, &now[i], sizeof(now[i]));
+		p += sizeof(now[i]);
+		changed |= 1u << i;
+		regs[i] = now[i];
+	}
+	out->len = (size_t)(p - out->p);
+	return changed;
 }
 
-/* regs: of the record before this one in out. */
+/* 1, or 0: it would be too long. */
 static int
 put_record(struct replayer *r, const struct event *ev, struct buf *out,
-	   uint64_t regs[AGENT_REGS], struct err *err)
+	   uint64_t regs[REGS_TOLD], struct err *err)
 {
 	struct agent_rec rec = { .nr = (uint16_t)ev->call, .ret = ev->ret };
 	size_t at = out->len;
-	uint64_t now[AGENT_REGS];
-	int ret;
+	bool fits = true;
+	int ret = 0;
 
-	buf_put(out, &rec, sizeof(rec));
-	fill_regs(ev, now);
-	for (unsigned i = 0; i < AGENT_REGS; i++) {
-		if (at != 0 && now[i] == regs[i])
-			continue;
-		put_u64(out, now[i]);
-		regs[i] = now[i];
-		rec.changed |= 1ul << i;
-	}
-	ret = put_pieces(r, ev, out, err);
+	buf_grow(out, sizeof(rec));
+	rec.changed = put_regs(ev, out, regs, at == 0);
+	if (ev->payload.len > 0)
+		ret = put_pieces(r, ev, out, &fits, err);
 	if (ret < 0)
 		return ret;
+	if (!fits) {
+		out->len = at;
+		return 0;
+	}
 	rec.len = (uint32_t)(out->len - at);
 	rec.npieces = (uint16_t)ret;
 	memcpy(out->p + at, &rec, sizeof(rec));
-	return 0;
-}
-
-/* How much memory it stores: blobs and zeros are longer than their items. */
-static uint64_t
-stored(const struct event *ev)
-{
-	struct item_reader ir;
-	struct item it;
-	uint64_t sum = 0;
-
-	item_reader_init(&ir, ev->payload);
-	while (item_next(&ir, &it, NULL) > 0)
-		if (it.kind == ITEM_MEM || it.kind == ITEM_MEM_BLOB ||
-		    it.kind == ITEM_ZERO)
-			sum += it.len;
-	return sum;
+	return 1;
 }
 
 /* A call that the agent can make again: it prints nothing, and all that it does
@@ -319,10 +312,9 @@ stored(const struct event *ev)
 static bool
 can_be_ahead(const struct puppet *p, const struct event *ev)
 {
-	return sys_desc(ev->call)->replay == SYS_DATA &&
-	       ev->kind == EV_syscall && (ev->flags & EVF_AGENT) &&
-	       ev->task == p->task && ev->call >= 0 && !output_writes(p, ev) &&
-	       stored(ev) <= RECORDS_MAX / 2;
+	return ev->kind == EV_syscall && (ev->flags & EVF_AGENT) &&
+	       ev->task == p->task && ev->call >= 0 &&
+	       sys_desc(ev->call)->replay == SYS_DATA && !output_writes(p, ev);
 }
 
 /* ---- the agent in a replayed space */
@@ -393,41 +385,62 @@ stop(struct puppet *p, uint64_t *used, struct err *err)
 
 /* ---- ahead */
 
-/*
- * Read events from a->kept[0], the first, on: records of all that can be made
- * ahead but the last, which is returned in *out. The number of records.
- */
+/* Of n events that were read the first ones that can be ahead, too, behind
+ * *prev, which becomes the last of them; records of all the others. How many
+ * records, or an error. */
 static int
-collect(struct replayer *r, struct puppet *p, uint64_t until, struct kept **out,
-	struct err *err)
+collect_some(struct replayer *r, struct puppet *p, const struct event **prev,
+	     const struct event *ev, size_t n, uint64_t regs[REGS_TOLD],
+	     struct err *err)
 {
 	struct ahead *a = r->ahead;
-	uint64_t regs[AGENT_REGS];
-	unsigned n = 0;
+	size_t i = 0;
 	int ret = 1;
 
-	*out = &a->kept[0];
-	while (n < AHEAD_MAX && a->records.len < RECORDS_MAX &&
-	       (*out)->ev.seq < until) {
-		struct kept *next = &a->kept[*out == &a->kept[0]];
-		struct event ev;
-
-		ret = source_next(r->src, &ev, err);
+	for (; i < n && a->records.len < RECORDS_MAX; i++) {
+		/* Where the next may write to, this one may say. */
+		if (sys_desc((*prev)->call)->flags & SYSF_FD)
+			output_track(r, p, *prev);
+		if (ev[i].seq != (*prev)->seq + 1 || !can_be_ahead(p, &ev[i]))
+			break;
+		ret = put_record(r, *prev, &a->records, regs, err);
 		if (ret <= 0)
 			break;
-		keep(next, &ev);
-		if (ev.seq != (*out)->ev.seq + 1 || !can_be_ahead(p, &ev)) {
-			a->pending = next;
-			break;
-		}
-		ret = put_record(r, &(*out)->ev, &a->records, regs, err);
-		if (ret < 0)
-			break;
-		output_track(r, p, &(*out)->ev);
-		*out = next;
-		n++;
+		*prev = &ev[i];
 	}
-	return ret < 0 ? ret : (int)n;
+	return ret < 0 ? ret : (int)i;
+}
+
+/*
+ * Read events behind r->ahead->last, which is the first: records of all that
+ * can be made ahead but the last, which it becomes. The number of records.
+ */
+static int
+collect(struct replayer *r, struct puppet *p, uint64_t until, struct err *err)
+{
+	struct ahead *a = r->ahead;
+	const uint64_t first = a->last.seq;
+	uint64_t regs[REGS_TOLD];
+	const struct event *prev, *ev;
+	size_t had, n;
+	int ret, some;
+
+	do {
+		prev = &a->last;
+		ret = source_look(r->src, &ev, &had, err);
+		if (ret <= 0)
+			break;
+		n = had;
+		if (n > until - prev->seq)
+			n = (size_t)(until - prev->seq);
+		if (n > AHEAD_MAX - (prev->seq - first))
+			n = (size_t)(AHEAD_MAX - (prev->seq - first));
+		some = collect_some(r, p, &prev, ev, n, regs, err);
+		keep(a, prev);
+		ret = some < 0 ? some
+			       : source_seek(r->src, a->last.seq + 1, err);
+	} while (ret >= 0 && (size_t)some == had);
+	return ret < 0 ? ret : (int)(a->last.seq - first);
 }
 
 /* How many records there are in the first used bytes. */
@@ -445,10 +458,10 @@ count(struct span records, uint64_t used)
 /* n records were made; the task halts at the n-th or an earlier event from
  * first on. */
 static int
-run(struct replayer *r, struct puppet *p, const struct kept *last, unsigned n,
-    struct err *err)
+run(struct replayer *r, struct puppet *p, unsigned n, struct err *err)
 {
 	struct span records = buf_span(&r->ahead->records);
+	const struct event *last = &r->ahead->last;
 	uint64_t used = 0;
 	unsigned done;
 	int ret;
@@ -457,22 +470,18 @@ run(struct replayer *r, struct puppet *p, const struct kept *last, unsigned n,
 	if (ret == 0)
 		ret = start(p, records, err);
 	if (ret == 0)
-		ret = puppet_run(r, p, step_limit(r, &last->ev), 0, &p->halt,
-				 err);
+		ret = puppet_run(r, p, step_limit(r, last), 0, &p->halt, err);
 	if (ret == 0)
 		ret = stop(p, &used, err);
 	if (ret < 0)
 		return ret;
 	p->halted = true;
-	done = count(records, used);
+	done = used == records.len ? n : count(records, used);
 	r->now->seq += done;
-	if (done < n) {
-		/* Its fate is to be told by the event that it missed. */
-		r->ahead->pending = NULL;
-		return 0;
-	}
-	r->now->time_ns = last->ev.time_ns;
-	r->peek = last->ev;
+	if (done < n)
+		return 0; /* what it missed its own event will tell */
+	r->now->time_ns = last->time_ns;
+	r->peek = *last;
 	r->has_peek = true;
 	r->reseek = false;
 	return 0;
@@ -487,7 +496,6 @@ is_free(const struct puppet *p)
 int
 agent_ahead(struct replayer *r, uint64_t until, struct err *err)
 {
-	struct kept *last = NULL;
 	struct puppet *p;
 	int ret;
 
@@ -501,24 +509,21 @@ agent_ahead(struct replayer *r, uint64_t until, struct err *err)
 		return 0;
 	if (!r->ahead)
 		r->ahead = mem_zalloc(sizeof(*r->ahead));
-	/* It may be that one, when it was pending. */
-	if (r->peek.payload.p != r->ahead->kept[0].ev.payload.p ||
-	    r->peek.seq != r->ahead->kept[0].ev.seq)
-		keep(&r->ahead->kept[0], &r->peek);
+	keep(r->ahead, &r->peek);
 	buf_clear(&r->ahead->records);
 	r->has_peek = false;
 	r->reseek = true; /* until all is well */
-	ret = collect(r, p, until, &last, err);
+	ret = collect(r, p, until, err);
 	if (ret > 0) {
 		target_forget(r);
-		ret = run(r, p, last, (unsigned)ret, err);
+		ret = run(r, p, (unsigned)ret, err);
 		if (ret < 0)
 			r->stale = true;
 		return ret;
 	}
 	if (ret < 0)
 		return ret;
-	r->peek = last->ev;
+	r->peek = r->ahead->last;
 	r->has_peek = true;
 	r->reseek = false;
 	return 0;

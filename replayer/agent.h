@@ -32,7 +32,5 @@ uint64_t agent_shown(const struct puppet *p);
  */
 int agent_ahead(struct replayer *r, uint64_t until, struct err *err);
 void agent_ahead_free(struct ahead *a);
-/* The event after the one that agent_ahead came to; false: there is none. */
-bool agent_pending(struct replayer *r, struct event *out);
 
 #endif

@@ -89,8 +89,6 @@ replayer_peek(struct replayer *r, struct err *err)
 {
 	int ret = 0;
 
-	if (!r->reseek && !r->has_peek)
-		r->has_peek = agent_pending(r, &r->peek);
 	if (r->has_peek && !r->reseek)
 		return 1;
 	if (r->reseek)

@@ -1,7 +1,5 @@
 #include "store/reader.h"
 
-#include <xxhash.h>
-
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/vec.h"
@@ -9,24 +7,17 @@
 #include "store/blob.h"
 #include "store/checkpoint.h"
 #include "store/db.h"
+#include "store/decoder.h"
 #include "store/store.h"
 
 #define HELD 8	/* decoded chunks */
 #define AHEAD 8 /* chunks that one request brings */
 
 struct held {
-	struct chunk chunk;
-	struct event *ev;
-	uint8_t *scratch;
+	struct chunk chunk; /* ev: NULL: there is none */
+	struct decoded_chunk decoded;
 	uint64_t used;
-};
-
-/* A chunk as the server gave it. */
-struct raw {
-	uint64_t first_seq, n;
-	struct span data;
-	uint64_t crc;
-	uint32_t codec;
+	bool lent; /* to the decoder */
 };
 
 struct chunk_reader {
@@ -34,12 +25,14 @@ struct chunk_reader {
 	uint64_t recording;
 	struct held held[HELD];
 	uint64_t clock;
+	struct decoder *decoder;
 	/* What was fetched and not decoded yet, in order; from next_raw on. */
 	struct arena arena;
-	VEC(struct raw) raws;
+	VEC(struct raw_chunk) raws;
 	size_t next_raw;
-	bool asked;	     /* a request is under way */
-	uint64_t asked_from; /* its first_seq */
+	uint64_t behind; /* the event behind the last one that was fetched */
+	bool asked;	 /* a request is under way */
+	bool dry;	 /* the last one brought nothing */
 };
 
 struct chunk_reader *
@@ -49,6 +42,7 @@ chunk_reader_new(struct db *db, uint64_t recording)
 
 	r->db = db;
 	r->recording = recording;
+	r->decoder = decoder_new();
 	return r;
 }
 
@@ -58,10 +52,9 @@ chunk_reader_free(struct chunk_reader *r)
 	if (!r)
 		return;
 	chunk_reader_idle(r, NULL);
-	for (size_t i = 0; i < HELD; i++) {
-		mem_free(r->held[i].ev);
-		mem_free(r->held[i].scratch);
-	}
+	decoder_free(r->decoder);
+	for (size_t i = 0; i < HELD; i++)
+		decoded_chunk_free(&r->held[i].decoded);
 	arena_free(&r->arena);
 	vec_free(&r->raws);
 	mem_free(r);
@@ -80,7 +73,6 @@ ask(struct chunk_reader *r, uint64_t from, uint64_t n, struct err *err)
 		DB_ARGS(DB_INT(r->recording), DB_INT(from), DB_INT(n)), err);
 
 	r->asked = rc == 0;
-	r->asked_from = from;
 	return rc;
 }
 
@@ -97,7 +89,7 @@ take(struct chunk_reader *r, struct err *err)
 	r->next_raw = 0;
 	rc = db_query_wait(r->db, &r->arena, &rows, err);
 	for (size_t i = 0; rc == 0 && i < rows.n; i++) {
-		struct raw raw = {
+		struct raw_chunk raw = {
 			.first_seq = (uint64_t)db_get_int(&rows, i, 0),
 			.n = (uint64_t)db_get_int(&rows, i, 1),
 			.codec = (uint32_t)db_get_int(&rows, i, 2),
@@ -106,7 +98,9 @@ take(struct chunk_reader *r, struct err *err)
 		};
 
 		vec_push(&r->raws, raw);
+		r->behind = raw.first_seq + raw.n;
 	}
+	r->dry = r->raws.len == 0;
 	return rc;
 }
 
@@ -128,14 +122,14 @@ find_held(struct chunk_reader *r, uint64_t seq)
 	for (size_t i = 0; i < HELD; i++) {
 		struct held *h = &r->held[i];
 
-		if (h->ev && has(h->chunk.first_seq, h->chunk.n, seq))
+		if (h->chunk.ev && has(h->chunk.first_seq, h->chunk.n, seq))
 			return h;
 	}
 	return NULL;
 }
 
 static int
-damaged(struct chunk_reader *r, const struct raw *raw, const char *how,
+damaged(struct chunk_reader *r, const struct raw_chunk *raw, const char *how,
 	struct err *err)
 {
 	err_set(err, E_FORMAT,
@@ -148,50 +142,93 @@ damaged(struct chunk_reader *r, const struct raw *raw, const char *how,
 	return -E_FORMAT;
 }
 
+/* The one that has not been used for longest, to be filled. */
+static struct held *
+free_held(struct chunk_reader *r)
+{
+	struct held *h = NULL;
+
+	for (size_t i = 0; i < HELD; i++)
+		if (!r->held[i].lent && (!h || r->held[i].used < h->used))
+			h = &r->held[i];
+	h->chunk = (struct chunk){ 0 };
+	return h;
+}
+
+static void
+set_held(struct held *h, const struct raw_chunk *raw)
+{
+	h->chunk.first_seq = raw->first_seq;
+	h->chunk.n = raw->n;
+	h->chunk.ev = h->decoded.ev;
+}
+
 static int
-decode(struct chunk_reader *r, const struct raw *raw, struct held **out,
+decode(struct chunk_reader *r, const struct raw_chunk *raw, struct held **out,
        struct err *err)
 {
-	struct held *h = &r->held[0];
-	struct chunk_info info;
-	struct err why = { 0 };
-	size_t scratch;
-	int rc;
+	struct held *h = free_held(r);
+	struct err how = { 0 };
 
-	if (raw->codec != CHUNK_CODEC)
-		return damaged(r, raw, "have a form that a newer pastime wrote",
-			       err);
-	if (XXH3_64bits(raw->data.p, raw->data.len) != raw->crc)
-		return damaged(r, raw, "have a wrong checksum", err);
-	rc = chunk_peek(raw->data, &info, &scratch, &why);
-	if (rc < 0 || info.first_seq != raw->first_seq || info.n != raw->n)
-		return damaged(
-			r, raw,
-			why.text[0] ? why.text : "contradict their index", err);
-	for (size_t i = 1; i < HELD; i++) {
-		if (r->held[i].used < h->used)
-			h = &r->held[i];
-	}
-	mem_free(h->ev);
-	mem_free(h->scratch);
-	h->ev = mem_calloc(info.n, sizeof(*h->ev));
-	h->scratch = mem_alloc(scratch + 1);
-	rc = chunk_decode(raw->data, h->ev, info.n, h->scratch, scratch, &why);
-	if (rc < 0) {
-		mem_free(h->ev);
-		mem_free(h->scratch);
-		*h = (struct held){ 0 };
-		return damaged(r, raw, why.text, err);
-	}
-	h->chunk.first_seq = info.first_seq;
-	h->chunk.n = info.n;
-	h->chunk.ev = h->ev;
+	if (decoded_chunk_fill(&h->decoded, raw, &how) < 0)
+		return damaged(r, raw, how.text, err);
+	set_held(h, raw);
 	*out = h;
 	return 0;
 }
 
+/* The oldest that the decoder has. */
+static int
+take_decoded(struct chunk_reader *r, struct held **out, struct err *err)
+{
+	const struct raw_chunk raw = *decoder_oldest(r->decoder);
+	struct decoded_chunk *to;
+	struct err how;
+	struct held *h = r->held;
+	int rc = decoder_take(r->decoder, &to, &how);
+
+	while (&h->decoded != to)
+		h++;
+	h->lent = false;
+	if (rc < 0)
+		return damaged(r, &raw, how.text, err);
+	set_held(h, &raw);
+	*out = h;
+	return 0;
+}
+
+static void
+give_ahead(struct chunk_reader *r)
+{
+	while (r->next_raw < r->raws.len &&
+	       decoder_given(r->decoder) < DECODER_DEPTH) {
+		struct held *h = free_held(r);
+
+		h->lent = true;
+		decoder_give(r->decoder, &r->raws.v[r->next_raw++],
+			     &h->decoded);
+	}
+}
+
+/* Have the decoder work on those that come next, and the server on those behind
+ * the last one that is here. */
+static int
+go_ahead(struct chunk_reader *r, struct err *err)
+{
+	int rc = 0;
+
+	give_ahead(r);
+	if (r->asked && decoder_given(r->decoder) < DECODER_DEPTH) {
+		rc = take(r, err);
+		give_ahead(r);
+	}
+	return rc == 0 && !r->asked && !r->dry && r->next_raw == r->raws.len
+		       ? ask(r, r->behind, AHEAD, err)
+		       : rc;
+}
+
 /* The fetched chunk that has seq, or NULL. */
-static const struct raw *
+static const struct raw_chunk *
 find_raw(struct chunk_reader *r, uint64_t seq)
 {
 	for (size_t i = r->next_raw; i < r->raws.len; i++) {
@@ -225,7 +262,7 @@ locate(struct chunk_reader *r, uint64_t seq, uint64_t *out, struct err *err)
 
 static int
 fetch(struct chunk_reader *r, uint64_t seq, bool sequential,
-      const struct raw **out, struct err *err)
+      const struct raw_chunk **out, struct err *err)
 {
 	uint64_t first = 0;
 	int rc = 0;
@@ -248,35 +285,49 @@ fetch(struct chunk_reader *r, uint64_t seq, bool sequential,
 	return rc;
 }
 
+/* As far as the decoder has it; those before it are not wanted any more. */
+static int
+find_decoded(struct chunk_reader *r, uint64_t seq, struct held **out,
+	     struct err *err)
+{
+	int rc = 0;
+
+	*out = NULL;
+	while (!*out && decoder_given(r->decoder) > 0) {
+		const struct raw_chunk *raw = decoder_oldest(r->decoder);
+		bool wanted = has(raw->first_seq, raw->n, seq);
+		struct held *h = NULL;
+
+		rc = take_decoded(r, &h, wanted ? err : NULL);
+		if (wanted && rc < 0)
+			return rc;
+		if (wanted)
+			*out = h;
+	}
+	return 0;
+}
+
 int
 chunk_reader_get(struct chunk_reader *r, uint64_t seq, bool sequential,
 		 struct chunk *out, struct err *err)
 {
 	struct held *h = find_held(r, seq);
-	const struct raw *raw = NULL;
-	int rc;
+	const struct raw_chunk *raw = NULL;
+	bool fresh = !h;
+	int rc = h ? 0 : find_decoded(r, seq, &h, err);
 
-	if (!h) {
-		uint64_t behind;
-
+	if (rc == 0 && !h) {
 		rc = fetch(r, seq, sequential, &raw, err);
 		if (rc < 0 || !raw)
 			return rc;
 		rc = decode(r, raw, &h, err);
-		if (rc < 0)
-			return rc;
-		behind = raw->first_seq + raw->n;
-		/* The last one that is here: have the server work on the
-		 * following ones while this one is used. */
-		if (sequential && !r->asked && r->next_raw == r->raws.len) {
-			rc = ask(r, behind, AHEAD, err);
-			if (rc < 0)
-				return rc;
-		}
 	}
+	if (rc < 0)
+		return rc;
 	h->used = ++r->clock;
 	*out = h->chunk;
-	return 1;
+	rc = sequential && fresh ? go_ahead(r, err) : 0;
+	return rc < 0 ? rc : 1;
 }
 
 /* ---- struct source over it */
@@ -324,7 +375,8 @@ source_last(struct source *source)
 }
 
 static int
-source_get(struct source *source, struct event *out, struct err *err)
+source_have(struct source *source, const struct event **out, size_t *out_n,
+	    struct err *err)
 {
 	struct store_source *s = of_source(source);
 	int rc;
@@ -345,8 +397,22 @@ source_get(struct source *source, struct event *out, struct err *err)
 				       (unsigned long)s->next);
 		}
 	}
-	*out = s->chunk.ev[s->next - s->chunk.first_seq];
-	s->next++;
+	*out = &s->chunk.ev[s->next - s->chunk.first_seq];
+	*out_n = (size_t)(s->chunk.first_seq + s->chunk.n - s->next);
+	return 1;
+}
+
+static int
+source_get(struct source *source, struct event *out, struct err *err)
+{
+	const struct event *ev;
+	size_t n;
+	int rc = source_have(source, &ev, &n, err);
+
+	if (rc <= 0)
+		return rc;
+	*out = *ev;
+	of_source(source)->next++;
 	return 1;
 }
 
@@ -429,6 +495,7 @@ source_close(struct source *source)
 
 static const struct source_ops source_ops = {
 	.next = source_get,
+	.look = source_have,
 	.seek = source_goto,
 	.blob = source_get_blob,
 	.want = source_want,

@@ -15,21 +15,19 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "config.h"
 #include "event/codec.h"
 #include "store/blobset.h"
 #include "store/claim.h"
 #include "store/cluster.h"
 #include "store/db.h"
 #include "store/frame.h"
+#include "store/meta.h"
 #include "store/open.h"
 #include "store/ship.h"
 #include "store/starter.h"
@@ -169,11 +167,26 @@ open_batch(struct store_sink *s)
 	pthread_cond_signal(&s->work); /* it ages from now on */
 }
 
+static void
+add_event(struct store_sink *s, const struct event *ev)
+{
+	struct batch *b;
+
+	if (!s->open)
+		open_batch(s);
+	b = s->open;
+	b->ev[b->n++] = *ev;
+	buf_put(&b->payload, ev->payload.p, ev->payload.len);
+	if (b->n == CHUNK_EVENTS || b->payload.len >= CHUNK_PAYLOAD)
+		push_open(s);
+	s->next_seq++;
+}
+
 static int
-sink_put_event(struct sink *sink, const struct event *ev, struct err *err)
+sink_put_events(struct sink *sink, const struct event *ev, size_t n,
+		struct err *err)
 {
 	struct store_sink *s = of_sink(sink);
-	struct batch *b;
 	int rc;
 
 	if (ev->seq != s->next_seq)
@@ -182,16 +195,28 @@ sink_put_event(struct sink *sink, const struct event *ev, struct err *err)
 			       (unsigned long)s->next_seq);
 	pthread_mutex_lock(&s->lock);
 	rc = wait_for_room(s, err);
-	if (rc == 0) {
-		if (!s->open)
-			open_batch(s);
-		b = s->open;
-		b->ev[b->n++] = *ev;
-		buf_put(&b->payload, ev->payload.p, ev->payload.len);
-		if (b->n == CHUNK_EVENTS || b->payload.len >= CHUNK_PAYLOAD)
-			push_open(s);
-		s->next_seq++;
-	}
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		add_event(s, &ev[i]);
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+static int
+sink_put_event(struct sink *sink, const struct event *ev, struct err *err)
+{
+	return sink_put_events(sink, ev, 1, err);
+}
+
+/* On failure j is still the caller's. */
+static int
+give_job(struct store_sink *s, struct job *j, struct err *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	rc = wait_for_room(s, err);
+	if (rc == 0)
+		push_job(s, j);
 	pthread_mutex_unlock(&s->lock);
 	return rc;
 }
@@ -212,11 +237,7 @@ sink_put_blob(struct sink *sink, struct span bytes, struct blob_id *out,
 	j = mem_alloc(sizeof(*j) + bytes.len);
 	*j = (struct job){ .id = *out, .len = bytes.len };
 	memcpy(j->bytes, bytes.p, bytes.len);
-	pthread_mutex_lock(&s->lock);
-	rc = wait_for_room(s, err);
-	if (rc == 0)
-		push_job(s, j);
-	pthread_mutex_unlock(&s->lock);
+	rc = give_job(s, j, err);
 	if (rc < 0)
 		mem_free(j);
 	return rc;
@@ -235,11 +256,7 @@ sink_put_file(struct sink *sink, int fd, const struct blob_id *ids, size_t n,
 		return -E_UNSUPPORTED;
 	j = mem_zalloc(sizeof(*j));
 	j->claim = c;
-	pthread_mutex_lock(&s->lock);
-	rc = wait_for_room(s, err);
-	if (rc == 0)
-		push_job(s, j);
-	pthread_mutex_unlock(&s->lock);
+	rc = give_job(s, j, err);
 	if (rc < 0) {
 		claim_free(c);
 		mem_free(j);
@@ -588,63 +605,6 @@ start_thread(pthread_t *t, void *(*main)(void *), void *arg, struct err *err)
 }
 
 static void
-make_uuid(char out[37])
-{
-	uint8_t b[16];
-	size_t at = 0;
-
-	if (getrandom(b, sizeof(b), 0) != sizeof(b))
-		die("no random numbers");
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	for (size_t i = 0; i < sizeof(b); i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			out[at++] = '-';
-		snprintf(out + at, 3, "%02x", b[i]);
-		at += 2;
-	}
-}
-
-/* The file name of the command's first word. */
-static char *
-default_name(const char *command)
-{
-	size_t n = strcspn(command, " \t");
-	const char *slash = memrchr(command, '/', n);
-	const char *from = slash ? slash + 1 : command;
-
-	n -= (size_t)(from - command);
-	return n ? mem_printf("%.*s", (int)n, from) : mem_strdup("recording");
-}
-
-static void
-meta_put(struct store_sink *s, const struct store_sink_opts *o, struct buf *b)
-{
-	const char *command = o->command ? o->command : "";
-	char *name = o->name ? mem_strdup(o->name) : default_name(command);
-	char started[24];
-	struct utsname u;
-
-	snprintf(started, sizeof(started), "%llu",
-		 (unsigned long long)clock_real_ns());
-	facts_put(b, "uuid", s->uuid);
-	facts_put(b, "where", s->where_key);
-	facts_put(b, "name", name);
-	facts_put(b, "command", command);
-	facts_put(b, "version", PACKAGE_VERSION);
-	facts_put(b, "host", uname(&u) == 0 ? u.nodename : "");
-	facts_put(b, "started_ns", started);
-	for (char *const *t = o->tags; t && *t; t++) {
-		const char *eq = strchrnul(*t, '=');
-		char *key = mem_printf("tag.%.*s", (int)(eq - *t), *t);
-
-		facts_put(b, key, *eq ? eq + 1 : "");
-		mem_free(key);
-	}
-	mem_free(name);
-}
-
-static void
 end_writer(struct store_sink *s)
 {
 	pthread_mutex_lock(&s->lock);
@@ -707,6 +667,7 @@ sink_close(struct sink *sink, struct err *err)
 
 static const struct sink_ops ops = {
 	.put = sink_put_event,
+	.put_many = sink_put_events,
 	.blob = sink_put_blob,
 	.file = sink_put_file,
 	.flush = sink_flush_all,
@@ -744,7 +705,7 @@ store_sink_open(const struct store_sink_opts *o, struct sink **out,
 	s->encoder = encoder_new();
 	claims_init(&s->claims);
 	init_threads(s);
-	make_uuid(s->uuid);
+	meta_uuid(s->uuid);
 	rc = store_where(o->url, &s->where, err);
 	if (rc == 0)
 		rc = store_spool_dir(&s->dir, err);
@@ -752,7 +713,7 @@ store_sink_open(const struct store_sink_opts *o, struct sink **out,
 		if (s->where.embedded)
 			s->starter = starter_fork();
 		s->where_key = store_where_key(&s->where);
-		meta_put(s, o, &meta);
+		meta_put(&meta, o, s->uuid, s->where_key);
 		rc = spool_create(s->dir, s->uuid, buf_span(&meta), &s->spool,
 				  err);
 	}

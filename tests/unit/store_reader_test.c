@@ -3,6 +3,7 @@
 
 #include "event/source.h"
 #include "store/db.h"
+#include "tests/unit/event_random.h"
 #include "tests/unit/store_fix.h"
 #include "tests/unit/store_gen.h"
 
@@ -62,6 +63,40 @@ read_all(struct source *src, int *rc)
 	while ((*rc = source_next(src, &ev, &fix_err)) > 0)
 		n++;
 	return n;
+}
+
+/* Jumps to and fro amid of what is decoded ahead. */
+Test(store_reader, reading_on_from_anywhere_gives_what_follows)
+{
+	uint64_t rec = fix_record("x", 2, N), s = 5;
+	struct db *db = fix_connect();
+	struct source *src = open_source(db, rec),
+		      *plain = open_source(db, rec);
+	const struct event *ev;
+	struct event want;
+	size_t n;
+
+	for (int i = 0; i < 40; i++) {
+		uint64_t at = 1 + random_u64(&s) % N;
+		uint64_t upto = at + random_u64(&s) % (N / 2);
+
+		must(source_seek(plain, at, &fix_err));
+		for (; at <= upto && at <= N; at += n) {
+			must(source_seek(src, at, &fix_err));
+			cr_assert_eq(source_look(src, &ev, &n, &fix_err), 1);
+			cr_assert_eq(ev->seq, at);
+			for (size_t k = 0; k < n; k++) {
+				cr_assert_eq(source_next(plain, &want, NULL),
+					     1);
+				cr_assert(event_equal(&want, &ev[k]));
+			}
+		}
+	}
+	must(source_seek(src, N + 1, &fix_err));
+	cr_assert_eq(source_look(src, &ev, &n, &fix_err), 0);
+	src->ops->close(src);
+	plain->ops->close(plain);
+	store_close(db);
 }
 
 static void
