@@ -257,36 +257,40 @@ site_of(const struct agent_frame *f)
 	return *(const uint64_t *)(f->rcx + 8); /* see agent/abi.h */
 }
 
-/* Of a register that has changed. */
-static void
-take(struct agent_rec *rec, unsigned reg, uint64_t now)
+/* A register, which counts when it has changed: without a branch, of which
+ * there would be one for each. Returns where the next one goes. */
+static inline uint64_t *
+take(uint64_t *at, uint32_t *changed, unsigned reg, uint64_t now, uint64_t all)
 {
-	struct agent_data *d = data();
+	uint64_t *was = &data()->regs[reg];
+	uint64_t counts = (*was != now) | all;
 
-	if (d->known != 0 && d->regs[reg] == now)
-		return;
-	d->regs[reg] = now;
-	*(uint64_t *)((char *)rec + rec->len) = now;
-	rec->len += sizeof(now);
-	rec->changed |= 1u << reg;
+	*at = *was = now;
+	*changed |= (uint32_t)(counts << reg);
+	return at + counts;
 }
 
 static void
 take_all(struct agent_rec *rec, const struct agent_frame *f)
 {
 	const uint64_t *v = (const uint64_t *)f + AGENT_FRAME_RDI;
+	const uint64_t all = data()->known == 0;
+	uint64_t *at = (uint64_t *)(rec + 1);
 	uint64_t fs = 0, gs = 0;
+	uint32_t changed = 0;
 
 	if (data()->flags & AGENT_FSGSBASE) {
 		__asm__ volatile("rdfsbase %0" : "=r"(fs));
 		__asm__ volatile("rdgsbase %0" : "=r"(gs));
 	}
-	take(rec, AGENT_PC, site_of(f));
-	take(rec, AGENT_SP, data()->rsp);
+	at = take(at, &changed, AGENT_PC, site_of(f), all);
+	at = take(at, &changed, AGENT_SP, data()->rsp, all);
 	for (unsigned i = AGENT_RDI; i <= AGENT_EFLAGS; i++)
-		take(rec, i, v[i - AGENT_RDI]);
-	take(rec, AGENT_FS, fs);
-	take(rec, AGENT_GS, gs);
+		at = take(at, &changed, i, v[i - AGENT_RDI], all);
+	at = take(at, &changed, AGENT_FS, fs, all);
+	at = take(at, &changed, AGENT_GS, gs, all);
+	rec->changed = changed;
+	rec->len = (uint32_t)((char *)at - (char *)rec);
 }
 
 struct agent_rec *
@@ -298,14 +302,12 @@ agent_begin(long nr, const struct agent_frame *f, uint64_t n)
 
 	if (d->pos + sizeof(*rec) + 8 * AGENT_REGS + n > d->room)
 		return 0;
-	rec->len = sizeof(*rec);
 	rec->nr = (uint16_t)nr;
 	rec->npieces = 0;
 	rec->slot = (uint16_t)((d->stack - AGENT_SLOTS) >> AGENT_SLOT_SHIFT);
 	rec->what = AGENT_CALLED;
 	rec->ret = 0;
 	rec->begin = rec->end = 0;
-	rec->changed = 0;
 	if (d->pos == 0)
 		d->known = 0;
 	take_all(rec, f);

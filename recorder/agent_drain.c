@@ -128,6 +128,7 @@ read_ring(struct recorder *r, struct space *of, uint64_t pos,
 	uint64_t len = pos > a->drained ? pos - a->drained : 0;
 
 	*s = (struct agent_stream){ .s = of, .len = (size_t)len };
+	a->last.seq = 0; /* segment bases may be others now */
 	if (len == 0)
 		return false;
 	/* Of a task that is there: another thread may be gone. */
@@ -208,6 +209,7 @@ put_streams(struct recorder *r, struct agent_stream *v, size_t n,
 		s->s->events++;
 		advance(s);
 	}
+	event_settle(r);
 	for (size_t i = 0; i < n && ret >= 0; i++)
 		ret = end_stream(r, &v[i], err);
 	return ret;

@@ -330,27 +330,54 @@ put_enter(struct recorder *r, struct task *t, struct agent_record *d,
 	return ret;
 }
 
+/* Registers that events show; of the others there is the hash. */
+#define SHOWN ((2u << AGENT_R9) - 1)
+
+/* The call that the record tells of; often the same as the one before, but for
+ * its times, its result, the hash and what came out. */
+static void
+begin(struct recorder *r, const struct task *t, const struct agent_record *d,
+      const struct regs *bases, struct event *ev)
+{
+	const struct event *last = &task_space(t)->agent->last;
+	const struct agent_rec *rec = &d->rec;
+
+	if (last->seq != 0 && (rec->changed & SHOWN) == 0 &&
+	    rec->what == AGENT_CALLED && last->call == rec->nr &&
+	    last->task == t->number) {
+		*ev = *last;
+		ev->time_ns = ev->dur_ns = 0;
+		if (rec->changed != 0)
+			ev->reghash = hash_of(d->regs, bases);
+		buf_clear(&r->items);
+	} else {
+		event_begin(r, t, kind_of(rec), ev);
+		fill_call(d, bases, ev);
+	}
+	ev->flags = EVF_AGENT;
+	if (rec->what != AGENT_EXITS)
+		ev->flags |= EVF_RUNS;
+	if (rec->ret < 0 && rec->ret >= -4095)
+		ev->flags |= EVF_ERROR;
+	/* The kernel was not asked. */
+	if (rec->ret < 0 && -rec->ret == sys_desc(rec->nr)->errno_refused)
+		ev->flags |= EVF_REFUSED;
+	ev->ret = rec->ret;
+}
+
 int
 agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 		 const struct regs *bases, const struct agent_stamps *st,
 		 struct err *err)
 {
+	struct agent_space *a = task_space(t)->agent;
 	const struct agent_rec *rec = &d->rec;
 	struct event ev;
 	int ret = 0;
 
-	event_begin(r, t, kind_of(rec), &ev);
-	ev.flags = EVF_AGENT;
-	if (rec->what != AGENT_EXITS)
-		ev.flags |= EVF_RUNS;
-	if (rec->ret < 0 && rec->ret >= -4095)
-		ev.flags |= EVF_ERROR;
-	/* The kernel was not asked. */
-	if (rec->ret < 0 && -rec->ret == sys_desc(rec->nr)->errno_refused)
-		ev.flags |= EVF_REFUSED;
+	begin(r, t, d, bases, &ev);
+	a->last.seq = 0;
 	set_time(r, rec, st, &ev);
-	fill_call(d, bases, &ev);
-	ev.ret = rec->ret;
 	if (rec->what == AGENT_EXITS)
 		ev.reghash = 0;
 	else
@@ -362,8 +389,12 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 	if (is_followed(rec->nr))
 		ret = follow(r, t, d, err);
 	if (ret == 0)
-		ret = put_memory(r, d, &ev, &task_space(t)->agent->shape, err);
-	return ret < 0 ? ret : event_put(r, &ev, err);
+		ret = put_memory(r, d, &ev, &a->shape, err);
+	if (ret == 0)
+		ret = event_put_soon(r, &ev, err);
+	if (ret == 0 && rec->what == AGENT_CALLED)
+		a->last = ev;
+	return ret;
 }
 
 bool

@@ -17,6 +17,7 @@
 #include "event/event.h"
 #include "event/sink.h"
 #include "event/sys.h"
+#include "recorder/put.h"
 #include "recorder/recorder.h"
 #include "recorder/spin.h"
 #include "tracee/mem.h"
@@ -184,17 +185,9 @@ struct recorder {
 	struct seats *seats;
 	struct chaos *chaos; /* NULL: no hostile choices */
 	struct agent *agent; /* NULL: not wanted */
+	struct held *held;   /* put.c's own */
 	uint64_t put_ns;     /* time of the last event */
 	struct hot *hot;
 };
-
-/* A cleared event of task (NULL = the recording); r->items is emptied. */
-void event_begin(struct recorder *r, const struct task *t, enum event_kind kind,
-		 struct event *out);
-/* Number and stamp it, attach r->items as payload, put it. */
-int event_put(struct recorder *r, struct event *ev, struct err *err);
-/* Store bytes, append the ids; a sink that refuses ends the recording. */
-void event_blobs(struct recorder *r, struct span bytes, struct buf *ids);
-void event_flush(struct recorder *r); /* what is gathered, to the sink */
 
 #endif

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/fault.h"
 #include "recorder/agent.h"
 #include "recorder/chaos.h"
 #include "recorder/engine.h"
@@ -23,94 +22,6 @@
 #include "tracee/spawn.h"
 
 #define FLUSH_MS 200u
-
-/* --- events --------------------------------------------------------------- */
-
-void
-event_begin(struct recorder *r, const struct task *t, enum event_kind kind,
-	    struct event *out)
-{
-	*out = (struct event){ .kind = (uint16_t)kind, .call = -1 };
-	out->task = t != NULL ? t->number : TASK_NONE;
-	buf_clear(&r->items);
-}
-
-/* The task's last event, for the scheduler. */
-static void
-note_event(struct recorder *r, const struct event *ev)
-{
-	for (size_t i = 0; i < r->groups.len; i++) {
-		struct task *t = r->groups.v[i]->runner;
-
-		if (t == NULL || t->number != ev->task)
-			continue;
-		t->event_ns = r->now_ns;
-		t->look_ns = 0;
-		if (ev->kind == EV_checksum || ev->kind == EV_memory ||
-		    ev->kind == EV_file)
-			continue;
-		t->left = false;
-		t->in_code = ev->kind == EV_sched || ev->kind == EV_signal;
-	}
-}
-
-/* The sink refused: the recording ends here. The program comes first: it goes
- * on, traced but no longer recorded. */
-static void
-lost(struct recorder *r, uint64_t last, const struct err *why)
-{
-	if (r->failed)
-		return;
-	r->failed = true;
-	warn(r, NULL, WARN_LOST, -1, "the recording ends at event %llu: %s",
-	     (unsigned long long)last, why->text);
-}
-
-void
-event_blobs(struct recorder *r, struct span bytes, struct buf *ids)
-{
-	struct err why = { 0 };
-
-	if (!r->failed && sink_blobs(r->sink, bytes, ids, &why) < 0)
-		lost(r, r->seq, &why);
-}
-
-int
-event_put(struct recorder *r, struct event *ev, struct err *err)
-{
-	struct err why; /* of 2 KB, for every event */
-
-	err_clear(&why);
-	ev->seq = ++r->seq;
-	if (ev->time_ns == 0)
-		ev->time_ns = clock_now_ns() - r->start_ns;
-	r->put_ns = ev->time_ns;
-	ev->payload = buf_span(&r->items);
-	/* These may come while it computes. */
-	if (ev->kind != EV_stop && ev->kind != EV_chaos &&
-	    ev->kind != EV_warning)
-		note_event(r, ev);
-	if (r->failed)
-		return 0;
-	if (r->flush_ns == 0)
-		r->flush_ns = ev->time_ns;
-	if (r->sink->ops->put(r->sink, ev, &why) < 0)
-		lost(r, ev->seq - 1, &why);
-	if (fault_hit(FAULT_recorder_kill))
-		raise(SIGKILL);
-	return 0;
-}
-
-void
-event_flush(struct recorder *r)
-{
-	struct err why = { 0 };
-
-	if (!r->failed && r->sink->ops->flush_soon != NULL)
-		r->sink->ops->flush_soon(r->sink);
-	else if (!r->failed && r->sink->ops->flush(r->sink, &why) < 0)
-		lost(r, r->seq, &why);
-}
 
 /* --- start ------------------------------------------------------------------ */
 
@@ -201,6 +112,7 @@ recorder_free(struct recorder *r)
 	agent_release(r);
 	warn_release(r);
 	outputs_release(r);
+	event_release(r);
 	map_free(&r->tasks);
 	vec_free(&r->unborn);
 	vec_free(&r->senders);
