@@ -10,8 +10,9 @@ A run is given up when it has used more than --cpu seconds of CPU time
 (time-out), or when nothing in it has used any for --idle seconds (hang). What
 failed is kept in --dir: the recording in its store, what was printed, and
 where every thread stood. Runs that are done are not repeated when it is started
-again with the same --dir. Status: 0 all alike, 1 not, 77 a program that was
-asked for is not here.
+again with the same --dir; --minutes begins none after so long. The rows are in
+summary.txt there, too. Status: 0 all alike, 1 not, 2 all so far, but there are
+more to do, 77 a program that was asked for is not here.
 """
 import argparse
 import json
@@ -322,8 +323,8 @@ class Runner:
 class Table:
     """What was done so far, in --dir, and the rows that are printed."""
 
-    def __init__(self, path):
-        self.path, self.runs = path, {}
+    def __init__(self, path, summary):
+        self.path, self.runs, self.summary = path, {}, open(summary, "w")
         if os.path.exists(path):
             with open(path) as f:
                 self.runs = json.load(f)
@@ -333,6 +334,10 @@ class Table:
         with open(self.path + ".new", "w") as f:
             json.dump(self.runs, f, indent=1)
         os.replace(self.path + ".new", self.path)
+
+    def say(self, line):
+        for out in sys.stdout, self.summary:
+            print(line, file=out, flush=True)
 
     def row(self, name, labels, points, signals):
         runs = [self.runs[l] for l in labels if l in self.runs]
@@ -344,23 +349,26 @@ class Table:
                 bad[kind] = bad.get(kind, 0) + 1
         got = [sum(r[k] for r in good) for k in ("points", "signals")]
         few = got[0] < points * len(good) or got[1] < signals * len(good)
-        print(f"{name:<12}{len(good):>4} of {len(labels):<4}"
-              f"{bad['time-out']:>9}{bad['hang']:>6}{bad['diverged']:>9}"
-              f"{sum(bad.values()) - bad['time-out'] - bad['hang'] - bad['diverged']:>7}"
-              f"{got[0]:>8}{got[1]:>8}"
-              f"{max([r['record'] for r in good], default=0):>8.1f}"
-              f"{max([r['replay'] for r in good], default=0):>8.1f}"
-              + ("  too few points or signals" if few else ""), flush=True)
+        used = [r["record"] + r["replay"] for r in good]
+        other = sum(bad[k] for k in bad
+                    if k not in ("time-out", "hang", "diverged"))
+        self.say(f"{name:<12}{len(good):>4} of {len(labels):<4}"
+                 f"{bad['time-out']:>9}{bad['hang']:>6}{bad['diverged']:>9}"
+                 f"{other:>7}{got[0]:>8}{got[1]:>8}"
+                 f"{max([r['record'] for r in good], default=0):>8.1f}"
+                 f"{max([r['replay'] for r in good], default=0):>8.1f}"
+                 f"{sum(used) / len(used) if used else 0:>8.1f}"
+                 + ("  too few points or signals" if few else ""))
         for l in labels:
             if l in self.runs and not self.runs[l]["ok"]:
-                print(f"    {l}: " + self.runs[l]["why"].strip().replace(
-                    "\n", "\n        "), flush=True)
-        return len(good) == len(labels) and not few
+                self.say(f"    {l}: " + self.runs[l]["why"].strip().replace(
+                    "\n", "\n        "))
+        return len(good) == len(runs) and not few
 
 
 TITLES = (f"{'program':<12}{'alike':>12}{'time-out':>9}{'hang':>6}{'diverged':>9}"
           f"{'other':>7}{'points':>8}{'signals':>8}{'record':>8}{'replay':>8}"
-          "  (most CPU s of a run)")
+          f"{'both':>8}  (CPU s of a run: most, most, mean)")
 
 
 def arguments():
@@ -372,6 +380,7 @@ def arguments():
     p.add_argument("--plain", type=int, default=0, help="rounds without --chaos")
     p.add_argument("--cpu", type=float, default=240, help="seconds for one record or replay")
     p.add_argument("--idle", type=float, default=120, help="seconds without any CPU time")
+    p.add_argument("--minutes", type=float, help="begin no run after so long")
     p.add_argument("--checksum", type=int, default=500, help="every so many events")
     p.add_argument("--again", action="store_true", help="repeat what failed")
     p.add_argument("--gdb", action="store_true", help="backtraces of what is given up")
@@ -397,10 +406,11 @@ def go(opts):
     if opts.list:
         print("\n".join(names))
         return 0
-    table = Table(opts.dir + "/runs.json")
+    table = Table(opts.dir + "/runs.json", opts.dir + "/summary.txt")
     runner = Runner(opts, programs)
-    absent, alike = [], True
-    print(TITLES, flush=True)
+    until = time.monotonic() + 60 * opts.minutes if opts.minutes else None
+    absent, alike, left = [], True, 0
+    table.say(TITLES)
     for name in names:
         make, points, signals = programs.rows[name]
         argv = make()
@@ -410,13 +420,22 @@ def go(opts):
         runs = labels_of(opts, name)
         for label, seed in runs:
             done = table.runs.get(label)
-            if done is None or (opts.again and not done["ok"]):
+            if done is not None and (done["ok"] or not opts.again):
+                continue
+            if until is not None and time.monotonic() >= until:
+                left += 1
+            else:
                 table.add(label, runner.one(name, label, argv, seed))
         alike &= table.row(name, [l for l, _ in runs], points, signals)
     subprocess.run([runner.pastime, "db", "stop", "-q"], env=runner.env)
     if absent:
-        print("not here: " + ", ".join(absent))
-    return 1 if not alike else 77 if opts.programs and absent else 0
+        table.say("not here: " + ", ".join(absent))
+    if left:
+        table.say(f"{left} more runs to do: the same words again, with "
+                  f"--dir={opts.dir}, go on with them")
+    if not alike:
+        return 1
+    return 2 if left else 77 if opts.programs and absent else 0
 
 
 def main():
@@ -428,7 +447,7 @@ def main():
     os.makedirs(opts.dir, exist_ok=True)
     os.chmod(opts.dir, 0o711)  # for root the server runs under another account
     status = go(opts)
-    if status == 1:
+    if status in (1, 2):
         print("kept: " + opts.dir)
     elif not kept:
         shutil.rmtree(opts.dir, ignore_errors=True)
