@@ -32,6 +32,8 @@ struct sym_known {
 
 #define SYM_KNOWN 4096u
 
+struct sym_names; /* names.c */
+
 struct symbols {
 	struct sym_ops ops;
 	VEC(struct sym_module) modules;
@@ -39,6 +41,7 @@ struct symbols {
 	Dwfl *dwfl;
 	struct unwinder *unwinder; /* unwind.c */
 	size_t capstone;	   /* csh, 0 = not open yet */
+	VEC(struct sym_names *) names;
 	struct sym_known *known;   /* SYM_KNOWN of them, by address; or NULL */
 };
 
@@ -47,6 +50,7 @@ struct sym_module *symbols_module(struct symbols *s, uint64_t addr);
 int64_t symbols_read(struct symbols *s, uint64_t addr, void *out, size_t n);
 bool symbols_tls_size(const struct sym_module *m, uint64_t *out);
 void unwinder_free(struct unwinder *u);
+void names_free(struct symbols *s);
 void disasm_close(struct symbols *s);
 /* The start of the function around addr, or 0. */
 uint64_t symbols_function_start(struct symbols *s, uint64_t addr);

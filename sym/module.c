@@ -52,6 +52,7 @@ symbols_free(struct symbols *s)
 	vec_free(&s->modules);
 	vec_free(&s->maps);
 	unwinder_free(s->unwinder);
+	names_free(s);
 	disasm_close(s);
 	if (s->dwfl)
 		dwfl_end(s->dwfl);

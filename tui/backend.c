@@ -373,6 +373,32 @@ backend_places(void *d, const struct pos *at, const char *spec,
 				    err);
 }
 
+static int
+backend_names(void *d, const struct tui_names_req *req, struct arena *a,
+	      const char ***out, size_t *n, size_t *all, struct err *err)
+{
+	struct replay_side *r = d;
+	int rc = open_target(r, err);
+
+	/* Names are of the program, whatever the moment. */
+	if (rc >= 0 && look_is_part(req->prefix))
+		rc = r->target->ops->seek(r->target, &req->at.pos, NULL, NULL,
+					  err);
+	return rc < 0 ? rc : look_names(r->look, req, a, out, n, all, err);
+}
+
+static int
+backend_variable(void *d, const struct tui_moment_req *at, const char *expr,
+		 struct arena *a, struct sym_var *out, struct err *err)
+{
+	struct replay_side *r = d;
+	int rc = open_target(r, err);
+
+	if (rc >= 0)
+		rc = r->target->ops->seek(r->target, &at->pos, NULL, NULL, err);
+	return rc < 0 ? rc : look_variable(r->look, at, expr, a, out, err);
+}
+
 static bool
 backend_holds(void *d, uint32_t task, const char *cond)
 {
@@ -397,6 +423,8 @@ const struct tui_replay_ops tui_backend_replay = {
 	.event = backend_event,
 	.moment = backend_moment,
 	.places = backend_places,
+	.names = backend_names,
+	.variable = backend_variable,
 	.holds = backend_holds,
 	.close = backend_replay_close,
 };

@@ -33,11 +33,17 @@ breaks_release(struct ui *ui)
 	vec_free(&ui->breaks);
 }
 
+static bool
+is_place(const struct ui_break *b, uint64_t addr)
+{
+	return b->addr == addr && !b->event && !b->len;
+}
+
 const struct ui_break *
 breaks_at(const struct ui *ui, uint64_t addr)
 {
 	for (size_t i = 0; i < ui->breaks.len; i++) {
-		if (ui->breaks.v[i].addr == addr && !ui->breaks.v[i].event)
+		if (is_place(&ui->breaks.v[i], addr))
 			return &ui->breaks.v[i];
 	}
 	return NULL;
@@ -49,8 +55,8 @@ breaks_remove(struct ui *ui, size_t i)
 	const struct ui_break *b = &ui->breaks.v[i];
 
 	ui_say(ui,
-	       b->event ? "%s: no stop any more"
-			: "the breakpoint at %s is gone",
+	       b->event || b->len ? "%s: no stop any more"
+				  : "the breakpoint at %s is gone",
 	       b->text);
 	free_break(&ui->breaks.v[i]);
 	vec_remove(&ui->breaks, i);
@@ -74,7 +80,7 @@ breaks_toggle(struct ui *ui, uint64_t addr)
 	char text[32];
 
 	for (size_t i = 0; i < ui->breaks.len; i++) {
-		if (ui->breaks.v[i].addr == addr && !ui->breaks.v[i].event) {
+		if (is_place(&ui->breaks.v[i], addr)) {
 			breaks_remove(ui, i);
 			return;
 		}
@@ -102,8 +108,7 @@ take_away(struct ui *ui, const struct break_job *j)
 	if (j->cond || j->n != 1)
 		return false;
 	for (size_t i = 0; i < ui->breaks.len; i++) {
-		if (ui->breaks.v[i].addr == j->addr[0] &&
-		    !ui->breaks.v[i].event) {
+		if (is_place(&ui->breaks.v[i], j->addr[0])) {
 			breaks_remove(ui, i);
 			return true;
 		}
@@ -185,13 +190,18 @@ breaks_update(struct view *v, unsigned dirty)
 
 		if (b->event)
 			line = lines_addf(l, style, "catch %s%s", b->text, off);
+		else if (b->len)
+			line = lines_addf(l, style,
+					  "watch %-18s 0x%" PRIx64
+					  ", %u bytes%s",
+					  b->text, b->addr, b->len, off);
 		else
 			line = lines_addf(l, style, "%-24s 0x%" PRIx64 "%s%s%s",
 					  b->text, b->addr,
 					  b->cond ? "  if " : "",
 					  b->cond ? b->cond : "", off);
 		line->num = i;
-		line->gutter = b->off ? 0 : 'b';
+		line->gutter = b->off ? 0 : b->len ? 'w' : 'b';
 	}
 	if (!ui->breaks.len)
 		lines_addf(l, STYLE_DIM,

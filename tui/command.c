@@ -1,16 +1,11 @@
-/* The command line, the answers to prompts, and what Tab offers. */
+/* The command line, and the answers to prompts. */
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "event/event.h"
-#include "event/format.h"
 #include "event/pos.h"
-#include "event/sys.h"
 #include "tui/ui.h"
 
 static void
@@ -52,8 +47,15 @@ static const struct {
 	{ "search", search_forward }, { "sql", sql_run },
 	{ "mark", set_mark },	      { "delete", del_mark },
 	{ "task", pin_task },	      { "break", breaks_set },
-	{ "catch", catch_set },
+	{ "catch", catch_set },	      { "watch", watch_set },
+	{ "print", watch_print },
 };
+
+const char *
+command_name(size_t i)
+{
+	return i < ARRAY_LEN(commands) ? commands[i].name : NULL;
+}
 
 static void
 go_event(struct ui *ui, const char *text)
@@ -190,143 +192,6 @@ prompt_finished(struct ui *ui, enum prompt_kind kind, const char *text)
 		sql_run(ui, text);
 		break;
 	case PROMPT_NONE:
-	case PROMPT_KINDS:
-		break;
-	}
-}
-
-static void
-offer(struct completion *c, const char *word, const char *key, const char *text)
-{
-	char *whole = mem_printf("%s%s", key, text);
-
-	if (!strncmp(whole, word, strlen(word)))
-		completion_add(c, whole);
-	mem_free(whole);
-}
-
-static void
-offer_marks(const struct ui *ui, struct completion *c, const char *word,
-	    const char *key)
-{
-	for (size_t i = 0; i < ui->marks.n; i++)
-		offer(c, word, key, ui->marks.v[i].name);
-}
-
-static int
-by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Words of a filter: first the keys, then what a key may have. */
-static void
-offer_filter(struct completion *c, const char *word)
-{
-	size_t n;
-	const char *const *keys = search_keys(&n);
-	static const char *const groups[] = {
-		"file", "net", "process", "signal", "memory",
-		"time", "ipc", "sched",	  "system",
-	};
-
-	if (!strchr(word, ':'))
-		for (size_t i = 0; i < n; i++)
-			offer(c, word, "", keys[i]);
-	else if (!strncmp(word, "call:", 5))
-		for (int nr = 0; nr < SYS_MAX; nr++)
-			if (sys_desc(nr)->name)
-				offer(c, word, "call:", sys_desc(nr)->name);
-	if (!strncmp(word, "kind:", 5))
-		for (unsigned k = 1; k < EV_KIND_END; k++)
-			offer(c, word, "kind:", event_kind_name(k));
-	if (!strncmp(word, "error:", 6))
-		for (int e = 1; e <= EHWPOISON; e++)
-			if (errno_name(e)[0] == 'E')
-				offer(c, word, "error:", errno_name(e));
-	if (!strncmp(word, "group:", 6))
-		for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-			offer(c, word, "group:", groups[i]);
-	if (c->v.len)
-		qsort(c->v.v, c->v.len, sizeof(*c->v.v), by_text);
-}
-
-/* After "catch ": kinds, then calls or signals. */
-static void
-offer_catch(struct completion *c, const char *text, const char *word)
-{
-	const char *kind = text + strlen("catch ");
-
-	if (word == kind) {
-		for (size_t i = 0; catch_kind_name(i); i++)
-			offer(c, word, "", catch_kind_name(i));
-	} else if (!strncmp(kind, "signal ", 7)) {
-		for (int s = 1; s <= SIGSYS; s++)
-			offer(c, word, "", signal_name(s));
-	} else if (!strncmp(kind, "call ", 5) || !strncmp(kind, "return ", 7)) {
-		for (int nr = 0; nr < SYS_MAX; nr++) {
-			if (sys_desc(nr)->name)
-				offer(c, word, "", sys_desc(nr)->name);
-		}
-	}
-}
-
-static void
-offer_commands(const struct ui *ui, struct completion *c, const char *text,
-	       const char *word)
-{
-	if (word != text) {
-		if (!strncmp(text, "delete ", 7) || !strncmp(text, "mark ", 5))
-			offer_marks(ui, c, word, "");
-		else if (!strncmp(text, "filter ", 7) ||
-			 !strncmp(text, "search ", 7))
-			offer_filter(c, word);
-		else if (!strncmp(text, "catch ", 6))
-			offer_catch(c, text, word);
-		return;
-	}
-	if (*word == '@') {
-		offer_marks(ui, c, word, "@");
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (!request_by_name(commands[i].name))
-			offer(c, word, "", commands[i].name);
-	for (int r = REQ_NONE + 1; r < REQ_COUNT; r++)
-		offer(c, word, "", request_desc((enum request)r)->name);
-	if (c->v.len)
-		qsort(c->v.v, c->v.len, sizeof(*c->v.v), by_text);
-}
-
-void
-prompt_offers(struct ui *ui, enum prompt_kind kind, const char *text,
-	      struct completion *out)
-{
-	const char *space = strrchr(text, ' ');
-	const char *word = space ? space + 1 : text;
-
-	out->from = (size_t)(word - text);
-	switch (kind) {
-	case PROMPT_COMMAND:
-		offer_commands(ui, out, text, word);
-		break;
-	case PROMPT_FILTER:
-	case PROMPT_SEARCH:
-	case PROMPT_SEARCH_BACK:
-		offer_filter(out, word);
-		break;
-	case PROMPT_MARK_SET:
-	case PROMPT_MARK_GO:
-		offer_marks(ui, out, word, "");
-		break;
-	case PROMPT_EVENT:
-		if (*word == '@')
-			offer_marks(ui, out, word, "@");
-		break;
-	case PROMPT_NONE:
-	case PROMPT_TIME:
-	case PROMPT_PERCENT:
-	case PROMPT_SQL:
 	case PROMPT_KINDS:
 		break;
 	}

@@ -85,6 +85,15 @@ struct tui_moment_req {
 	size_t n_open;
 };
 
+/* Names that begin with prefix (kinds as sym/names.h), of the program at a
+ * moment; parts of a variable when prefix has one. */
+struct tui_names_req {
+	struct tui_moment_req at;
+	unsigned kinds;
+	const char *prefix;
+	size_t max;
+};
+
 /* A moment as the program was, really replayed. Everything is in one arena.
  * Parts that could not be had are empty; note says why. */
 struct tui_moment {
@@ -140,6 +149,14 @@ struct tui_replay_ops {
 	int (*places)(void *d, const struct pos *at, const char *spec,
 		      const char *file, uint64_t *out, size_t max, size_t *n,
 		      struct err *err);
+	/* Up to max of all names. */
+	int (*names)(void *d, const struct tui_names_req *req, struct arena *a,
+		     const char ***out, size_t *n, size_t *all,
+		     struct err *err);
+	/* What an expression is at that moment, as look_variable. */
+	int (*variable)(void *d, const struct tui_moment_req *at,
+			const char *expr, struct arena *a, struct sym_var *out,
+			struct err *err);
 	/* A breakpoint's condition, while it moves. */
 	bool (*holds)(void *d, uint32_t task, const char *cond);
 	void (*close)(void *d); /* on the worker's thread */

@@ -44,6 +44,8 @@ help_update(struct view *v, unsigned dirty)
 		"variable: list->next[2]",
 		"  filter WORDS     search WORDS     sql QUERY     "
 		"mark NAME     delete NAME",
+		"  watch VARIABLE   print VARIABLE     Tab completes names of "
+		"the program",
 		"  break PLACE [if CONDITION]   a function, FILE:LINE, LINE or "
 		"0xADDRESS; n == 5",
 	};

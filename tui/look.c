@@ -9,6 +9,7 @@
 
 #include "base/vec.h"
 #include "replayer/target_sym.h"
+#include "sym/names.h"
 
 #define FRAMES_MAX 128
 #define LINES_AROUND 100
@@ -447,11 +448,97 @@ look_at(struct look *l, const struct tui_moment_req *req, struct arena *a,
 	rc = look_tell_maps(s, &m, a, err);
 	if (rc < 0)
 		return rc;
+	l->last = s;
 	take_frames(s, req->frame, a, &m);
 	take_code(s, m.frames[m.frame].pc, a, &m);
 	take_source(req->frame, a, &m);
 	take_vars(s, req, a, &m);
 	take_memory(s, req, a, &m);
 	*out = m;
+	return 0;
+}
+
+int
+look_variable(struct look *l, const struct tui_moment_req *req,
+	      const char *expr, struct arena *a, struct sym_var *out,
+	      struct err *err)
+{
+	struct tui_moment m;
+	struct err other = { 0 };
+	uint64_t v;
+	char text[32];
+	int rc = look_at(l, req, a, &m, err);
+
+	if (rc < 0)
+		return rc;
+	if (!m.has_regs)
+		return err_set(err, E_NOT_FOUND, "no program runs here");
+	*out = (struct sym_var){ .name = expr, .path = expr };
+	if (!register_value(&m.regs, expr, &v) && m.n_frames &&
+	    symbols_var(l->last->sym,
+			&m.frames[m.n_src ? m.src_frame : m.frame], expr, a,
+			out, err) == 0)
+		return 0;
+	/* Why it is no variable is the better answer. */
+	if (look_value(expr, &m.regs, symbol_value, l->last, &v,
+		       err->code ? &other : err) < 0)
+		return err->code;
+	err_clear(err);
+	snprintf(text, sizeof(text), "0x%" PRIx64, v);
+	out->value = arena_strdup(a, text);
+	out->counts = true;
+	out->number = (int64_t)v;
+	return 0;
+}
+
+bool
+look_is_part(const char *prefix)
+{
+	return strpbrk(prefix, ".[") || strstr(prefix, "->");
+}
+
+/* Parts of the variable before the last sign. */
+static int
+part_names(struct look *l, const struct tui_names_req *req, struct arena *a,
+	   const char ***out, size_t *n, size_t *all, struct err *err)
+{
+	char *whole = arena_strdup(a, req->prefix),
+	     *end = whole + strlen(whole);
+	const char *open[] = { "globals", whole };
+	struct tui_moment_req at = req->at;
+	size_t len = strlen(req->prefix);
+	struct tui_moment m;
+	int rc;
+
+	while (end > whole && !strchr(".[>", end[-1]))
+		end--;
+	end -= end - whole > 1 && end[-1] == '>' ? 2 : 1;
+	*end = '\0';
+	at.open = open;
+	at.n_open = ARRAY_LEN(open);
+	rc = look_at(l, &at, a, &m, err);
+	if (rc < 0)
+		return rc;
+	*out = arena_alloc(a, (m.n_vars + 1) * sizeof(**out));
+	for (size_t i = 0; i < m.n_vars; i++) {
+		if (strncmp(m.vars[i].path, req->prefix, len) != 0)
+			continue;
+		if (*n < req->max)
+			(*out)[(*n)++] = m.vars[i].path;
+		++*all;
+	}
+	return 0;
+}
+
+int
+look_names(struct look *l, const struct tui_names_req *req, struct arena *a,
+	   const char ***out, size_t *n, size_t *all, struct err *err)
+{
+	*n = *all = 0;
+	if (look_is_part(req->prefix) && (req->kinds & SYM_VARIABLES))
+		return part_names(l, req, a, out, n, all, err);
+	if (l->last)
+		symbols_names(l->last->sym, req->kinds, req->prefix, req->max,
+			      a, out, n, all);
 	return 0;
 }

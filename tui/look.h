@@ -25,6 +25,19 @@ int look_places(struct look *l, uint32_t task, const char *spec,
 		const char *file, uint64_t *out, size_t max, size_t *n,
 		struct err *err);
 /*
+ * A variable or a part of one in the frame that req tells; or a register or an
+ * address, which has no type. Errors: E_USAGE, E_NOT_FOUND.
+ */
+int look_variable(struct look *l, const struct tui_moment_req *req,
+		  const char *expr, struct arena *a, struct sym_var *out,
+		  struct err *err);
+/* Names for completion in the program that was looked at last, or parts of a
+ * variable, for which the target stands at req->at.pos. */
+int look_names(struct look *l, const struct tui_names_req *req, struct arena *a,
+	       const char ***out, size_t *n, size_t *all, struct err *err);
+/* Does prefix name a part of something ("list->ne")? */
+bool look_is_part(const char *prefix);
+/*
  * Is the condition (tui/cond.h) true where the target stands?
  */
 bool look_holds(struct look *l, uint32_t task, const char *cond);

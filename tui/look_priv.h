@@ -17,6 +17,7 @@ struct space {
 struct look {
 	struct target *t;
 	struct map spaces; /* space number -> struct space */
+	struct space *last; /* that was looked at; NULL = none */
 };
 
 struct space *look_space(struct look *l, uint32_t space, uint32_t task);

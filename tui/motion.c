@@ -32,7 +32,8 @@ struct motion_job {
 	struct target_break *breaks;
 	struct condition *conds; /* of each of them */
 	struct catches catches;
-	struct target_watch watch;
+	struct target_watch watch;    /* of w and W */
+	struct target_watch *watches; /* or those of the list */
 	/* Back to the write that may have been just before: from the write
 	 * before now forwards again, as a motion's beginning is no stop. */
 	bool just_before;
@@ -152,7 +153,7 @@ tell(struct ui *ui, const struct motion_job *j)
 		       ", which was 0x%" PRIx64,
 		       s->by_kernel ? "a system call"
 				    : "the instruction before",
-		       s->task, new, j->watch.addr, old);
+		       s->task, new, j->req.watches[s->index].addr, old);
 		break;
 	case TARGET_AT_START:
 	case TARGET_AT_END:
@@ -204,7 +205,7 @@ motion_done(struct job *job, void *owner)
 				history_leave(&ui->history, nav_pos(ui));
 			nav_goto_pos(ui, &j->stop.pos);
 		}
-		if (j->stop.why == TARGET_AT_WATCH) {
+		if (j->stop.why == TARGET_AT_WATCH && !j->watches) {
 			ui->written.at = j->stop.pos;
 			ui->written.addr = j->watch.addr;
 		}
@@ -215,6 +216,7 @@ motion_done(struct job *job, void *owner)
 		mem_free(j->conds[i].text);
 	mem_free(j->conds);
 	mem_free(j->breaks);
+	mem_free(j->watches);
 	mem_free(j->catches.v);
 	arena_free(&j->arena);
 	mem_free(j->nothing);
@@ -267,7 +269,7 @@ add_breaks(struct ui *ui, struct motion_job *j, size_t most)
 	for (size_t i = 0; i < ui->breaks.len && n < most; i++) {
 		const struct ui_break *b = &ui->breaks.v[i];
 
-		if (b->off || b->event)
+		if (b->off || b->event || b->len)
 			continue;
 		j->breaks[n].addr = b->addr;
 		if (b->cond) {
@@ -282,6 +284,26 @@ add_breaks(struct ui *ui, struct motion_job *j, size_t most)
 	}
 	j->req.breaks = j->breaks;
 	j->req.n_breaks = n;
+}
+
+static void
+add_watches(struct ui *ui, struct motion_job *j)
+{
+	size_t n = 0;
+
+	j->watches = mem_zalloc((ui->breaks.len + 1) * sizeof(*j->watches));
+	for (size_t i = 0; i < ui->breaks.len; i++) {
+		const struct ui_break *b = &ui->breaks.v[i];
+
+		if (!b->len || b->off)
+			continue;
+		j->watches[n++] =
+			(struct target_watch){ .addr = b->addr,
+					       .len = b->len,
+					       .process = watch_process(ui) };
+	}
+	j->req.watches = j->watches;
+	j->req.n_watches = n;
 }
 
 /* Rows of the requests that are steps of one task. */
@@ -342,6 +364,7 @@ go_on(struct ui *ui, bool back, uint64_t count)
 	}
 	j = motion_new(ui, TARGET_CONTINUE, back, count);
 	add_breaks(ui, j, SIZE_MAX);
+	add_watches(ui, j);
 	catches_put(ui, &j->catches, &j->req);
 	j->req.task = 0;
 	submit(ui, j, back ? REQ_CONTINUE_BACK : REQ_CONTINUE,

@@ -93,6 +93,8 @@ struct watched {
 	uint32_t len;
 };
 bool watch_here(struct ui *ui, struct watched *out);
+void watch_set(struct ui *ui, const char *text);   /* "EXPR[,LEN]" */
+void watch_print(struct ui *ui, const char *expr); /* its value */
 uint32_t watch_process(const struct ui *ui); /* whose memory; 0 = any */
 
 /* What views offer each other. */
@@ -110,8 +112,9 @@ void search_filter(struct ui *ui, const char *text);
 const char *const *search_keys(size_t *n); /* "call:" and so on */
 void command_run(struct ui *ui, const char *line);
 void prompt_finished(struct ui *ui, enum prompt_kind kind, const char *text);
-/* What Tab offers after the text typed so far. */
-void prompt_offers(struct ui *ui, enum prompt_kind kind, const char *text,
-		   struct completion *out);
+const char *command_name(size_t i); /* "memory" and so on; NULL ends them */
+
+/* complete.c: Tab in the prompt. */
+void prompt_tab(struct ui *ui);
 
 #endif

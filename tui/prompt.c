@@ -286,6 +286,9 @@ prompt_complete(struct prompt *p, struct completion *c)
 	p->offers = *c;
 	*c = (struct completion){ 0 };
 	same = strlen(p->offers.v.v[0]);
+	/* What those begin with that are not in the list nobody knows. */
+	if (p->offers.more)
+		same = 0;
 	for (size_t i = 1; i < p->offers.v.len; i++)
 		for (size_t k = 0; k < same; k++)
 			if (p->offers.v.v[i][k] != p->offers.v.v[0][k])

@@ -29,6 +29,7 @@ enum prompt_kind {
 struct completion {
 	VEC(char *) v;
 	size_t from;
+	size_t more; /* there are so many others */
 };
 
 void completion_add(struct completion *c, const char *text);

@@ -245,12 +245,66 @@ draw_prompt(struct ui *ui, int y, int cols)
 	move(y, x + at - skip);
 }
 
+/*
+ * What Tab found, when it is several things: above the prompt, in columns, the
+ * one that stands in it marked. A list that is longer than its place shows the
+ * part around that one, and says how many there are.
+ */
+static void
+draw_offers(struct ui *ui, int y, int cols)
+{
+	const struct prompt *p = &ui->prompt;
+	size_t n = p->offers.v.len, now = p->offer_at ? p->offer_at - 1 : 0;
+	int most = ui->layout.rows / 3, w = 1, rows, per_row;
+	char count[64];
+	size_t from;
+
+	for (size_t i = 0; i < n; i++) {
+		int text = draw_width(p->offers.v.v[i]) + 2;
+
+		w = text > w ? text : w;
+	}
+	w = w > cols ? cols : w;
+	per_row = cols / w;
+	rows = (int)((n + (size_t)per_row - 1) / (size_t)per_row);
+	rows = rows > most ? most : rows;
+	now %= n;
+	from = now / (size_t)per_row;
+	from = from < (size_t)rows ? 0 : from - (size_t)rows + 1;
+	draw_repeat(y - rows - 1, 0, cols, GLYPH_RULE, STYLE_TITLE);
+	if (p->offer_at)
+		snprintf(count, sizeof(count), " %zu of %zu ", now + 1,
+			 n + p->offers.more);
+	else
+		snprintf(count, sizeof(count), " %zu ", n + p->offers.more);
+	draw_text(y - rows - 1, 1, cols - 1, 0, STYLE_TITLE, count);
+	for (int r = 0; r < rows; r++) {
+		draw_fill(y - rows + r, 0, cols, STYLE_NORMAL);
+		for (int c = 0; c < per_row; c++) {
+			size_t i = (from + (size_t)r) * (size_t)per_row +
+				   (size_t)c;
+			bool here = i == now && p->offer_at;
+
+			if (i < n)
+				draw_textf(y - rows + r, c * w, w - 1,
+					   here ? STYLE_SELECT : STYLE_NORMAL,
+					   "%s%s", here ? ">" : " ",
+					   p->offers.v.v[i]);
+		}
+	}
+}
+
 static void
 draw_foot(struct ui *ui)
 {
 	int y = ui->layout.rows - 1, cols = ui->layout.cols;
 
 	if (ui->prompt.kind != PROMPT_NONE) {
+		if (ui->prompt.offering)
+			draw_offers(ui, y, cols);
+		else if (ui->message[0])
+			draw_textf(y - 1, 0, cols, STYLE_STATUS, " %-*s",
+				   cols - 1, ui->message);
 		draw_prompt(ui, y, cols);
 		return;
 	}

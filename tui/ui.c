@@ -463,20 +463,9 @@ prompt_input(struct ui *ui, uint32_t key)
 		mem_free(text);
 		break;
 	}
-	case PROMPT_TAB: {
-		struct completion c = { 0 };
-		char *text;
-
-		if (prompt_next_offer(p))
-			break;
-		text = mem_strdup(prompt_text(p));
-		text[p->cursor] = '\0';
-		prompt_offers(ui, kind, text, &c);
-		mem_free(text);
-		if (!prompt_complete(p, &c))
-			ui_say(ui, "nothing fits");
+	case PROMPT_TAB:
+		prompt_tab(ui);
 		break;
-	}
 	}
 }
 

@@ -30,6 +30,7 @@ enum job_key {
 	JOB_MOMENT, /* replay worker */
 	JOB_MOTION,
 	JOB_BREAK,
+	JOB_NAMES,
 	JOB_EDIT, /* nav; from here on every job has a key of its own */
 };
 
@@ -73,7 +74,8 @@ struct ui_break {
 	char *text; /* as it was asked for */
 	char *cond; /* NULL = none */
 	bool off;
-	unsigned event; /* enum target_event, 0 = a place */
+	uint32_t len;	/* of a watchpoint at addr; 0 = a place, or */
+	unsigned event; /* enum target_event, 0 = none */
 	int which;	/* the call or signal; -1 = any */
 };
 

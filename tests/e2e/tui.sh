@@ -62,6 +62,24 @@ press Enter
 shows "memory of a variable" '>[0-9a-f]+ (55[* ]){4}UUUU'
 shows "output so far" '^step 5'
 
+# Names of the program and of its libraries, by Tab.
+type ':break st'
+press Tab
+shows "several begin so" '^[ >]step +steps\.c'
+press C-g
+type ':break mai'
+press Tab
+shows "one begins so" '^:break main$'
+press C-g
+type ':break libc.so.6:getpi'
+press Tab
+shows "of a library" '^:break libc\.so\.6:getpid$'
+press C-g
+type ':print counte'
+press Tab
+press Enter
+shows "a value" '^ counter = 1431655765 +int'
+
 # Backwards, a write at a time: really replayed there.
 for n in 4 3 2 1; do
 	press h

@@ -1,5 +1,5 @@
 /* The test looks at itself: its own memory, mappings and registers. */
-#include "sym/sym.h"
+#include "sym/names.h"
 
 #include "tests/unit/sym_self.h"
 
@@ -146,6 +146,72 @@ Test(sym_sym, reads_source_lines)
 	cr_assert_eq(n, 2);
 	cr_assert_not_null(strstr(lines[0], "The test looks at itself"));
 	cr_assert_lt(sym_source_lines("/nowhere/x.c", 1, 2, &a, &lines, &n, NULL),
+		     0);
+	arena_free(&a);
+}
+
+/* Names of the test itself, for completion. */
+int landmark_counter = 1;
+
+static size_t
+names(unsigned kinds, const char *prefix, size_t max, const char ***out,
+      size_t *all, struct arena *a)
+{
+	struct symbols *s = symbols_of_self(a);
+	size_t n;
+
+	symbols_names(s, kinds, prefix, max, a, out, &n, all);
+	symbols_free(s);
+	return n;
+}
+
+Test(sym_sym, names_that_begin_so_are_found_by_kind)
+{
+	struct arena a = { 0 };
+	const char **v;
+	size_t all;
+
+	cr_assert_eq(names(SYM_FUNCTIONS, "landmar", 10, &v, &all, &a), 1);
+	cr_assert_str_eq(v[0], "landmark");
+	cr_assert_eq(names(SYM_VARIABLES, "landmar", 10, &v, &all, &a), 1);
+	cr_assert_str_eq(v[0], "landmark_counter");
+	cr_assert_eq(names(SYM_FUNCTIONS | SYM_VARIABLES, "landmar", 10, &v,
+			   &all, &a),
+		     2);
+	cr_assert_eq(names(SYM_FILES, "sym_sym_t", 10, &v, &all, &a), 1);
+	cr_assert_str_eq(v[0], "sym_sym_test.c");
+	cr_assert_eq(names(SYM_FUNCTIONS, "landmarks", 10, &v, &all, &a), 0);
+	arena_free(&a);
+}
+
+Test(sym_sym, names_of_the_program_come_before_those_of_libraries)
+{
+	struct arena a = { 0 };
+	const char **v;
+	size_t all, n = names(SYM_FUNCTIONS, "", 50, &v, &all, &a);
+
+	cr_assert_eq(n, 50);
+	cr_assert_gt(all, 2000, "libraries have thousands: %zu", all);
+	for (size_t i = 1; i < n; i++)
+		cr_assert_lt(strcmp(v[i - 1], v[i]), 0, "%s %s", v[i - 1],
+			     v[i]);
+	for (size_t i = 0; i < n; i++)
+		cr_assert_null(strchr(v[i], '.'), "%s", v[i]);
+	arena_free(&a);
+}
+
+Test(sym_sym, a_library_before_the_name_limits_it)
+{
+	struct arena a = { 0 };
+	const char **v;
+	size_t all;
+
+	cr_assert_eq(names(SYM_MODULES, "libc.so", 10, &v, &all, &a), 1);
+	cr_assert_str_eq(v[0], "libc.so.6:");
+	cr_assert_geq(names(SYM_FUNCTIONS, "libc.so.6:getpi", 10, &v, &all, &a),
+		      1);
+	cr_assert_str_eq(v[0], "libc.so.6:getpid");
+	cr_assert_eq(names(SYM_FUNCTIONS, "libc.so.6:landm", 10, &v, &all, &a),
 		     0);
 	arena_free(&a);
 }

@@ -324,4 +324,5 @@ Test(tui_screens, keys_of_panes) { check("keys-pane"); }
 Test(tui_screens, keys_of_views) { check("keys-view"); }
 Test(tui_screens, other_keys) { check("keys-other"); }
 Test(tui_screens, a_script_presses_every_key, .timeout = 300) { check_coverage(); }
+Test(tui_screens, tab_completes_names) { check("complete"); }
 /* clang-format on */
