@@ -128,7 +128,7 @@ read_ring(struct recorder *r, struct space *of, uint64_t pos,
 	uint64_t len = pos > a->drained ? pos - a->drained : 0;
 
 	*s = (struct agent_stream){ .s = of, .len = (size_t)len };
-	a->last.seq = 0; /* segment bases may be others now */
+	a->last = 0; /* segment bases may be others now */
 	if (len == 0)
 		return false;
 	/* Of a task that is there: another thread may be gone. */

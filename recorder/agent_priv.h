@@ -81,7 +81,7 @@ struct agent_space {
 	uint64_t drained; /* bytes of the ring that are events already */
 	uint64_t regs[AGENT_REGS]; /* of the last record that was read */
 	struct agent_shape shape;
-	struct event last; /* of the record before; seq 0 = none */
+	uint64_t last;	  /* seq of the event of the record before; 0 = none */
 	unsigned seen;	  /* calls that it could have made */
 	VEC(struct agent_site) sites; /* number 1 comes first */
 	VEC(struct agent_range) ranges; /* code that calls came from */

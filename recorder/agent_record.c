@@ -335,16 +335,17 @@ put_enter(struct recorder *r, struct task *t, struct agent_record *d,
 
 /* The call that the record tells of; often the same as the one before, but for
  * its times, its result, the hash and what came out. */
-static void
+static struct event *
 begin(struct recorder *r, const struct task *t, const struct agent_record *d,
-      const struct regs *bases, struct event *ev)
+      const struct regs *bases)
 {
-	const struct event *last = &task_space(t)->agent->last;
 	const struct agent_rec *rec = &d->rec;
+	const struct event *last;
+	struct event *ev = event_soon(r, &last);
 
-	if (last->seq != 0 && (rec->changed & SHOWN) == 0 &&
-	    rec->what == AGENT_CALLED && last->call == rec->nr &&
-	    last->task == t->number) {
+	if (last != NULL && last->seq == task_space(t)->agent->last &&
+	    (rec->changed & SHOWN) == 0 && rec->what == AGENT_CALLED &&
+	    last->call == rec->nr && last->task == t->number) {
 		*ev = *last;
 		ev->time_ns = ev->dur_ns = 0;
 		if (rec->changed != 0)
@@ -363,6 +364,7 @@ begin(struct recorder *r, const struct task *t, const struct agent_record *d,
 	if (rec->ret < 0 && -rec->ret == sys_desc(rec->nr)->errno_refused)
 		ev->flags |= EVF_REFUSED;
 	ev->ret = rec->ret;
+	return ev;
 }
 
 int
@@ -372,28 +374,25 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 {
 	struct agent_space *a = task_space(t)->agent;
 	const struct agent_rec *rec = &d->rec;
-	struct event ev;
+	struct event *ev = begin(r, t, d, bases);
 	int ret = 0;
 
-	begin(r, t, d, bases, &ev);
-	a->last.seq = 0;
-	set_time(r, rec, st, &ev);
+	set_time(r, rec, st, ev);
 	if (rec->what == AGENT_EXITS)
-		ev.reghash = 0;
-	else
-		agent_test_record(r, t, &ev);
+		ev->reghash = 0;
+	else if (r->opts.agent_test != NULL)
+		agent_test_record(r, t, ev);
 	if (rec->what == AGENT_ENTERS)
-		return put_enter(r, t, d, &ev, err);
+		return put_enter(r, t, d, ev, err);
 	if (rec->what == AGENT_EXITS)
 		agent_came(t, r->now_ns);
 	if (is_followed(rec->nr))
 		ret = follow(r, t, d, err);
 	if (ret == 0)
-		ret = put_memory(r, d, &ev, &a->shape, err);
+		ret = put_memory(r, d, ev, &a->shape, err);
 	if (ret == 0)
-		ret = event_put_soon(r, &ev, err);
-	if (ret == 0 && rec->what == AGENT_CALLED)
-		a->last = ev;
+		ret = event_put_soon(r, ev, err);
+	a->last = rec->what == AGENT_CALLED ? r->seq : 0;
 	return ret;
 }
 
@@ -407,7 +406,10 @@ agent_record_at(const uint8_t *p, size_t left, uint64_t regs[AGENT_REGS],
 	if (left < sizeof(*rec))
 		return false;
 	memcpy(rec, p, sizeof(*rec));
-	head = sizeof(*rec) + 8 * (size_t)__builtin_popcountll(rec->changed);
+	/* Counting is a call where the CPU need not know it. */
+	head = sizeof(*rec);
+	if (rec->changed != 0)
+		head += 8 * (size_t)__builtin_popcount(rec->changed);
 	if ((rec->changed & ~AGENT_ALL_REGS) != 0 || rec->len < head ||
 	    rec->len > left || rec->len % 8 != 0 || !agent_makes(rec->nr) ||
 	    rec->what > AGENT_EXITS)

@@ -107,20 +107,33 @@ event_settle(struct recorder *r)
 	buf_clear(&h->payload);
 }
 
-static void
-hold(struct recorder *r, const struct event *ev)
+struct event *
+event_soon(struct recorder *r, const struct event **last)
 {
 	struct held *h = r->held;
 
 	if (h == NULL)
 		r->held = h = mem_zalloc(sizeof(*h));
-	h->ev[h->n++] = *ev;
-	buf_put(&h->payload, ev->payload.p, ev->payload.len);
 	if (h->n == HELD_MAX || h->payload.len >= HELD_BYTES)
 		event_settle(r);
+	*last = h->n > 0 ? &h->ev[h->n - 1] : NULL;
+	return &h->ev[h->n];
 }
 
-/* Everything but putting it. */
+static void
+hold(struct recorder *r, const struct event *ev)
+{
+	struct held *h = r->held;
+
+	/* Others were put while it was built: its place is another now. */
+	if (ev != &h->ev[h->n])
+		h->ev[h->n] = *ev;
+	h->n++;
+	if (ev->payload.len > 0)
+		buf_put(&h->payload, ev->payload.p, ev->payload.len);
+}
+
+/* Everything but noting and putting it. */
 static void
 finish(struct recorder *r, struct event *ev)
 {
@@ -129,10 +142,6 @@ finish(struct recorder *r, struct event *ev)
 		ev->time_ns = clock_now_ns() - r->start_ns;
 	r->put_ns = ev->time_ns;
 	ev->payload = buf_span(&r->items);
-	/* These may come while it computes. */
-	if (ev->kind != EV_stop && ev->kind != EV_chaos &&
-	    ev->kind != EV_warning)
-		note_event(r, ev);
 	if (r->flush_ns == 0)
 		r->flush_ns = ev->time_ns;
 }
@@ -151,6 +160,10 @@ event_put(struct recorder *r, struct event *ev, struct err *err)
 {
 	event_settle(r);
 	finish(r, ev);
+	/* These may come while it computes. */
+	if (ev->kind != EV_stop && ev->kind != EV_chaos &&
+	    ev->kind != EV_warning)
+		note_event(r, ev);
 	put_all(r, ev, 1);
 	may_die(r);
 	return 0;
@@ -159,7 +172,13 @@ event_put(struct recorder *r, struct event *ev, struct err *err)
 int
 event_put_soon(struct recorder *r, struct event *ev, struct err *err)
 {
+	const struct held *h = r->held;
+	const struct event *was = h->n > 0 ? &h->ev[h->n - 1] : NULL;
+
 	finish(r, ev);
+	/* Of a call after a call there is nothing new. */
+	if (was == NULL || was->task != ev->task || was->kind != ev->kind)
+		note_event(r, ev);
 	hold(r, ev);
 	may_die(r);
 	return 0;
