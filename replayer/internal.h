@@ -66,6 +66,7 @@ struct replayer {
 	VEC(pid_t) dying;  /* puppet_kill_later's */
 	struct map misled; /* point.c: page of code -> jumps that went wrong */
 	uint64_t trap_seq; /* point.c: this point without one at first */
+	uint64_t copy_ns;  /* point.c: CPU time that a copy took last */
 	struct divergence div;
 	bool diverged;
 	struct watchdog *watchdog;

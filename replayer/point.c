@@ -52,6 +52,15 @@ struct search {
 	uint32_t task;
 };
 
+static uint64_t
+own_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 /* The world that a run is in; its ctx is NULL as long as that is now. */
 static struct world *
 world_of(const struct search *s, const struct point_run *run)
@@ -65,12 +74,14 @@ copy_run(void *arg, const struct point_run *from, struct point_run *out,
 {
 	struct search *s = arg;
 	struct puppet *p = world_puppet(world_of(s, from), s->task), *q;
+	uint64_t before = own_cpu_ns() + cputime_ns(p->pid);
 	struct world *w;
 	int ret = puppet_reload(p, err);
 
 	if (ret >= 0)
 		ret = checkpoint_fork(s->r, world_of(s, from), p->space, &w,
 				      err);
+	s->r->copy_ns = own_cpu_ns() + cputime_ns(p->pid) - before;
 	if (ret < 0)
 		return ret;
 	q = world_puppet(w, s->task);
@@ -101,15 +112,6 @@ drop_run(void *arg, struct point_run *run)
 static const struct point_ops copies = { .copy = copy_run, .drop = drop_run };
 
 /* ---- one point */
-
-static uint64_t
-own_cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static void
 tell(const struct replayer *r, const struct event *ev, const struct point *pt,
@@ -146,6 +148,12 @@ misled(const struct replayer *r, uint64_t pc)
 	return (uint64_t)(uintptr_t)map_get(&r->misled, pc >> 12);
 }
 
+static void
+learn(struct replayer *r, uint64_t pc)
+{
+	map_set(&r->misled, pc >> 12, (void *)(uintptr_t)(misled(r, pc) + 1));
+}
+
 /*
  * The program may have seen the jump and gone another way: the caller is to go
  * back and come again.
@@ -153,9 +161,7 @@ misled(const struct replayer *r, uint64_t pc)
 static int
 come_again(struct replayer *r, const struct event *ev)
 {
-	uint64_t n = misled(r, ev->pc) + 1;
-
-	map_set(&r->misled, ev->pc >> 12, (void *)(uintptr_t)n);
+	learn(r, ev->pc);
 	r->trap_seq = ev->seq;
 	return -EAGAIN;
 }
@@ -168,6 +174,7 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 	struct search ctx = { .r = r, .task = ev->task };
 	const struct point_search s = { .ops = &copies,
 					.arg = &ctx,
+					.copy_ns = r->copy_ns,
 					.count = r->count_visits ||
 						 r->opts.count_visits,
 					.trap = r->trap_seq == ev->seq ||
@@ -192,6 +199,8 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 	ret = point_find(&run, pt, &s, f, err);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	tell(r, ev, pt, f, &times);
+	if (f->misled)
+		learn(r, ev->pc);
 	if (ret == 1 && f->visits != 0 && !inside_moved(&r->now->inside))
 		map_set(&r->points, ev->seq, (void *)(uintptr_t)f->visits);
 	if (run.ctx != NULL && ret == 1)

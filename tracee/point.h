@@ -133,8 +133,7 @@ struct point_run {
 	void *ctx; /* the caller's */
 };
 
-/* Copies of the stopped run, left behind when it runs ahead in tight loops. */
-struct point_ops {
+struct point_ops { /* copies of the stopped run, to go back to */
 	int (*copy)(void *arg, const struct point_run *from,
 		    struct point_run *out, struct err *err);
 	void (*drop)(void *arg, struct point_run *run);
@@ -143,6 +142,7 @@ struct point_ops {
 struct point_search {
 	const struct point_ops *ops; /* NULL: do not run ahead */
 	void *arg;
+	uint64_t copy_ns;  /* of a copy; if that is little one is kept */
 	bool count;	   /* visits are wanted, even if that is slow */
 	bool trap;	   /* a jump there went wrong: use a breakpoint */
 	uint64_t limit_ns; /* give up after so much time; 0 = never */
@@ -166,8 +166,8 @@ struct point_found {
 	uint64_t cpu_ns;	    /* of all tasks that ran */
 	uint64_t arm_ns;	    /* spent in arming */
 	bool ran_ahead;
-	bool jumped;  /* code was changed for a while */
-	bool trapped; /* the last way was a breakpoint */
+	bool jumped, misled; /* code was changed for a while; in vain */
+	bool trapped;	     /* the last way was a breakpoint */
 };
 
 /*

@@ -28,44 +28,13 @@
 /* With a clock: the part of the time left after which it is read first, and
  * how close natively to come. */
 #define CLOCK_FIRST 0.3
-#define CLOCK_NEAR 0.02
-#define CLOCK_NEAR_NS 200000.0
-#define CLOCK_NEAR_TRAP_NS 100000.0 /* when each visit is a stop */
 #define TURN_FROM_NS 700000u	    /* runs that tell what a turn takes */
 #define TURN_CHANGE 1.6
-#define STEPS_MAX 10u
+#define STEPS_MAX 16u
 #define TURN_SAFE 0.25		    /* ns; less than a cycle */
 #define CLOCK_STEP 0.45		    /* it may become twice as fast */
-#define CLOCK_TRIES 3u
+#define CLOCK_AGAIN 0.92	    /* of the way that was not too far */
 #define PERFECT 1e-4
-
-static int
-copy(struct seek *k, const struct point_run *from, struct point_run *out,
-     struct err *err)
-{
-	int ret = k->s->ops->copy(k->s->arg, from, out, err);
-
-	k->out->copies += ret == 0;
-	return ret;
-}
-
-static void
-drop(struct seek *k, struct point_run *run)
-{
-	if (run->tid != 0)
-		k->s->ops->drop(k->s->arg, run);
-	run->tid = 0;
-}
-
-/* run passed the point, or may have: go on with the one that fell behind. */
-static void
-fall_back(struct seek *k, struct point_run *run, struct point_run *behind)
-{
-	drop(k, run);
-	*run = *behind;
-	behind->tid = 0;
-	k->out->fell_back++;
-}
 
 /*
  * One guess: run natively for part of what is left, which is left_ns, and
@@ -85,7 +54,7 @@ run_ahead(struct seek *k, struct point_run *run, double part, double left_ns,
 	ret = seek_native(k, run, (uint64_t)(left_ns * early), err);
 	if (ret != 0)
 		return ret;
-	ret = copy(k, run, &behind, err);
+	ret = seek_copy(k, run, &behind, err);
 	if (ret == 0)
 		ret = seek_native(k, run, (uint64_t)(left_ns * (part - early)),
 				  err);
@@ -95,12 +64,12 @@ run_ahead(struct seek *k, struct point_run *run, double part, double left_ns,
 					 MS,
 				 false, err);
 	if (ret == END_EVENT || ret == END_LIMIT) {
-		fall_back(k, run, &behind);
+		seek_fall_back(k, run, &behind);
 		ret = seek_armed(k, run,
 				 (uint64_t)(k->slow * 4 * EARLY * left_ns) + MS,
 				 false, err);
 	}
-	drop(k, &behind);
+	seek_drop(k, &behind);
 	return ret;
 }
 
@@ -236,30 +205,35 @@ is_plausible(const struct clock *c, double ns, double recorded_ns)
 
 /*
  * Come close to the point natively, by ever smaller steps; it is now visits
- * away. *turn: what a visit takes. 0, or END_LIMIT: it was passed.
+ * away. turn: what a visit takes. 0, or END_LIMIT: it was passed, but not yet
+ * after *good_ns.
  */
 static int
 approach(struct seek *k, struct point_run *run, double now, double near_ns,
-	 double *turn, struct err *err)
+	 double turn, double *good_ns, struct err *err)
 {
-	double before, is = *turn;
+	double before, is = turn;
 	int ret = 0;
 
-	for (unsigned i = 0; i < STEPS_MAX && ret == 0 && now * *turn > near_ns;
+	*good_ns = 0;
+	for (unsigned i = 0; i < STEPS_MAX && ret == 0 && now * turn > near_ns;
 	     i++) {
-		ret = seek_native(k, run, (uint64_t)(now * *turn * CLOCK_STEP),
+		ret = seek_native(k, run, (uint64_t)(now * turn * CLOCK_STEP),
 				  err);
 		before = now;
 		now = clock_left(&k->clock, run, before);
 		if (ret == 0 && now <= 0)
 			ret = END_LIMIT;
-		log_debug("clock: %.0f visits to go, of %.2f ns", now, *turn);
+		if (ret == 0)
+			*good_ns += (double)k->ran_ns;
+		log_debug("clock: %.0f visits to go, of %.2f ns", now, turn);
 		/* Of shorter runs too much is the stop's; and what takes far
-		 * longer or less was not the loop. */
+		 * longer or less was not the loop alone. */
 		if (before > now && k->ran_ns >= TURN_FROM_NS)
 			is = (double)k->ran_ns / (before - now);
-		if (is < *turn * TURN_CHANGE && is > *turn / TURN_CHANGE)
-			*turn = is;
+		turn = is > turn * TURN_CHANGE	 ? turn * TURN_CHANGE
+		       : is < turn / TURN_CHANGE ? turn / TURN_CHANGE
+						 : is;
 	}
 	return ret;
 }
@@ -272,9 +246,8 @@ static int
 run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 	     struct err *err)
 {
-	double all = clock_left(&k->clock, run, INFINITY), now, turn;
-	double first_turn;
-	double near = *left_ns * CLOCK_NEAR, first = *left_ns * CLOCK_FIRST;
+	double all = clock_left(&k->clock, run, INFINITY), now, turn, good = 0;
+	double near = *left_ns * SEEK_NEAR, first = *left_ns * CLOCK_FIRST;
 	bool perfect = is_perfect(&k->clock);
 	struct point_run behind = { 0 };
 	int ret;
@@ -284,7 +257,9 @@ run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 		first = all * TURN_SAFE;
 	ret = seek_native(k, run, (uint64_t)first, err);
 	now = clock_left(&k->clock, run, all);
-	turn = first_turn = (double)k->ran_ns / (all - now);
+	turn = (double)k->ran_ns / (all - now);
+	if (turn > *left_ns / all && perfect) /* it did not run all that time */
+		turn = *left_ns / all;
 	log_debug("clock: %.0f visits of %.2f ns to go, then %.0f", all, turn,
 		  now);
 	if (ret != 0 || now <= 0 || turn <= 0 ||
@@ -293,43 +268,43 @@ run_by_clock(struct seek *k, struct point_run *run, double *left_ns,
 		return ret;
 	}
 	if (!k->jump)
-		near = CLOCK_NEAR_TRAP_NS;
-	else if (near < CLOCK_NEAR_NS)
-		near = CLOCK_NEAR_NS;
-	for (unsigned tries = 0;; tries++) {
-		ret = copy(k, run, &behind, err);
-		if (ret == 0)
-			ret = approach(k, run, now, near, &turn, err);
-		if (ret != END_LIMIT || tries == CLOCK_TRIES)
-			break;
-		/* It became faster on the way. */
-		fall_back(k, run, &behind);
-		turn = first_turn / (tries + 2);
+		near = SEEK_NEAR_TRAP_NS;
+	else if (near < SEEK_NEAR_NS)
+		near = SEEK_NEAR_NS;
+	ret = seek_copy(k, run, &behind, err);
+	if (ret == 0)
+		ret = approach(k, run, now, near, turn, &good, err);
+	if (ret == END_LIMIT && good > 0) {
+		/* It became faster on the way, or the clock goes by jerks. */
+		near = (double)k->ran_ns + good * (1 - CLOCK_AGAIN);
+		seek_fall_back(k, run, &behind);
+		ret = seek_native(k, run, (uint64_t)(good * CLOCK_AGAIN), err);
 	}
 	if (ret == 0)
 		ret = seek_armed(k, run, (uint64_t)(k->slow * 3 * near) + MS,
 				 false, err);
-	if (ret == END_EVENT || ret == END_LIMIT) {
-		fall_back(k, run, &behind);
-		ret = seek_armed(
-			k, run,
-			(uint64_t)(k->slow * *left_ns * (perfect ? 3 : 1)) + MS,
-			false, err);
-	}
-	drop(k, &behind);
+	seek_drop(k, &behind);
 	return ret;
 }
 
-/* By the clock if there is one; if not, or it goes wrong, by CPU time. */
+/* By the clock or what else tells; if nothing does, or it goes wrong, by CPU
+ * time. */
 static int
 first_guess(struct seek *k, struct point_run *run, double left_ns,
 	    struct err *err)
 {
 	double part = 1 / k->slow, all = left_ns;
+	bool cheap = k->jump && !k->late && stub_is_cheap(&k->stub);
 	int ret = 0;
 
 	part = 1 - (part < 0.11 ? 0.11 : part > 0.25 ? 0.25 : part);
-	if (k->clock.n_hands > 0)
+	if (is_perfect(&k->clock))
+		ret = run_by_clock(k, run, &left_ns, err);
+	if (ret == 0 && left_ns >= LEFT_MIN_NS)
+		ret = seek_by_progress(k, run, &left_ns, err);
+	if (ret == 0 && cheap)
+		return seek_armed(k, run, k->limit_ns, false, err);
+	if (ret == 0 && k->clock.n_hands > 0 && !is_perfect(&k->clock))
 		ret = run_by_clock(k, run, &left_ns, err);
 	if (ret != 0)
 		return ret;
@@ -341,23 +316,33 @@ first_guess(struct seek *k, struct point_run *run, double left_ns,
 	return run_ahead(k, run, part, left_ns, err);
 }
 
+/* run passed the point: once more from begin. */
+static int
+restart(struct seek *k, struct point_run *run, struct point_run *begin,
+	struct err *err)
+{
+	seek_fall_back(k, run, begin);
+	return seek_copy(k, run, begin, err);
+}
+
 int
 seek_ahead(struct seek *k, struct point_run *run, struct err *err)
 {
-	double left = (double)k->p->cpu_ns - (double)k->cpu_ns;
-	struct point_run begin = { 0 };
-	int ret;
+	double all = (double)k->p->cpu_ns - (double)k->gone_ns;
+	double left = all - (double)k->cpu_ns;
+	struct point_run own = { 0 }, *begin = &k->begin;
+	int ret = 0;
 
 	/* On a busy CPU it has taken longer than when it was recorded. */
 	if (left < LEFT_MIN_NS)
 		return seek_armed(k, run, k->limit_ns, false, err);
 	seek_disarm(k, run);
-	if (k->jump && !k->late && stub_is_cheap(&k->stub) &&
-	    !is_perfect(&k->clock)) {
-		seek_choose_counting(k);
-		return seek_armed(k, run, k->limit_ns, false, err);
+	/* Where it was armed is close behind, unless it went past touches. */
+	if (begin->tid == 0 || k->gone_ns != 0) {
+		begin = &own;
+		all = left;
+		ret = seek_copy(k, run, begin, err);
 	}
-	ret = copy(k, run, &begin, err);
 	if (ret < 0)
 		return ret;
 	k->out->ran_ahead = true;
@@ -366,15 +351,15 @@ seek_ahead(struct seek *k, struct point_run *run, struct err *err)
 	if (ret == END_EVENT || ret == END_LIMIT) {
 		/* What the clock said was wrong: it may go round, too. */
 		k->clock.n_hands = 0;
-		fall_back(k, run, &begin);
-		ret = copy(k, run, &begin, err);
+		ret = restart(k, run, begin, err);
 		if (ret == 0)
-			ret = run_ahead(k, run, 0.5, left, err);
+			ret = run_ahead(k, run, 0.5, all, err);
 	}
 	if (ret == END_EVENT || ret == END_LIMIT) {
-		fall_back(k, run, &begin);
-		ret = seek_armed(k, run, k->limit_ns, false, err);
+		ret = restart(k, run, begin, err);
+		if (ret == 0)
+			ret = seek_armed(k, run, k->limit_ns, false, err);
 	}
-	drop(k, &begin);
+	seek_drop(k, &own);
 	return ret;
 }

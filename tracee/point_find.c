@@ -15,10 +15,11 @@
  * reached is known only when it was armed all the time.
  *
  * Armed is a jump to the stub. The program may read or write the code that the
- * jump replaces, and go astray; then it never gets to an equal state. When it
- * wrote that code in the interval a copy from before the jump is kept, and goes
- * on with a breakpoint, which no program can see, until a jump is worth another
- * try:
+ * jump replaces, and go astray; then it never gets to an equal state. A copy
+ * from before the jump is kept where that costs little, and always when that
+ * code was written in the interval. It goes on when the jump was in vain: with
+ * one that is guarded, armed late, and then with a breakpoint, which no program
+ * can see, until a jump is worth another try:
  *
  *   begin --copy--> jump --> found
  *             |       |
@@ -28,7 +29,7 @@
  *                   v
  *                 copy --> jump ...
  *
- * For the rest, the caller comes again from the begin, and wants no jump.
+ * For the rest, the caller comes again from the begin, and wants no such jump.
  */
 #include <string.h>
 
@@ -37,7 +38,7 @@
 #include "tracee/point_seek.h"
 #include "tracee/ptrace.h"
 
-#define LONG_NS 5000000u /* shorter intervals are not worth running ahead */
+#define LONG_NS 3000000u /* shorter intervals are not worth running ahead */
 /* How long a jump that may go wrong is given. */
 #define RISKY_FACTOR 32u
 #define RISKY_MIN_NS 100000000u
@@ -48,6 +49,8 @@
 /* Armed for so long, it has seen the jump, for all that is known. */
 #define SEEN_FACTOR 6u
 #define SEEN_MIN_NS 10000000u
+#define COPY_SHARE 16u /* a copy is little beside so many times its cost */
+#define COPY_PAGE_NS 1000u
 #define LATE_NS 500000u	 /* shorter intervals are not worth arming late */
 #define LATE_SLOW 4.0	 /* as if armed it were so slow: little is armed */
 #define TRAPS_AHEAD 256u /* before it runs ahead with the breakpoint */
@@ -65,7 +68,7 @@ attempt(struct seek *k, struct point_run *run, struct err *err)
 	/* Too short to find out how tight it is. */
 	if (k->jump && !ahead)
 		seek_choose_counting(k);
-	ret = seek_armed(k, run, k->limit_ns, ahead, err);
+	ret = seek_from_begin(k, run, k->limit_ns, ahead, err);
 	return ret == END_TIGHT ? seek_ahead(k, run, err) : ret;
 }
 
@@ -87,48 +90,77 @@ map_stub(struct seek *k, const struct point_run *run, struct err *err)
 	return ret < 0 ? ret : 0;
 }
 
-/* run went astray: go on with behind, nothing armed. */
-static void
-go_back(struct seek *k, struct point_run *run, struct point_run *behind)
+int
+seek_copy(struct seek *k, const struct point_run *run, struct point_run *out,
+	  struct err *err)
 {
-	k->s->ops->drop(k->s->arg, run);
+	uint64_t before = cputime_ns(run->tid);
+	int ret = k->s->ops->copy(k->s->arg, run, out, err);
+
+	k->out->copies += ret == 0;
+	k->out->cpu_ns += cputime_ns(run->tid) - before;
+	return ret;
+}
+
+void
+seek_drop(struct seek *k, struct point_run *run)
+{
+	if (run->tid != 0)
+		k->s->ops->drop(k->s->arg, run);
+	run->tid = 0;
+}
+
+void
+seek_fall_back(struct seek *k, struct point_run *run, struct point_run *behind)
+{
+	seek_drop(k, run);
 	*run = *behind;
 	behind->tid = 0;
 	k->out->fell_back++;
-	k->out->ran_ahead = k->jump = k->bare = false;
+}
+
+/* run went astray: go on from k->begin, nothing armed. */
+static int
+go_back(struct seek *k, struct point_run *run, struct err *err)
+{
+	int ret;
+
+	seek_fall_back(k, run, &k->begin);
+	ret = stub_unmap(&k->stub, run, err);
 	k->stub.map = 0;
+	k->out->ran_ahead = k->jump = k->guarded = k->bare = false;
+	k->cpu_ns = k->gone_ns = 0;
+	return ret;
 }
 
 /*
- * With a jump, and a copy from before it. 0: it went wrong, or no jump can be
- * there; run is where it was before.
+ * With a jump, and a copy from before it. risky: the program may well touch it.
+ * 0: it went wrong, or no jump can be there; run is where it was before.
  */
 static int
-try_jump(struct seek *k, struct point_run *run, struct err *err)
+try_jump(struct seek *k, struct point_run *run, bool risky, struct err *err)
 {
-	const struct point_ops *ops = k->s->ops;
-	struct point_run behind;
-	int ret = ops->copy(k->s->arg, run, &behind, err);
+	uint64_t factor = risky ? RISKY_FACTOR : SEEN_FACTOR;
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	k->out->copies++;
-	k->risky = true;
+	k->risky = risky;
 	k->ahead_at = k->jump_at = 0;
-	k->limit_ns = k->p->cpu_ns * RISKY_FACTOR + RISKY_MIN_NS;
+	k->limit_ns =
+		k->p->cpu_ns * factor + (risky ? RISKY_MIN_NS : SEEN_MIN_NS);
 	ret = map_stub(k, run, err);
-	if (ret == 0 && k->jump)
-		ret = attempt(k, run, err);
+	if (ret == 0 && k->jump) {
+		ret = seek_copy(k, run, &k->begin, err);
+		if (ret == 0)
+			ret = attempt(k, run, err);
+		if (ret == END_FOUND || ret < 0)
+			return ret;
+		ret = go_back(k, run, err);
+	}
 	k->limit_ns = k->s->limit_ns;
 	k->risky = k->late = false;
-	if (ret == END_FOUND || ret < 0) {
-		ops->drop(k->s->arg, &behind);
-		return ret;
-	}
-	go_back(k, run, &behind);
 	k->jump_at = k->traps * TRAPS_MORE + TRAPS_FIRST;
 	k->ahead_at = k->traps + TRAPS_AHEAD;
-	return 0;
+	return ret;
 }
 
 /* By breakpoint, and a jump now and then if that is possible at all. */
@@ -148,7 +180,7 @@ search_trapped(struct seek *k, struct point_run *run, struct err *err)
 			k->ahead_at = 0;
 		ret = attempt(k, run, err);
 		if (ret == END_JUMP)
-			ret = try_jump(k, run, err);
+			ret = try_jump(k, run, true, err);
 		if (ret != 0)
 			return ret;
 	}
@@ -157,11 +189,25 @@ search_trapped(struct seek *k, struct point_run *run, struct err *err)
 /* How to begin. */
 enum begin {
 	BEGIN_JUMP,
+	BEGIN_KEPT,  /* a jump, and a copy from before it */
 	BEGIN_RISKY, /* a jump, and copies from before it */
 	BEGIN_LATE,  /* the same; then natively, and a jump shortly before */
 	BEGIN_TRAP,
 	BEGIN_NOT, /* other code is there */
 };
+
+/* Is it, beside the search? If that goes wrong it saves far more. Each page
+ * that is written is copied then, too. */
+static bool
+is_copy_little(const struct seek *k)
+{
+	uint64_t ns = k->s->copy_ns;
+
+	for (size_t i = 0; i < k->p->sums.len; i++)
+		ns += (uint64_t)k->p->sums.v[i].pages * COPY_PAGE_NS;
+	return k->s->ops != NULL && k->p->cpu_ns >= LONG_NS &&
+	       k->p->cpu_ns / COPY_SHARE >= ns;
+}
 
 static enum begin
 how_to_begin(const struct seek *k, const struct point_run *run)
@@ -183,7 +229,7 @@ how_to_begin(const struct seek *k, const struct point_run *run)
 	wrote = wrote && !(point_sum_agrees_at(&run->mem, p, k->pc) &&
 			   point_sum_agrees_at(&run->mem, p, last));
 	if (!wrote)
-		return BEGIN_JUMP;
+		return is_copy_little(k) ? BEGIN_KEPT : BEGIN_JUMP;
 	return k->s->ops != NULL ? BEGIN_RISKY : BEGIN_TRAP;
 }
 
@@ -201,6 +247,19 @@ attempt_first(struct seek *k, struct point_run *run, struct err *err)
 	return attempt(k, run, err);
 }
 
+/* Guarded all the time; then armed no earlier than little before the point. */
+static int
+jump_carefully(struct seek *k, struct point_run *run, struct err *err)
+{
+	int ret = try_jump(k, run, true, err);
+
+	if (ret != 0)
+		return ret;
+	k->late = true;
+	k->slow = LATE_SLOW;
+	return try_jump(k, run, true, err);
+}
+
 static int
 search_run(struct seek *k, struct point_run *run, struct err *err)
 {
@@ -215,15 +274,18 @@ search_run(struct seek *k, struct point_run *run, struct err *err)
 		if (ret == 0 && k->jump)
 			return attempt_first(k, run, err);
 		break;
+	case BEGIN_KEPT:
+		ret = try_jump(k, run, false, err);
+		if (ret != 0 || !k->out->jumped)
+			break;
+		k->out->misled = true;
+		ret = jump_carefully(k, run, err);
+		break;
 	case BEGIN_LATE:
-		ret = try_jump(k, run, err);
-		k->late = ret == 0;
-		k->slow = LATE_SLOW;
-		if (ret == 0)
-			ret = try_jump(k, run, err);
+		ret = jump_carefully(k, run, err);
 		break;
 	case BEGIN_RISKY:
-		ret = try_jump(k, run, err);
+		ret = try_jump(k, run, true, err);
 		break;
 	case BEGIN_TRAP:
 		break;
@@ -251,6 +313,7 @@ search(struct seek *k, struct point_run *run, struct err *err)
 				k->out->armed_visits +
 				(k->jump && k->traps > 0 ? k->traps - 1 : 0);
 	}
+	seek_drop(k, &k->begin);
 	if (ret == END_FOUND && stub_unmap(&k->stub, run, err) < 0)
 		return -E_GONE;
 	if (ret == END_EVENT || ret == END_SEEN)

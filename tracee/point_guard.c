@@ -270,45 +270,37 @@ static int
 go_round(struct seek *k, struct point_run *run, struct point_run *behind,
 	 uint64_t ran_ns, uint64_t wait, struct err *err)
 {
+	uint64_t before = k->out->cpu_ns;
 	int ret;
 
 	k->touch.visits = seek_visits(k, run);
-	k->s->ops->drop(k->s->arg, run);
-	*run = *behind;
-	behind->tid = 0;
+	seek_fall_back(k, run, behind);
 	k->guarded = false;
-	k->out->fell_back++;
 	ret = pass_touch(k, run, ran_ns * PASS_FACTOR + PASS_MIN_NS, err);
+	k->gone_ns += k->out->cpu_ns - before;
 	return ret != 0 ? ret : pass_visits(k, run, wait, err);
 }
 
+/* Armed, with a copy from before for as long as it lasts; from: one that is
+ * there already and stays, or NULL. */
 static int
-keep(struct seek *k, const struct point_run *run, struct point_run *behind,
-     struct err *err)
-{
-	int ret = k->s->ops->copy(k->s->arg, run, behind, err);
-
-	k->out->copies += ret == 0;
-	return ret;
-}
-
-/* Armed, with a copy from before for as long as it lasts. */
-static int
-seek_risky(struct seek *k, struct point_run *run, uint64_t budget_ns,
-	   bool ahead, struct err *err)
+seek_risky(struct seek *k, struct point_run *run, const struct point_run *from,
+	   uint64_t budget_ns, bool ahead, struct err *err)
 {
 	struct point_run behind = { 0 };
 	uint64_t wait = 1, used = 0;
 	unsigned soon = 0;
-	int ret;
+	int ret = 0;
 
 	do {
-		uint64_t begin = k->out->cpu_ns, ran;
 		uint64_t left = budget_ns > used + MS ? budget_ns - used : MS;
+		uint64_t begin, ran;
 
-		ret = keep(k, run, &behind, err);
+		if (from == NULL)
+			ret = seek_copy(k, run, &behind, err);
 		if (ret < 0)
 			break;
+		begin = k->out->cpu_ns;
 		ret = seek_stretch(k, run, budget_ns != 0 ? left : 0, ahead,
 				   err);
 		if (ret != END_SEEN)
@@ -318,12 +310,14 @@ seek_risky(struct seek *k, struct point_run *run, uint64_t budget_ns,
 		soon = ran < SHORT_NS ? soon + 1 : 0;
 		wait = ran < SHORT_NS ? wait * 2 : 1;
 		log_debug("seen after %.3f ms", (double)ran / 1e6);
-		ret = soon < SHORT_MAX
-			      ? go_round(k, run, &behind, ran, wait, err)
-			      : END_EVENT;
+		ret = from != NULL ? seek_copy(k, from, &behind, err) : 0;
+		from = NULL;
+		if (ret == 0)
+			ret = soon < SHORT_MAX ? go_round(k, run, &behind, ran,
+							  wait, err)
+					       : END_EVENT;
 	} while (ret == END_JUMP);
-	if (behind.tid != 0)
-		k->s->ops->drop(k->s->arg, &behind);
+	seek_drop(k, &behind);
 	return ret;
 }
 
@@ -332,6 +326,15 @@ seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
 	   bool ahead, struct err *err)
 {
 	if (k->jump && k->risky)
-		return seek_risky(k, run, budget_ns, ahead, err);
+		return seek_risky(k, run, NULL, budget_ns, ahead, err);
 	return seek_stretch(k, run, budget_ns, ahead, err);
+}
+
+int
+seek_from_begin(struct seek *k, struct point_run *run, uint64_t budget_ns,
+		bool ahead, struct err *err)
+{
+	if (!k->jump || k->begin.tid == 0)
+		return seek_armed(k, run, budget_ns, ahead, err);
+	return seek_risky(k, run, &k->begin, budget_ns, ahead, err);
 }

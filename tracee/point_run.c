@@ -36,7 +36,7 @@
 #define DEAD_BARE 0.9
 #define LIVE_COUNT 3.4
 #define LIVE_BARE 2.4
-#define LOOP_COUNT 0.3 /* in a loop that is moved as a whole */
+#define LOOP_COUNT 0.3 /* in a loop that is moved as a whole, flags dead */
 #define LOOP_BARE 0.6
 #define TURN_MIN 0.27
 #define COUNT_FROM_NS 4.0 /* shorter turns are worth not to be counted */
@@ -47,6 +47,7 @@
 	30.0	     /* turns that are guarded although nothing was written    \
 		      */
 #define SLOW_MIN 1.6 /* then it is worth while to run ahead */
+#define BUDGETS 3u   /* twice, 4, 8 times as much, if it is on the way */
 
 int
 seek_gone(const struct point_run *run, struct err *err)
@@ -287,14 +288,34 @@ seek_own_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* It ran ahead: where is it, as far as anything tells? */
+static enum place
+where(const struct seek *k, const struct point_run *run)
+{
+	struct regs regs;
+
+	if (!k->out->ran_ahead ||
+	    (k->progress == NULL && k->clock.n_hands == 0) ||
+	    ptrace_get_regs(run->tid, &regs) < 0)
+		return PLACE_UNKNOWN;
+	/* The stub has registers that are not the program's. */
+	if (k->jump && stub_holds(&k->stub, regs.rip))
+		return k->progress != NULL
+			       ? progress_place(k->progress, run, true)
+			       : PLACE_UNKNOWN;
+	if (k->progress != NULL)
+		return progress_place(k->progress, run, false);
+	return clock_left(&k->clock, run, INFINITY) < 0 ? PLACE_BEYOND
+							: PLACE_BEFORE;
+}
+
 /* With a breakpoint: too late, or beyond the point. */
 static bool
 is_in_vain(const struct seek *k, const struct point_run *run)
 {
 	if (k->give_up_ns != 0 && seek_own_ns() > k->give_up_ns)
 		return true;
-	return k->out->ran_ahead && k->clock.n_hands > 0 &&
-	       k->traps % 64 == 0 && clock_left(&k->clock, run, INFINITY) < 0;
+	return k->traps % 64 == 0 && where(k, run) == PLACE_BEYOND;
 }
 
 /* The task reached the point's instruction. */
@@ -404,7 +425,7 @@ first_look(const struct seek *k)
 static bool
 is_tight(struct seek *k, double each)
 {
-	bool dead = k->stub.flags_dead, loop = k->stub.loop.count > 0;
+	bool dead = k->stub.flags_dead, loop = dead && k->stub.loop.count > 0;
 	double count = loop ? LOOP_COUNT : dead ? DEAD_COUNT : LIVE_COUNT;
 	double bare = loop ? LOOP_BARE : dead ? DEAD_BARE : LIVE_BARE;
 	double turn = each - count;
@@ -468,6 +489,8 @@ look(struct seek *k, const struct point_run *run, uint64_t used_ns, bool ahead,
 			seek_choose_counting(k);
 		return pause_for(k, run, PAUSE_TUNE, err);
 	}
+	if (where(k, run) == PLACE_BEYOND)
+		return END_LIMIT;
 	if (k->tight || !k->stub.count || !is_tight(k, each))
 		return k->tight ? pause_for(k, run, PAUSE_TIGHT, err) : 0;
 	k->tight = ahead && used_ns < k->p->cpu_ns / 2;
@@ -554,6 +577,8 @@ run_looking(struct seek *k, struct point_run *run, uint64_t budget_ns,
 	uint64_t begin = cputime_ns(run->tid), used = 0, next = first_look(k);
 	unsigned precise =
 		k->jump && k->p != NULL && k->p->cpu_ns >= MS ? 2 : 0;
+	uint64_t set = 0; /* the timer is, for this */
+	unsigned more = BUDGETS;
 	enum halt h;
 	int ret = 0;
 
@@ -561,12 +586,13 @@ run_looking(struct seek *k, struct point_run *run, uint64_t budget_ns,
 		uint64_t stop = next_stop(k, next, budget_ns);
 
 		/* What is left of a look is not worth another stop. */
-		if (stop != 0)
+		if (stop != 0 && stop != set)
 			ret = look_after(k, run,
 					 stop > used + LOOK_MIN_NS / 2
 						 ? stop - used
 						 : LOOK_MIN_NS / 2,
 					 precise > 0 || k->tight, err);
+		set = stop;
 		if (ret == 0)
 			ret = go_on(k, run, PTRACE_CONT, &h, err);
 		if (ret < 0)
@@ -580,9 +606,13 @@ run_looking(struct seek *k, struct point_run *run, uint64_t budget_ns,
 		k->alarm &= h != HALT_ALARM;
 		if ((h != HALT_LOOK && h != HALT_ALARM) || stop == 0)
 			continue;
+		set = 0;
 		used = cputime_ns(run->tid) - begin;
 		if (budget_ns != 0 && used >= budget_ns) {
-			ret = END_LIMIT;
+			if (more == 0 || where(k, run) != PLACE_BEFORE)
+				ret = END_LIMIT;
+			budget_ns *= 2;
+			more--;
 		} else if (k->jump && used >= next - next / 4) {
 			ret = look(k, run, used, ahead, err);
 			next *= 2;
@@ -600,7 +630,10 @@ run_armed(struct seek *k, struct point_run *run, uint64_t budget_ns, bool ahead,
 	int ret;
 
 	k->out->runs++;
-	k->visits = k->cpu_ns = k->tuned_ns = 0;
+	if (k->clock.n < CLOCK_SAMPLES)
+		k->clock.n = 0; /* visits may be fewer now */
+	k->visits = k->jump ? seek_visits(k, run) : 0;
+	k->cpu_ns = k->tuned_ns = 0;
 	k->pause = PAUSE_NOT;
 	k->tight = false;
 	ret = run_looking(k, run, budget_ns, ahead, err);

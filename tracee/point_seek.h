@@ -18,6 +18,8 @@ enum end {
 		    * instruction, armed */
 };
 
+enum place { PLACE_UNKNOWN, PLACE_BEFORE, PLACE_BEYOND };
+
 /* Why the stub traps at its entry, where the task is out of it again. */
 enum pause { PAUSE_NOT, PAUSE_TUNE, PAUSE_TIGHT };
 
@@ -57,6 +59,22 @@ struct touch {
 	uint8_t is[WINDOW_JUMP];
 };
 
+/* Words that count (point_progress.c). */
+struct counter {
+	uint32_t at;   /* of its 4 bytes, in what is read */
+	uint32_t from; /* its value at first */
+	int32_t way;   /* from there to the point */
+	double part;   /* of that way, at the last look */
+};
+
+struct progress {
+	const struct point *p;
+	uint8_t *now; /* registers and ranges, as they are */
+	VEC(struct counter) v;
+	uint64_t ns; /* CPU time, natively, between begin and the last look */
+	unsigned looks;
+};
+
 struct seek {
 	const struct point *p; /* NULL: any state, at the visit-th arrival */
 	uint64_t pc, visit;
@@ -64,6 +82,9 @@ struct seek {
 	struct point_found *out;
 	struct deadline timer;
 	struct stub stub;
+	struct point_run begin; /* a copy of where it is armed first; tid 0 =
+				 * there is none */
+	uint64_t gone_ns;	/* from there natively, past touches */
 	bool jump;    /* by stub, not by breakpoint */
 	bool int3;    /* breakpoint by int3: no debug registers */
 	bool risky;   /* the program may touch the jump: keep copies */
@@ -93,7 +114,21 @@ struct seek {
 	uint64_t visits, cpu_ns; /* at the last look */
 	uint64_t ran_ns;	 /* by the last seek_native */
 	struct clock clock;
+	struct progress *progress; /* NULL: nothing is known of it */
 };
+
+/* A copy of run, with what it costs. */
+int seek_copy(struct seek *k, const struct point_run *run,
+	      struct point_run *out, struct err *err);
+void seek_drop(struct seek *k, struct point_run *run); /* tid 0 allowed */
+/* run is of no use: go on with behind, which is no copy any more. */
+void seek_fall_back(struct seek *k, struct point_run *run,
+		    struct point_run *behind);
+/* How close to come natively: a part of the time left, at least so much, and
+ * when each visit is a stop. */
+#define SEEK_NEAR 0.02
+#define SEEK_NEAR_NS 200000.0
+#define SEEK_NEAR_TRAP_NS 100000.0
 
 uint64_t seek_own_ns(void);
 int seek_gone(const struct point_run *run, struct err *err);
@@ -124,6 +159,9 @@ void seek_choose_counting(struct seek *k);
  * then END_SEEN is none of its results. */
 int seek_armed(struct seek *k, struct point_run *run, uint64_t budget_ns,
 	       bool ahead, struct err *err);
+/* The same, where run stands as k->begin does, if there is one. */
+int seek_from_begin(struct seek *k, struct point_run *run, uint64_t budget_ns,
+		    bool ahead, struct err *err);
 /* Guard the code that the stub stands in for, if there are debug registers. */
 void guard_set(struct seek *k, const struct point_run *run);
 void guard_clear(struct seek *k, const struct point_run *run);
@@ -131,6 +169,16 @@ void guard_clear(struct seek *k, const struct point_run *run);
  * or END_SEEN. */
 int guard_hit(struct seek *k, struct point_run *run, uint64_t pc, unsigned hits,
 	      struct err *err);
+
+/* ---- point_progress.c */
+
+/* By words that count to the point, which is left_ns of CPU time away. 0:
+ * nothing is known of it, and *left_ns is left; else as for seek_armed. */
+int seek_by_progress(struct seek *k, struct point_run *run, double *left_ns,
+		     struct err *err);
+/* It ran on. no_regs: registers do not tell now. */
+enum place progress_place(const struct progress *g, const struct point_run *run,
+			  bool no_regs);
 
 /* ---- point_ahead.c */
 

@@ -385,6 +385,32 @@ Test(tracee_point, code_that_is_written_in_the_interval)
 	cr_assert_gt(f.copies, 0);
 }
 
+static volatile unsigned long code_sum;
+
+/* Three times a millisecond it reads its own code, where the jump stands. */
+static void
+read_own_code(void)
+{
+	__asm__ volatile("1: mov %0, %%rax; inc %%rax; mov %%rax, %0\n"
+			 "	test $0x3ffff, %%eax; jnz 1b\n"
+			 "	mov 1b(%%rip), %%rbx; add %%rbx, %1\n"
+			 "	mov 1b+8(%%rip), %%rbx; add %%rbx, %1\n"
+			 "	mov 1b+16(%%rip), %%rbx; add %%rbx, %1\n"
+			 "	jmp 1b"
+			 : "+m"(counter), "+m"(code_sum)
+			 :
+			 : "rax", "rbx");
+}
+
+Test(tracee_point, code_that_is_read_is_no_reason_to_come_again)
+{
+	struct point_found f =
+		take_and_find(read_own_code, 8 * MS, false, false);
+
+	cr_assert(f.jumped);
+	cr_assert_gt(f.fell_back, 0);
+}
+
 static int
 find_other(const struct point *p, struct point_run *begin, uint64_t limit_ns,
 	   struct point_found *f)
