@@ -79,17 +79,20 @@ block_again(long nr, const uint64_t *a, struct agent_slot *s)
 	return ret;
 }
 
+/* What the tracer says is looked at when it is taken: a task that it has
+ * found before that sees it here, one that it finds afterwards is the runner.
+ */
 static int
 try_take(struct agent_slot *s)
 {
 	struct agent_data *d = data();
 	uint64_t me = number(s) + 1, expected = AGENT_BATON_FREE;
 
-	if (__atomic_load_n(&s->called, __ATOMIC_SEQ_CST) != 0 ||
-	    !__atomic_compare_exchange_n(&d->baton, &expected, me, 0,
+	if (!__atomic_compare_exchange_n(&d->baton, &expected, me, 0,
 					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return 0;
-	if ((__atomic_load_n(&d->flags, __ATOMIC_SEQ_CST) & AGENT_BATON) != 0)
+	if ((__atomic_load_n(&d->flags, __ATOMIC_SEQ_CST) & AGENT_BATON) != 0 &&
+	    __atomic_load_n(&s->called, __ATOMIC_SEQ_CST) == 0)
 		return __atomic_load_n(&d->baton, __ATOMIC_SEQ_CST) == me;
 	expected = me;
 	__atomic_compare_exchange_n(&d->baton, &expected, AGENT_BATON_FREE, 0,

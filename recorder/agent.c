@@ -75,6 +75,9 @@ agent_init(struct recorder *r, struct err *err)
 	if (getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
 		a->flags = AGENT_FSGSBASE;
 	a->has_tsc = has_tsc();
+	/* Records of several tasks need their own segment bases. */
+	a->hands_over =
+		(a->flags & AGENT_FSGSBASE) != 0 && !probe_denied_name("baton");
 	a->tsc = __rdtsc();
 	a->tsc_ns = clock_now_ns();
 	agent_clock_init(a);

@@ -18,7 +18,6 @@
 #include "recorder/agent_priv.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "recorder/sched.h"
 #include "recorder/task.h"
@@ -140,8 +139,7 @@ agent_may_block(const struct space *s, const struct task *t)
 	const struct group *g = s->group;
 
 	if (g->live <= 1 || g->refs != 1 || s->refs != 1 || g->wanted.len > 0 ||
-	    a->hold || a->refused ||
-	    (a->r->agent->flags & AGENT_FSGSBASE) == 0 || !is_alike(s))
+	    a->hold || a->refused || !a->r->agent->hands_over || !is_alike(s))
 		return false;
 	return t == NULL ||
 	       (t->state == TASK_RUNNING && t->seat != 0 && !t->call.active &&
@@ -171,7 +169,7 @@ agent_open(struct recorder *r, struct group *g)
 	s = space_of(r, g);
 	a = s != NULL ? s->agent : NULL;
 	if (a == NULL || !a->on || (a->flags & AGENT_BATON) != 0 ||
-	    !agent_may_block(s, t) || getenv("PASTIME_BATON") == NULL)
+	    !agent_may_block(s, t))
 		return;
 	if (t != NULL) {
 		if (t->stop.kind == STOP_NONE && a->enter == AGENT_CODE) {

@@ -252,7 +252,6 @@ follow(struct recorder *r, struct task *t, struct agent_record *d,
 		if (agent_record_read(d, AGENT_PIECE_MASK, &mask,
 				      sizeof(mask)) == sizeof(mask))
 			nondet_sigmask_is(t, mask);
-		t->masked_ns = r->now_ns;
 		break;
 	}
 	t->call = was;
@@ -375,9 +374,12 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 	struct agent_space *a = task_space(t)->agent;
 	const struct agent_rec *rec = &d->rec;
 	struct event *ev = begin(r, t, d, bases);
+	uint64_t ns;
 	int ret = 0;
 
 	set_time(r, rec, st, ev);
+	ns = ev->time_ns != 0 && ev->time_ns < r->now_ns ? ev->time_ns
+							 : r->now_ns;
 	if (rec->what == AGENT_EXITS)
 		ev->reghash = 0;
 	else if (r->opts.agent_test != NULL)
@@ -385,13 +387,17 @@ agent_record_put(struct recorder *r, struct task *t, struct agent_record *d,
 	if (rec->what == AGENT_ENTERS)
 		return put_enter(r, t, d, ev, err);
 	if (rec->what == AGENT_EXITS)
-		agent_came(t, r->now_ns);
+		agent_came(t, ns);
 	if (is_followed(rec->nr))
 		ret = follow(r, t, d, err);
 	if (ret == 0)
 		ret = put_memory(r, d, ev, &a->shape, err);
 	if (ret == 0)
 		ret = event_put_soon(r, ev, err);
+	/* It may have computed since. */
+	t->event_ns = ns;
+	if (rec->nr == SYS_rt_sigprocmask)
+		t->masked_ns = ns;
 	a->last = rec->what == AGENT_CALLED ? r->seq : 0;
 	return ret;
 }

@@ -233,10 +233,9 @@ agent_test_trap(const struct recorder *r, struct task *t)
 	    ptrace_get_regs(t->tid, &regs) < 0)
 		return false;
 	regs.rip--;
-	if (is_past(test, regs.rip))
-		return ptrace_set_regs(t->tid, &regs) == 0;
 	if (!test->armed || regs.rip != test->prods[test->next])
-		return false;
+		return is_past(test, regs.rip) &&
+		       ptrace_set_regs(t->tid, &regs) == 0;
 	disarm(test, t);
 	test->hits++;
 	return ptrace_set_regs(t->tid, &regs) == 0 &&

@@ -317,6 +317,14 @@ can_be_ahead(const struct puppet *p, const struct event *ev)
 	       sys_desc(ev->call)->replay == SYS_DATA && !output_writes(p, ev);
 }
 
+/* It comes to this call of its own accord, whatever becomes of it there. */
+static bool
+halts_at(const struct puppet *p, const struct event *ev)
+{
+	return (ev->kind == EV_syscall || ev->kind == EV_enter) &&
+	       (ev->flags & EVF_RUNS) && ev->task == p->task;
+}
+
 /* ---- the agent in a replayed space */
 
 static void
@@ -385,8 +393,8 @@ stop(struct puppet *p, uint64_t *used, struct err *err)
 
 /* ---- ahead */
 
-/* Of n events that were read the first ones that can be ahead, too, behind
- * *prev, which becomes the last of them; records of all the others. How many
+/* Of n events that were read those that follow *prev, which becomes the last of
+ * them, as far as all but that one can be ahead; records of those. How many
  * records, or an error. */
 static int
 collect_some(struct replayer *r, struct puppet *p, const struct event **prev,
@@ -397,11 +405,12 @@ collect_some(struct replayer *r, struct puppet *p, const struct event **prev,
 	size_t i = 0;
 	int ret = 1;
 
-	for (; i < n && a->records.len < RECORDS_MAX; i++) {
+	for (; i < n && a->records.len < RECORDS_MAX && can_be_ahead(p, *prev);
+	     i++) {
 		/* Where the next may write to, this one may say. */
 		if (sys_desc((*prev)->call)->flags & SYSF_FD)
 			output_track(r, p, *prev);
-		if (ev[i].seq != (*prev)->seq + 1 || !can_be_ahead(p, &ev[i]))
+		if (ev[i].seq != (*prev)->seq + 1 || !halts_at(p, &ev[i]))
 			break;
 		ret = put_record(r, *prev, &a->records, regs, err);
 		if (ret <= 0)
@@ -413,7 +422,8 @@ collect_some(struct replayer *r, struct puppet *p, const struct event **prev,
 
 /*
  * Read events behind r->ahead->last, which is the first: records of all that
- * can be made ahead but the last, which it becomes. The number of records.
+ * can be made ahead but the last, which it becomes and may be any call: there
+ * the task halts. The number of records.
  */
 static int
 collect(struct replayer *r, struct puppet *p, uint64_t until, struct err *err)
