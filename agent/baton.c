@@ -173,6 +173,13 @@ agent_stand_init(const struct agent_frame *f)
 	s->used = 0;
 }
 
+void
+agent_stand_for(unsigned i, uint64_t number)
+{
+	own_slot()->args[i] = number;
+	own_slot()->len[i] = 0;
+}
+
 /* A fault now leads out of here, and the call traps. */
 static void
 probe(uint64_t addr, uint64_t len)

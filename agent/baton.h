@@ -20,6 +20,8 @@ struct agent_rec *agent_hand_over(long nr, const struct agent_frame *f,
 void agent_stand_init(const struct agent_frame *f);
 /* Argument i is len bytes that come out (and go in). 0: there is no room. */
 int agent_stand_in(unsigned i, uint64_t len, int goes_in);
+/* Argument i is a number, and the kernel gets this one. */
+void agent_stand_for(unsigned i, uint64_t number);
 /* The first len bytes are the program's now, and told in rec. */
 void agent_stand_back(struct agent_rec *rec, const struct agent_frame *f,
 		      unsigned i, uint64_t len);

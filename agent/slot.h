@@ -24,7 +24,8 @@ struct agent_slot {
 	uint64_t called; /* by the tracer: take no baton, come to the gate */
 	uint64_t used;	 /* bytes above its stack */
 	/* What the kernel gets for the program's arguments while others run:
-	 * where they are others, memory of that length stands in. */
+	 * where they are others, memory of that length stands in, or (0) it is
+	 * a number. */
 	uint64_t args[6], len[6];
 };
 

@@ -17,6 +17,8 @@
 #define POLLFDS_MOST 512u
 #define FDSETS_MOST 1024u
 #define EPOLL_EVENT 12u
+/* Fewer events at a time than a program takes are an answer, too. */
+#define EPOLL_MOST 2048u
 
 #define FUTEX_CMD 0x7fu
 #define FUTEX_WAIT 0
@@ -74,6 +76,14 @@ is_ready(uint64_t fd)
 	return call(NR_POLL, (uint64_t)&p, 1, 0, 0, 0, 0) != 0;
 }
 
+/* On fd, with a turn for others meanwhile: unless it need not wait, and may. */
+static int
+waits_apart(uint64_t fd)
+{
+	return hands_over() &&
+	       ((data()->flags & AGENT_WAITS) == 0 || !is_ready(fd));
+}
+
 /* With n bytes of room besides those of its row. now: it does not wait. */
 static int
 waiting(long nr, const struct row *w, struct agent_frame *f, uint64_t n,
@@ -123,7 +133,7 @@ reading(long nr, const struct row *w, struct agent_frame *f)
 
 	if (n > DATA_LONGEST)
 		return 0;
-	if (!hands_over() || is_ready(f->arg[0]))
+	if (!waits_apart(f->arg[0]))
 		return waiting(nr, w, f, n, 0);
 	agent_stand_init(f);
 	if (!agent_stand_in(w->out - 1u, n, 0))
@@ -252,7 +262,7 @@ naming(long nr, struct agent_frame *f, unsigned at, int waits)
 	struct name name;
 	long ret;
 
-	if (waits && hands_over() && !is_ready(f->arg[0]))
+	if (waits && waits_apart(f->arg[0]))
 		return naming_apart(nr, f, at, 0);
 	rec = agent_begin(nr, f, INPUT_LONGEST + PIECES);
 	if (rec == 0 || !name_begin(&name, f->arg[at], f->arg[at + 1]))
@@ -282,7 +292,7 @@ receiving(long nr, struct agent_frame *f)
 
 	if (n > DATA_LONGEST)
 		return 0;
-	if (hands_over() && !is_ready(f->arg[0]))
+	if (waits_apart(f->arg[0]))
 		return naming_apart(nr, f, 4, n);
 	rec = agent_begin(nr, f, n + INPUT_LONGEST + PIECES);
 	if (rec == 0 || !name_begin(&name, f->arg[4], f->arg[5]))
@@ -343,11 +353,13 @@ polling(long nr, const struct row *w, struct agent_frame *f, int now)
 static int
 epolling_apart(long nr, struct agent_frame *f)
 {
-	uint64_t n = f->arg[2] * EPOLL_EVENT;
+	uint64_t n = f->arg[2] < EPOLL_MOST ? f->arg[2] : EPOLL_MOST;
 	struct agent_rec *rec;
 	long ret;
 
 	agent_stand_init(f);
+	agent_stand_for(2, n);
+	n *= EPOLL_EVENT;
 	if (!agent_stand_in(1, n, 0))
 		return 0;
 	rec = agent_hand_over(nr, f, NOTHING, n + PIECES, &ret);
@@ -367,7 +379,7 @@ epolling(long nr, struct agent_frame *f)
 
 	if (f->arg[2] > DATA_LONGEST / EPOLL_EVENT)
 		return 0;
-	if ((int)f->arg[3] != 0 && hands_over())
+	if ((int)f->arg[3] != 0 && waits_apart(f->arg[0]))
 		return epolling_apart(nr, f);
 	rec = agent_begin(nr, f, f->arg[2] * EPOLL_EVENT + PIECES);
 	if (rec == 0)

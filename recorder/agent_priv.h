@@ -99,8 +99,7 @@ struct agent {
 	struct arena arena;
 	uint64_t flags;
 	uint64_t busy_ns; /* when there were records last */
-	bool has_tsc;
-	bool hands_over;      /* threads may, in there (agent_baton.c) */
+	bool has_tsc, hands_over; /* threads may, in there */
 	uint64_t tsc, tsc_ns; /* both at the same time, at the start */
 	struct buf vdso; /* agent_clock.c: its code, as the agent may run it */
 	uint64_t clock[AGENT_CLOCKS]; /* 0 = none */

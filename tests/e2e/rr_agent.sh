@@ -120,6 +120,8 @@ made=$(grep -c ' enter .* futex(.* AGENT$' "$T/err")
 other=$(grep ' enter .* futex(' "$T/err" | grep -vc ' AGENT$')
 holds "hand-overs: $made without a stop, $other with one" \
 	[ "$((made / 20))" -gt "$other" ]
+made=$(grep -c ' enter .* epoll_wait(.*, 12000, .* AGENT$' "$T/err")
+holds "a wait for 12,000 events: $made without a stop" [ "$made" -gt 5 ]
 
 # Where the vdso can tell the time the agent makes calls for two clocks of nine
 # and for clock_getres only: a thousand, where the guest asks four thousand times.

@@ -302,6 +302,52 @@ datagrams(void)
 	CHECK(pthread_join(t, NULL) == 0);
 }
 
+/* Asks for more events than there is room for; signals come meanwhile. */
+static struct epoll_event many[12000];
+static volatile int rounds_left = 20;
+
+static void *
+crowd(void *arg)
+{
+	const int *fd = arg; /* epoll, in, out */
+	char c;
+
+	while (rounds_left > 0) {
+		int n = epoll_wait(fd[0], many, 12000, 10000);
+
+		if (n < 0) {
+			CHECK(errno == EINTR);
+			continue;
+		}
+		CHECK(n == 1 && many[0].data.u64 == 7 && many[1].data.u64 == 0);
+		CHECK(read(fd[1], &c, 1) == 1 && write(fd[2], &c, 1) == 1);
+		rounds_left--;
+	}
+	return arg;
+}
+
+static void
+crowds(void)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 7 };
+	int to[2], back[2], fd[3] = { epoll_create1(0) };
+	pthread_t t;
+	char c = 0;
+
+	CHECK(pipe(to) == 0 && pipe(back) == 0);
+	CHECK(epoll_ctl(fd[0], EPOLL_CTL_ADD, to[0], &ev) == 0);
+	fd[1] = to[0];
+	fd[2] = back[1];
+	CHECK(pthread_create(&t, NULL, crowd, fd) == 0);
+	for (int i = 0; i < 20; i++) {
+		if (i % 3 == 2)
+			CHECK(pthread_kill(t, SIGUSR1) == 0);
+		CHECK(write(to[1], &c, 1) == 1);
+		CHECK(read(back[0], &c, 1) == 1 || errno == EINTR);
+	}
+	CHECK(pthread_join(t, NULL) == 0);
+}
+
 static void *
 forker(void *arg)
 {
@@ -338,6 +384,7 @@ main(void)
 	join_all(t);
 	pipes();
 	datagrams();
+	crowds();
 	end_of(NULL, 0);
 	end_of(meddle, 0);
 	end_of(meddle, SIGKILL);
