@@ -769,7 +769,10 @@ replayed(struct agent_frame *f)
 	if (!is_recorded(rec, f))
 		return;
 	for (unsigned i = 0; i < rec->npieces; i++) {
-		copy((void *)p->addr, p + 1, p->len);
+		if (p->addr != AGENT_PIECE_AGAIN)
+			copy((void *)p->addr, p + 1, p->len);
+		else if (!agent_made_again((const struct agent_again *)(p + 1)))
+			return;
 		p = (const struct agent_piece *)((const char *)(p + 1) +
 						 ((p->len + 7) & ~7ul));
 	}

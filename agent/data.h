@@ -127,9 +127,17 @@ struct agent_piece {
 };
 
 /* Addresses of pieces that are no memory: the signal mask after the call; the
- * number of the file that was mapped. */
+ * number of the file that was mapped; in replay a call that is to be made:
+ * struct agent_again. */
 #define AGENT_PIECE_MASK 1ul
 #define AGENT_PIECE_FILE 2ul
+#define AGENT_PIECE_AGAIN 3ul
+
+struct agent_again {
+	int64_t nr;
+	uint64_t arg[6];
+	int64_t want; /* any other result: the event's own call traps */
+};
 
 struct agent_time {
 	uint64_t sec, ns;

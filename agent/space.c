@@ -194,3 +194,11 @@ agent_acts(long nr, struct agent_frame *f)
 	agent_piece(rec, old, SIGACTION);
 	return agent_end(rec, f, ret);
 }
+
+int
+agent_made_again(const struct agent_again *c)
+{
+	const uint64_t *a = c->arg;
+
+	return call(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]) == c->want;
+}

@@ -256,6 +256,27 @@ put_pieces(struct replayer *r, const struct event *ev, struct buf *out,
 	return ret < 0 ? ret : n;
 }
 
+/* Calls that are to be made again, as pieces; their number or an error. */
+static int
+put_calls(struct replayer *r, struct puppet *p, const struct event *ev,
+	  struct buf *out, struct err *err)
+{
+	struct batch b;
+	int ret;
+
+	batch_init(&b, BATCH_AT);
+	ret = syscall_plan(r, p, ev, &b, err);
+	for (size_t i = 0; ret == 0 && i < b.n; i++) {
+		struct agent_again c = { .nr = b.call[i].nr,
+					 .want = (int64_t)b.call[i].want };
+
+		memcpy(c.arg, b.call[i].arg, sizeof(c.arg));
+		memcpy(begin_piece(out, AGENT_PIECE_AGAIN, sizeof(c)), &c,
+		       sizeof(c));
+	}
+	return ret < 0 ? ret : (int)b.n;
+}
+
 /* What the agent compares, as far as it is not that of the record before this
  * one in out: regs. */
 static uint32_t
@@ -283,16 +304,20 @@ put_regs(const struct event *ev, struct buf *out, uint64_t regs[REGS_TOLD],
 
 /* 1, or 0: it would be too long. */
 static int
-put_record(struct replayer *r, const struct event *ev, struct buf *out,
-	   uint64_t regs[REGS_TOLD], struct err *err)
+put_record(struct replayer *r, struct puppet *p, const struct event *ev,
+	   struct buf *out, uint64_t regs[REGS_TOLD], struct err *err)
 {
 	struct agent_rec rec = { .nr = (uint16_t)ev->call, .ret = ev->ret };
 	size_t at = out->len;
 	bool fits = true;
-	int ret = 0;
+	int ncalls = 0, ret = 0;
 
 	buf_grow(out, sizeof(rec));
 	rec.changed = put_regs(ev, out, regs, at == 0);
+	if (sys_desc(ev->call)->replay != SYS_DATA)
+		ncalls = put_calls(r, p, ev, out, err);
+	if (ncalls < 0)
+		return ncalls;
 	if (ev->payload.len > 0)
 		ret = put_pieces(r, ev, out, &fits, err);
 	if (ret < 0)
@@ -302,7 +327,7 @@ put_record(struct replayer *r, const struct event *ev, struct buf *out,
 		return 0;
 	}
 	rec.len = (uint32_t)(out->len - at);
-	rec.npieces = (uint16_t)ret;
+	rec.npieces = (uint16_t)(ncalls + ret);
 	memcpy(out->p + at, &rec, sizeof(rec));
 	return 1;
 }
@@ -313,49 +338,59 @@ static bool
 can_be_ahead(const struct puppet *p, const struct event *ev)
 {
 	return ev->kind == EV_syscall && (ev->flags & EVF_AGENT) &&
-	       ev->task == p->task && ev->call >= 0 &&
-	       sys_desc(ev->call)->replay == SYS_DATA && !output_writes(p, ev);
+	       ev->task == p->task && syscall_can_be_ahead(ev) &&
+	       !output_writes(p, ev);
 }
 
-/* It comes to this call of its own accord, whatever becomes of it there. */
+/* It comes to this call or instruction of its own accord, whatever becomes of it
+ * there. */
 static bool
 halts_at(const struct puppet *p, const struct event *ev)
 {
-	return (ev->kind == EV_syscall || ev->kind == EV_enter) &&
+	return (ev->kind == EV_syscall || ev->kind == EV_enter ||
+		ev->kind == EV_insn) &&
 	       (ev->flags & EVF_RUNS) && ev->task == p->task;
 }
 
 /* ---- the agent in a replayed space */
 
-static void
-add_map(struct batch *b, uint64_t start, uint64_t len, int prot)
+int
+agent_plan_in(struct replayer *r, struct puppet *p, struct batch *b,
+	      struct err *err)
 {
-	batch_add(b, SYS_mmap, start, start, len, (uint64_t)prot,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
-		  UINT64_MAX, 0);
+	const int how = MAP_PRIVATE | MAP_FIXED;
+	int ret = 0;
+
+	if (!r->has_code)
+		ret = file_of_bytes(
+			r, "pt-agent:", span_of(agent_code, agent_code_len),
+			&r->code_fd, err);
+	if (ret < 0)
+		return ret;
+	r->has_code = p->space->has_agent = true;
+	batch_add(b, SYS_mmap, AGENT_CODE, AGENT_CODE, AGENT_CODE_LEN,
+		  PROT_READ | PROT_EXEC, (uint64_t)how, (uint64_t)r->code_fd,
+		  0);
+	batch_add(b, SYS_mmap, AGENT_DATA + AGENT_DATA_SHARED,
+		  AGENT_DATA + AGENT_DATA_SHARED,
+		  AGENT_DATA_LEN - AGENT_DATA_SHARED, PROT_READ | PROT_WRITE,
+		  (uint64_t)(how | MAP_ANONYMOUS | MAP_NORESERVE), UINT64_MAX,
+		  0);
+	return 0;
 }
 
 /* What the recording does not have: its code, stack and ring. */
 static int
-bring_in(struct puppet *p, struct err *err)
+bring_in(struct replayer *r, struct puppet *p, struct err *err)
 {
-	const struct mem m = mem_of_task(&p->space->mem, p->pid);
 	struct batch b;
 	int ret;
 
 	if (p->space->has_agent)
 		return 0;
 	batch_init(&b, BATCH_AT);
-	add_map(&b, AGENT_CODE, AGENT_CODE_LEN, PROT_READ | PROT_EXEC);
-	add_map(&b, AGENT_DATA + AGENT_DATA_SHARED,
-		AGENT_DATA_LEN - AGENT_DATA_SHARED, PROT_READ | PROT_WRITE);
-	ret = puppet_batch(p, &b, err);
-	if (ret < 0)
-		return ret;
-	if (mem_write_all(&m, AGENT_CODE, agent_code, agent_code_len) < 0)
-		return err_set(err, EFAULT, "cannot write pastime's pages");
-	p->space->has_agent = true;
-	return 0;
+	ret = agent_plan_in(r, p, &b, err);
+	return ret < 0 ? ret : puppet_batch(p, &b, err);
 }
 
 static int
@@ -412,7 +447,7 @@ collect_some(struct replayer *r, struct puppet *p, const struct event **prev,
 			output_track(r, p, *prev);
 		if (ev[i].seq != (*prev)->seq + 1 || !halts_at(p, &ev[i]))
 			break;
-		ret = put_record(r, *prev, &a->records, regs, err);
+		ret = put_record(r, p, *prev, &a->records, regs, err);
 		if (ret <= 0)
 			break;
 		*prev = &ev[i];
@@ -476,7 +511,7 @@ run(struct replayer *r, struct puppet *p, unsigned n, struct err *err)
 	unsigned done;
 	int ret;
 
-	ret = bring_in(p, err);
+	ret = bring_in(r, p, err);
 	if (ret == 0)
 		ret = start(p, records, err);
 	if (ret == 0)

@@ -6,6 +6,7 @@
 #include "replayer/world.h"
 
 struct ahead;
+struct batch;
 
 /* At a call's halt: the program counter as the program has it, behind its own
  * call site; the real one, which may be in a stub, goes to call_pc. */
@@ -32,5 +33,9 @@ uint64_t agent_shown(const struct puppet *p);
  */
 int agent_ahead(struct replayer *r, uint64_t until, struct err *err);
 void agent_ahead_free(struct ahead *a);
+/* The calls that map what the agent needs besides what the recording has, added
+ * to b. */
+int agent_plan_in(struct replayer *r, struct puppet *p, struct batch *b,
+		  struct err *err);
 
 #endif

@@ -362,6 +362,22 @@ file_open(struct replayer *r, struct pfile *f, struct err *err)
 }
 
 int
+file_of_bytes(struct replayer *r, const char *name, struct span bytes, int *out,
+	      struct err *err)
+{
+	int fd, ret;
+
+	ret = make_memfd(name, 0, bytes.len, &fd, err);
+	if (ret < 0)
+		return ret;
+	ret = fd_pwrite_all(fd, bytes.p, bytes.len, 0);
+	ret = ret < 0 ? err_set(err, -ret, "cannot keep pastime's code")
+		      : file_send(r, fd, out, err);
+	close(fd);
+	return ret;
+}
+
+int
 file_remote(struct replayer *r, struct pfile *f, int *out, struct err *err)
 {
 	int ret;

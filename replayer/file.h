@@ -15,6 +15,9 @@ struct pfile *file_get(struct replayer *r, uint64_t number, struct err *err);
 /* A descriptor of the contents, here; and one in the puppets' table. */
 int file_open(struct replayer *r, struct pfile *f, struct err *err);
 int file_remote(struct replayer *r, struct pfile *f, int *out, struct err *err);
+/* A descriptor of these bytes in the puppets' table. */
+int file_of_bytes(struct replayer *r, const char *name, struct span bytes,
+		  int *out, struct err *err);
 /* A path to open it by, good until the replayer closes. */
 int file_link(struct replayer *r, struct pfile *f, struct err *err);
 void file_free_all(struct replayer *r);

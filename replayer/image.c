@@ -3,6 +3,7 @@
  * that has nothing mapped but the agent page (and one page of its own that
  * forks do not get), is filtered, and is out of reach of our terminal.
  */
+#include "replayer/agent.h"
 #include "replayer/internal.h"
 
 #include "agent/abi.h"
@@ -378,7 +379,8 @@ map_args(struct replayer *r, const struct map_rec *m, uint64_t args[6],
 	return 1;
 }
 
-/* Add to b what maps m; b is run when it is full. */
+/* Add to b what maps m; b is run when it is full. Where the recording has the
+ * agent, replay will soon want it, too. */
 int
 image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
 	  struct batch *b, struct err *err)
@@ -386,7 +388,7 @@ image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
 	uint64_t a[6] = { 0 };
 	int ret = 0;
 
-	if (b->n == BATCH_CALLS) {
+	if (b->n + 3 > BATCH_CALLS) {
 		ret = puppet_batch(p, b, err);
 		batch_init(b, BATCH_AT);
 	}
@@ -395,6 +397,8 @@ image_map(struct replayer *r, struct puppet *p, const struct map_rec *m,
 	if (ret > 0)
 		batch_add(b, SYS_mmap, m->start, a[0], a[1], a[2], a[3], a[4],
 			  a[5]);
+	if (ret >= 0 && m->start == AGENT_DATA)
+		ret = agent_plan_in(r, p, b, err);
 	return ret < 0 ? ret : 0;
 }
 

@@ -60,6 +60,8 @@ struct replayer {
 	struct event peek; /* the event after now, when has_peek */
 	bool has_peek;
 	struct ahead *ahead; /* agent.c's, NULL: nothing yet */
+	bool has_code;	     /* the agent's, in the puppets' table: */
+	int code_fd;
 	bool count_visits; /* of points that are sought */
 	struct map points; /* seq of a sched event -> visits of its point */
 	struct deadline deadline;
@@ -101,7 +103,17 @@ int step_items(struct replayer *r, struct puppet *p, const struct event *ev,
 int step_maps(struct replayer *r, struct puppet *p, const struct event *ev,
 	      struct err *err);
 
+/* The calls that make them, added to b, which is run when it is full. */
+int step_plan_maps(struct replayer *r, struct puppet *p, const struct event *ev,
+		   struct batch *b, struct err *err);
+
 /* syscall.c */
+/* All that it did is in its event, or made again by calls that can be planned.
+ */
+bool syscall_can_be_ahead(const struct event *ev);
+/* Those calls, in b; the world is as if they had been made. */
+int syscall_plan(struct replayer *r, struct puppet *p, const struct event *ev,
+		 struct batch *b, struct err *err);
 /* What a call that changes mappings or the like did, done again. */
 int syscall_redo(struct replayer *r, struct puppet *p, const struct event *ev,
 		 struct err *err);

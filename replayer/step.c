@@ -198,26 +198,36 @@ step_items(struct replayer *r, struct puppet *p, const struct event *ev,
 }
 
 int
-step_maps(struct replayer *r, struct puppet *p, const struct event *ev,
-	  struct err *err)
+step_plan_maps(struct replayer *r, struct puppet *p, const struct event *ev,
+	       struct batch *b, struct err *err)
 {
 	struct item_reader ir;
 	struct map_rec m;
-	struct batch b;
 	struct item it;
 	int ret;
 
-	batch_init(&b, BATCH_AT);
 	item_reader_init(&ir, ev->payload);
 	while ((ret = item_next(&ir, &it, err)) > 0) {
 		if (it.kind != ITEM_MAP)
 			continue;
 		ret = item_get_map(&it, &m, err);
 		if (ret == 0)
-			ret = image_map(r, p, &m, &b, err);
+			ret = image_map(r, p, &m, b, err);
 		if (ret < 0)
 			return ret;
 	}
+	return ret;
+}
+
+int
+step_maps(struct replayer *r, struct puppet *p, const struct event *ev,
+	  struct err *err)
+{
+	struct batch b;
+	int ret;
+
+	batch_init(&b, BATCH_AT);
+	ret = step_plan_maps(r, p, ev, &b, err);
 	return ret < 0 ? ret : puppet_batch(p, &b, err);
 }
 

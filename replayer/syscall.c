@@ -5,6 +5,7 @@
  */
 #include "replayer/internal.h"
 
+#include "event/sys.h"
 #include "tracee/batch.h"
 #include "tracee/maps.h"
 #include <asm/prctl.h>
@@ -57,28 +58,41 @@ again(struct replayer *r, struct puppet *p, const struct event *ev, long nr,
 	return wrong_result(r, ev, expect, res, err);
 }
 
+/* All of what was planned. */
 static int
-redo_munmap(struct replayer *r, struct puppet *p, const struct event *ev,
-	    struct err *err)
+redo(struct replayer *r, struct puppet *p, const struct event *ev,
+     const struct batch *b, struct err *err)
 {
-	if (ev->ret != 0)
-		return 0;
-	return again(r, p, ev, SYS_munmap, ev->args, 0, err);
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < b->n; i++)
+		ret = again(r, p, ev, b->call[i].nr, b->call[i].arg,
+			    (int64_t)b->call[i].want, err);
+	return ret;
+}
+
+static void
+plan(struct batch *b, long nr, const struct event *ev, int64_t want)
+{
+	const uint64_t *a = ev->args;
+
+	batch_add(b, nr, (uint64_t)want, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* The two are made again with what they said; on failure all mappings before
+ * the culprit may have changed. */
+static void
+plan_range(const struct event *ev, struct batch *b)
+{
+	if (ev->call == SYS_munmap && ev->ret == 0)
+		plan(b, SYS_munmap, ev, 0);
+	if (ev->call != SYS_munmap && (ev->ret == 0 || ev->ret == -ENOMEM))
+		plan(b, SYS_mprotect, ev, ev->ret);
 }
 
 static int
-redo_mprotect(struct replayer *r, struct puppet *p, const struct event *ev,
-	      struct err *err)
-{
-	/* On failure all mappings before the culprit may have changed. */
-	if (ev->ret != 0 && ev->ret != -ENOMEM)
-		return 0;
-	return again(r, p, ev, SYS_mprotect, ev->args, ev->ret, err);
-}
-
-static int
-redo_brk(struct replayer *r, struct puppet *p, const struct event *ev,
-	 struct err *err)
+plan_brk(struct replayer *r, struct puppet *p, const struct event *ev,
+	 struct batch *b, struct err *err)
 {
 	uint64_t now = (uint64_t)ev->ret, old = p->space->brk;
 	uint64_t from = PAGE_UP(old), to = PAGE_UP(now);
@@ -86,22 +100,18 @@ redo_brk(struct replayer *r, struct puppet *p, const struct event *ev,
 			     .len = to - from,
 			     .prot = PROT_READ | PROT_WRITE,
 			     .flags = MAP_PRIVATE };
-	uint64_t args[6] = { to, from - to };
-	struct batch b;
 	struct item it;
-	int ret;
 
 	p->space->brk = now;
 	if (old == 0)
 		p->space->brk_start = now;
 	if (old == 0 || item_find(ev->payload, ITEM_MAP, UINT64_MAX, &it))
 		return 0; /* nothing to compare with, or the event says it */
-	if (to > from) {
-		batch_init(&b, BATCH_AT);
-		ret = image_map(r, p, &m, &b, err);
-		return ret < 0 ? ret : puppet_batch(p, &b, err);
-	}
-	return to < from ? again(r, p, ev, SYS_munmap, args, 0, err) : 0;
+	if (to > from)
+		return image_map(r, p, &m, b, err);
+	if (to < from)
+		batch_add(b, SYS_munmap, 0, to, from - to, 0, 0, 0, 0);
+	return 0;
 }
 
 /*
@@ -298,22 +308,89 @@ redo_rlimit(struct replayer *r, struct puppet *p, uint64_t what, uint64_t addr,
 	return 0;
 }
 
+/* What is mapped in one piece, and needs no more than that. */
+static bool
+maps_plainly(const struct event *ev)
+{
+	struct item_reader ir;
+	struct map_rec m;
+	struct item it;
+	unsigned n = 0;
+
+	item_reader_init(&ir, ev->payload);
+	while (item_next(&ir, &it, NULL) > 0) {
+		if (it.kind == ITEM_PATCH || it.kind == ITEM_KV)
+			return false;
+		if (it.kind == ITEM_MAP &&
+		    (++n > 1 || item_get_map(&it, &m, NULL) < 0 ||
+		     m.shared_id != 0))
+			return false;
+	}
+	return true;
+}
+
+bool
+syscall_can_be_ahead(const struct event *ev)
+{
+	switch (ev->call) {
+	case SYS_mmap:
+	case SYS_munmap:
+	case SYS_mprotect:
+	case SYS_brk:
+		return maps_plainly(ev);
+	case SYS_arch_prctl:
+		return ev->args[0] == ARCH_SET_FS;
+	}
+	return ev->call >= 0 && sys_desc(ev->call)->replay == SYS_DATA;
+}
+
 int
-syscall_redo(struct replayer *r, struct puppet *p, const struct event *ev,
-	     struct err *err)
+syscall_plan(struct replayer *r, struct puppet *p, const struct event *ev,
+	     struct batch *b, struct err *err)
 {
 	int ret = 0;
 
 	switch (ev->call) {
 	case SYS_munmap:
-		ret = redo_munmap(r, p, ev, err);
-		break;
 	case SYS_mprotect:
 	case SYS_pkey_mprotect:
-		ret = redo_mprotect(r, p, ev, err);
+		plan_range(ev, b);
+		return 0;
+	case SYS_arch_prctl:
+		if (ev->ret == 0)
+			plan(b, SYS_arch_prctl, ev, 0);
+		return 0;
+	case SYS_brk:
+		ret = plan_brk(r, p, ev, b, err);
+		break;
+	case SYS_mmap:
+		break;
+	default:
+		return 0;
+	}
+	return ret < 0 ? ret : step_plan_maps(r, p, ev, b, err);
+}
+
+int
+syscall_redo(struct replayer *r, struct puppet *p, const struct event *ev,
+	     struct err *err)
+{
+	struct batch b;
+	int ret = 0;
+
+	switch (ev->call) {
+	case SYS_munmap:
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+		batch_init(&b, BATCH_AT);
+		plan_range(ev, &b);
+		ret = redo(r, p, ev, &b, err);
 		break;
 	case SYS_brk:
-		ret = redo_brk(r, p, ev, err);
+		batch_init(&b, BATCH_AT);
+		ret = plan_brk(r, p, ev, &b, err);
+		if (ret == 0)
+			ret = redo(r, p, ev, &b, err);
 		break;
 	case SYS_mremap:
 		ret = redo_mremap(r, p, ev, err);

@@ -59,6 +59,7 @@ world_add_copy(struct world *w, uint32_t num, const struct space *from)
 	s->stack = from->stack;
 	s->cpu = from->cpu;
 	s->traps_tsc = from->traps_tsc;
+	s->has_agent = from->has_agent; /* as its memory */
 	s->exe = from->exe ? mem_strdup(from->exe) : NULL;
 	buf_put(&s->auxv, from->auxv.p, from->auxv.len);
 	return s;
