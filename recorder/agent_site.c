@@ -93,8 +93,7 @@ range_of(struct recorder *r, struct task *t, uint64_t pc,
 	range = (struct agent_range){ .start = vma.start,
 				      .end = vma.end,
 				      .offset = vma.offset };
-	ret = files_capture(r, t, vma.start, vma.end - vma.start, vma.offset,
-			    vma.prot, vma.shared, &range.number, err);
+	ret = files_capture_all(r, t, &vma, vma.prot, &range.number, err);
 	if (ret < 0 || range.number == 0)
 		return ret;
 	ret = file_of(r, t, &vma, range.number, &range.file, err);

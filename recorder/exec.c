@@ -46,6 +46,7 @@ struct image {
 	size_t argc, envc; /* counted in the stack */
 	size_t auxv, auxc; /* offset in stack, entries */
 	bool has_agent;	   /* its pages are mapped */
+	bool unusual;	   /* the kernel stored elsewhere, too */
 	char exe[PATH_MAX];
 };
 
@@ -237,6 +238,7 @@ static int
 prepare(struct image *im, struct err *err)
 {
 	int ret = ptrace_get_regs(im->t->tid, &im->regs);
+	const struct vma *v;
 
 	if (ret < 0)
 		return err_set(err, E_GONE, "the new image is gone");
@@ -245,7 +247,8 @@ prepare(struct image *im, struct err *err)
 	im->regs.r11 = im->regs.eflags;
 	im->regs.orig_rax = UINT64_MAX;
 	/* What changes below is left out of a recording (is_recorded). */
-	ret = maps_read(im->t->tid, &im->arena, &im->maps, err);
+	ret = maps_read_by(&im->space->maps, im->t->tid, &im->arena, &im->maps,
+			   err);
 	if (ret == 0)
 		ret = read_stack(im, err);
 	if (ret == 0)
@@ -256,6 +259,8 @@ prepare(struct image *im, struct err *err)
 		ret = change(im, err);
 	if (ret < 0)
 		return ret;
+	v = maps_find(&im->maps, auxv_get(im, AT_PHDR));
+	im->space->exe_file = v != NULL ? im->files[v - im->maps.v] : 0;
 	im->space->plain_brk = has_plain_memory(im);
 	seat_image(im->r, im->t);
 	return 0;
@@ -326,14 +331,46 @@ put_pages(const struct image *im, uint64_t start, uint64_t end, bool anon,
 	return ret;
 }
 
+static bool
+may_differ(const struct vma *v)
+{
+	return !v->shared && (v->prot & PROT_WRITE) != 0 && is_recorded(v);
+}
+
+/*
+ * Where the kernel stores when it loads a program: from the stack pointer to
+ * the end of the stack, and in the last page of what it maps of a file, whose
+ * rest it clears. *out_end 0: not there.
+ */
+static void
+usual_range(const struct image *im, const struct vma *v, uint64_t *out_start,
+	    uint64_t *out_end)
+{
+	bool stack = im->regs.rsp - v->start < v->end - v->start;
+
+	*out_end = stack || v->ino != 0 ? v->end : 0;
+	*out_start = stack ? im->regs.rsp & ~(uint64_t)(PAGE - 1)
+			   : v->end - PAGE;
+}
+
+static int
+put_run(struct image *im, const struct vma *v, uint64_t from, uint64_t to,
+	struct buf *items, struct err *err)
+{
+	uint64_t start, end;
+
+	usual_range(im, v, &start, &end);
+	im->unusual |= from < start || to > end;
+	return put_pages(im, from, to, v->ino == 0, items, err);
+}
+
 /* Runs of pages of v that are private and there. */
 static int
-put_contents_of(const struct image *im, int pagemap, const struct vma *v,
+put_contents_of(struct image *im, int pagemap, const struct vma *v,
 		struct buf *items, struct err *err)
 {
 	uint64_t entries[PAGEMAP_BATCH];
 	uint64_t at = v->start, from = 0;
-	bool anon = v->ino == 0;
 	int ret = 0;
 
 	while (at < v->end && ret == 0) {
@@ -360,22 +397,44 @@ put_contents_of(const struct image *im, int pagemap, const struct vma *v,
 			if (there && from == 0)
 				from = at;
 			if (!there && from != 0) {
-				ret = put_pages(im, from, at, anon, items, err);
+				ret = put_run(im, v, from, at, items, err);
 				from = 0;
 			}
 		}
 	}
 	if (ret == 0 && from != 0)
-		ret = put_pages(im, from, at, anon, items, err);
+		ret = put_run(im, v, from, at, items, err);
 	return ret;
 }
 
 static int
-put_contents(const struct image *im, struct buf *items, struct err *err)
+put_usual(const struct image *im, struct buf *items, struct err *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < im->maps.len && ret == 0; i++) {
+		const struct vma *v = &im->maps.v[i];
+		uint64_t start, end;
+
+		if (!may_differ(v))
+			continue;
+		usual_range(im, v, &start, &end);
+		if (end != 0)
+			ret = put_pages(im, start, end, v->ino == 0, items,
+					err);
+	}
+	return ret;
+}
+
+static int
+put_contents(struct image *im, struct buf *items, struct err *err)
 {
 	char path[64];
 	size_t i;
 	int fd, ret = 0;
+
+	if (files_is_usual(im->r, im->space->exe_file))
+		return put_usual(im, items, err);
 
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", im->t->tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -384,10 +443,12 @@ put_contents(const struct image *im, struct buf *items, struct err *err)
 	for (i = 0; i < im->maps.len && ret == 0; i++) {
 		const struct vma *v = &im->maps.v[i];
 
-		if (!v->shared && (v->prot & PROT_WRITE) != 0 && is_recorded(v))
+		if (may_differ(v))
 			ret = put_contents_of(im, fd, v, items, err);
 	}
 	fd_close(&fd);
+	if (!im->unusual)
+		files_set_usual(im->r, im->space->exe_file);
 	return ret;
 }
 
@@ -434,12 +495,20 @@ put_strings(const struct image *im, const char *key, size_t at, size_t n,
 	buf_free(&text);
 }
 
+/* As its mappings tell it, but for a name with a backslash, which may stand for
+ * something else. */
 static void
 read_exe(struct image *im)
 {
+	const struct vma *v = maps_find(&im->maps, auxv_get(im, AT_PHDR));
 	char path[64];
 	ssize_t n;
 
+	if (v != NULL && v->name[0] == '/' && strlen(v->name) < PATH_MAX &&
+	    strchr(v->name, '\\') == NULL) {
+		strcpy(im->exe, v->name);
+		return;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/exe", im->t->tid);
 	n = readlink(path, im->exe, sizeof(im->exe) - 1);
 	im->exe[n > 0 ? n : 0] = '\0';
@@ -530,9 +599,9 @@ put_patches(const struct image *im, struct buf *items, struct err *err)
 		const struct vma *v = &im->maps.v[i];
 
 		if ((v->prot & PROT_EXEC) != 0 && is_recorded(v))
-			ret = nondet_mapped(im->r, im->t, v->start,
-					    v->end - v->start, true, items,
-					    err);
+			ret = nondet_mapped_file(im->r, im->t, v, im->files[i],
+						 v->start, v->end - v->start,
+						 items, err);
 	}
 	nondet_image(im->t, im->exe);
 	if (ret == 0 && !im->space->trap_tsc)

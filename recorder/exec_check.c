@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "recorder/engine.h"
 #include "recorder/exec.h"
+#include "recorder/files.h"
 
 /* As the kernel: so much of a script is looked at, so often. */
 #define HEAD 256u
@@ -222,7 +223,9 @@ exec_privileges(struct recorder *r, const struct task *t, struct err *err)
 
 	snprintf(exe, sizeof(exe), "/proc/%d/exe", t->tid);
 	snprintf(path, sizeof(path), "/proc/%d/status", t->tid);
-	if (t->proc->no_new_privs || stat(exe, &st) < 0 ||
+	if (t->proc->no_new_privs ||
+	    files_is_unprivileged(r, t->proc->space->exe_file, exe) ||
+	    stat(exe, &st) < 0 ||
 	    ((st.st_mode & (S_ISUID | S_ISGID)) == 0 &&
 	     getxattr(exe, "security.capability", NULL, 0) < 0) ||
 	    statvfs(exe, &fs) < 0 || (fs.f_flag & ST_NOSUID) != 0 ||

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -31,6 +32,7 @@ struct version {
 	uint64_t to; /* captured up to here, a multiple of BLOB_PIECE
 		      * unless the file ends before */
 	bool racy;   /* may have changed without a trace */
+	bool unprivileged, usual; /* of programs, as far as it is known */
 };
 
 struct files {
@@ -437,6 +439,38 @@ files_version(const struct recorder *r, uint64_t number, struct file_rec *out,
 	return true;
 }
 
+bool
+files_is_unprivileged(const struct recorder *r, uint64_t number,
+		      const char *exe)
+{
+	struct version *v = map_get(&r->files->numbers, number);
+
+	if (v == NULL || v->racy)
+		return false;
+	if (!v->unprivileged)
+		v->unprivileged = (v->rec.mode & (S_ISUID | S_ISGID)) == 0 &&
+				  getxattr(exe, "security.capability", NULL,
+					   0) < 0;
+	return v->unprivileged;
+}
+
+bool
+files_is_usual(const struct recorder *r, uint64_t number)
+{
+	const struct version *v = map_get(&r->files->numbers, number);
+
+	return v != NULL && !v->racy && v->usual;
+}
+
+void
+files_set_usual(const struct recorder *r, uint64_t number)
+{
+	struct version *v = map_get(&r->files->numbers, number);
+
+	if (v != NULL)
+		v->usual = true;
+}
+
 int
 files_open(struct recorder *r, struct task *t, uint64_t addr, struct err *err)
 {
@@ -499,7 +533,7 @@ files_capture_all(struct recorder *r, struct task *t, const struct vma *vma,
 int
 files_capture(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	      uint64_t offset, uint32_t prot, bool shared, uint64_t *out_file,
-	      struct err *err)
+	      struct vma *out_vma, struct err *err)
 {
 	struct files *f = r->files;
 	struct vma real, vma;
@@ -517,6 +551,8 @@ files_capture(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	vma.prot = prot;
 	vma.shared = shared;
 	*out_file = 0;
+	if (out_vma != NULL)
+		*out_vma = real;
 	return real.ino == 0 ? 0
 			     : capture_part(r, t, &real, &vma, out_file, err);
 }

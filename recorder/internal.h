@@ -144,7 +144,7 @@ struct space {
 	struct dirty *dirty; /* preempt.c; NULL: not needed so far */
 	bool pointless, trap_tsc, translates, plain_brk; /* no points; ... */
 	int maps, cpuid_stubs, remapped; /* see task_mapping and nondet.c */
-	uint64_t point_ns, quiet_file;	 /* the last one's cost; see nondet.c */
+	uint64_t point_ns, quiet_file, exe_file; /* last cost; exec.c's */
 };
 
 struct group {

@@ -298,6 +298,7 @@ new_image(struct recorder *r, struct task *t, struct err *err)
 	g = group_new(r);
 	s = space_new(r, g);
 	s->refs = 1;
+	seat_exec(s, old);
 	t->proc->space = s;
 	space_drop(r, old);
 	g->live = 1;
@@ -534,11 +535,13 @@ put_robust_list(struct recorder *r, const struct task *t)
  * its end is the first that we hear, and the list is not known any more.
  */
 static void
-put_last_stores(struct recorder *r, const struct task *t)
+put_last_stores(struct recorder *r, const struct task *t, bool last)
 {
 	static const uint8_t zero[4];
+	bool seen = !last || task_space(t)->refs > 1 ||
+		    task_space(t)->shmaps.len > 0;
 
-	if (t->stop.kind == STOP_EXIT)
+	if (t->stop.kind == STOP_EXIT && seen)
 		put_robust_list(r, t);
 	if (t->cleartid != 0 && space_is_shared(t))
 		item_put_mem(&r->items, t->cleartid,
@@ -595,7 +598,7 @@ put_death(struct recorder *r, struct task *t, struct err *err)
 		ev.args[1] = (uint64_t)p->status;
 		ev.args[2] = 1;
 	}
-	put_last_stores(r, t);
+	put_last_stores(r, t, last);
 	t->dead = true;
 	if (!t->in_vfork)
 		task_group(t)->live--;

@@ -345,6 +345,12 @@ sites_of(struct recorder *r, struct task *t, uint64_t addr, uint64_t file,
 	return 0;
 }
 
+static bool
+is_code(const struct vma *vma)
+{
+	return vma->ino != 0 && !vma->shared && (vma->prot & PROT_EXEC) != 0;
+}
+
 /* The mapping at addr, its file and that one's sites; *out NULL when it is not
  * a file's. */
 static int
@@ -358,8 +364,7 @@ lookup(struct recorder *r, struct task *t, uint64_t addr, struct vma *vma,
 	*out_file = 0;
 	arena_clear(&r->nondet->arena);
 	ret = task_mapping(t, addr, &r->nondet->arena, vma, err);
-	if (ret < 0 || vma->ino == 0 || vma->shared ||
-	    (vma->prot & PROT_EXEC) == 0)
+	if (ret < 0 || !is_code(vma))
 		return ret == -ENOENT ? 0 : ret;
 	ret = files_capture_all(r, t, vma, vma->prot, &file, err);
 	if (ret < 0 || file == 0)
@@ -392,6 +397,37 @@ nondet_is_plain(const struct recorder *r, uint64_t file)
 	return l != NULL && l->len == 0 && !l->unsure;
 }
 
+/* What of vma is in [at, to), whose sites are l. */
+static int
+patch_part(struct recorder *r, struct task *t, const struct vma *vma,
+	   uint64_t file, const struct patch_list *l, uint64_t at, uint64_t to,
+	   bool fresh, struct buf *items, struct err *err)
+{
+	if (l == NULL ||
+	    !code_patch(&r->nondet->code, t, vma, l, at, to, fresh,
+			file == t->proc->space->quiet_file, items) ||
+	    (vma->prot & PROT_WRITE) != 0)
+		nondet_unsearched(t->proc->space, items);
+	return fresh && file != 0 ? agent_code_mapped(r, t, vma, file, err) : 0;
+}
+
+int
+nondet_mapped_file(struct recorder *r, struct task *t, const struct vma *vma,
+		   uint64_t file, uint64_t start, uint64_t len,
+		   struct buf *items, struct err *err)
+{
+	const struct patch_list *l = NULL;
+	int ret = 0;
+
+	if (t->proc->space->translates)
+		return 0;
+	if (is_code(vma) && file != 0)
+		ret = sites_of(r, t, start, file, &l, err);
+	return ret < 0 ? ret
+		       : patch_part(r, t, vma, file, l, start, start + len,
+				    true, items, err);
+}
+
 int
 nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 	      bool fresh, struct buf *items, struct err *err)
@@ -411,13 +447,8 @@ nondet_mapped(struct recorder *r, struct task *t, uint64_t start, uint64_t len,
 		if (vma.end == 0)
 			break; /* unmapped again */
 		to = vma.end < end ? vma.end : end;
-		if (l == NULL ||
-		    !code_patch(&r->nondet->code, t, &vma, l, at, to, fresh,
-				file == t->proc->space->quiet_file, items) ||
-		    (vma.prot & PROT_WRITE) != 0)
-			nondet_unsearched(t->proc->space, items);
-		if (fresh && file != 0)
-			ret = agent_code_mapped(r, t, &vma, file, err);
+		ret = patch_part(r, t, &vma, file, l, at, to, fresh, items,
+				 err);
 		if (ret < 0)
 			return ret;
 		at = to;

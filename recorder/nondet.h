@@ -4,6 +4,7 @@
 /* Instructions whose result is not a function of the state: RDTSC, CPUID, ... */
 #include "recorder/internal.h"
 #include "tracee/batch.h"
+#include "tracee/maps.h"
 
 int nondet_init(struct recorder *r, struct err *err);
 void nondet_release(struct recorder *r);
@@ -14,6 +15,11 @@ void nondet_release(struct recorder *r);
  */
 int nondet_mapped(struct recorder *r, struct task *t, uint64_t start,
 		  uint64_t len, bool fresh, struct buf *items, struct err *err);
+/* The same of [start, start + len) in vma, fresh, a mapping of that file (0: of
+ * none). */
+int nondet_mapped_file(struct recorder *r, struct task *t,
+		       const struct vma *vma, uint64_t file, uint64_t start,
+		       uint64_t len, struct buf *items, struct err *err);
 /* Is nothing to be patched in that file's code? Of one that was asked for by
  * nondet_mapped. */
 bool nondet_is_plain(const struct recorder *r, uint64_t file);

@@ -129,8 +129,15 @@ seat_image(struct recorder *r, struct task *t)
 	int cpu = choose(r, t);
 
 	/* Where it is refused (a cpuset changed) it stays free. */
-	if (cpu >= 0 && move(t->tid, cpu))
+	if (cpu >= 0 && (cpu == seat_cpu(t->proc->space) || move(t->tid, cpu)))
 		set_pin(t->proc->space, cpu);
+}
+
+void
+seat_exec(struct space *image, const struct space *old)
+{
+	if (seat_cpu(old) >= 0)
+		set_pin(image, seat_cpu(old));
 }
 
 void

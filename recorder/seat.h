@@ -8,6 +8,8 @@ int seat_init(struct recorder *r, struct err *err);
 void seat_release(struct recorder *r); /* the tracer may go anywhere again */
 /* A fresh image of t: choose its CPU, and stay there. */
 void seat_image(struct recorder *r, struct task *t);
+/* Before that: it is where its old image was. */
+void seat_exec(struct space *image, const struct space *old);
 /* A child runs where its parent does, in its own space or the same. */
 void seat_child(struct task *t, const struct task *parent);
 /* t has stopped: the tracer goes where the work is. */

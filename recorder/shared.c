@@ -244,14 +244,15 @@ shared_mapped(struct recorder *r, struct task *t, struct map_rec *m,
 		return 0;
 	}
 	shared_unmapped(r, s, m->start, m->len);
+	if (!shared && t->call.sc.nr == SYS_mmap &&
+	    IS_LIBRARY(t->call.sc.args[3]))
+		return 0;
 	if (!call_ident(t, &id)) {
 		if (!shared)
 			return 0;
 		id = (struct ident){ .dev = DEV_ANON, .ino = r->nshared + 1,
 				     .may_write = true };
 	}
-	if (!shared && IS_LIBRARY(t->call.sc.args[3]))
-		return 0;
 	if (t->call.sc.nr == SYS_mmap && !(shared && id.may_write) &&
 	    id.dev != DEV_ANON && is_system_file(t))
 		return 0;

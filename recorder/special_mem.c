@@ -70,6 +70,7 @@ memory_mmap(struct recorder *r, struct task *t, struct err *err)
 	struct map_rec m = map_of(t);
 	bool shared = is_shared_flag(m.flags);
 	uint64_t file = 0; /* one that the agent may map */
+	struct vma vma = { 0 };
 	int ret;
 
 	task_space(t)->remapped++;
@@ -81,7 +82,7 @@ memory_mmap(struct recorder *r, struct task *t, struct err *err)
 	/* 1: an object that is known already, with all its contents. */
 	if (ret == 0 && !(m.flags & MAP_ANONYMOUS)) {
 		ret = files_capture(r, t, m.start, m.len, m.offset, m.prot,
-				    shared, &m.file, err);
+				    shared, &m.file, &vma, err);
 		if (ret < 0)
 			return ret;
 		if (!shared && !shared_is_followed(task_space(t), m.start))
@@ -91,6 +92,10 @@ memory_mmap(struct recorder *r, struct task *t, struct err *err)
 	ret = 0;
 	if ((m.prot & PROT_EXEC) && (m.flags & MAP_ANONYMOUS))
 		nondet_unsearched(task_space(t), &r->items);
+	else if (m.file != 0 && vma.start <= m.start &&
+		 m.start + m.len <= vma.end && (m.prot & PROT_EXEC))
+		ret = nondet_mapped_file(r, t, &vma, m.file, m.start, m.len,
+					 &r->items, err);
 	else if (m.prot & PROT_EXEC)
 		ret = nondet_mapped(r, t, m.start, m.len, true, &r->items, err);
 	if (ret == 0 && file != 0)

@@ -33,6 +33,7 @@ struct procmap_query {
 	uint64_t build_id_addr;
 };
 
+#define CHUNK 8192u
 #define PROCMAP_QUERY_OP _IOWR('f', 17, struct procmap_query)
 
 static bool
@@ -119,20 +120,67 @@ parse_line(const char *p, const char *end, struct arena *a, struct vma *out)
 	return true;
 }
 
+static int
+open_maps(int *fd, pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	if (*fd < 0)
+		*fd = open(path, O_RDONLY | O_CLOEXEC);
+	return *fd < 0 ? -errno : 0;
+}
+
+/* This page, where there is one, is the last mapping of all. */
+static bool
+is_whole(const struct buf *text)
+{
+	static const char last[] = "[vsyscall]\n";
+	const size_t n = sizeof(last) - 1;
+
+	return text->len >= n && memcmp(text->p + text->len - n, last, n) == 0;
+}
+
+/* From the beginning; the kernel gives some 4 KB at a time. */
+static int
+read_text(int fd, struct buf *text)
+{
+	ssize_t n;
+
+	do {
+		buf_reserve(text, CHUNK);
+		n = pread(fd, text->p + text->len, CHUNK, (off_t)text->len);
+		if (n > 0)
+			text->len += (size_t)n;
+		else if (n < 0 && errno != EINTR)
+			return -errno;
+	} while (n != 0 && !is_whole(text));
+	return 0;
+}
+
 int
 maps_read(pid_t pid, struct arena *a, struct maps *out, struct err *err)
 {
+	int fd = -1, ret = maps_read_by(&fd, pid, a, out, err);
+
+	fd_close(&fd);
+	return ret;
+}
+
+int
+maps_read_by(int *fd, pid_t pid, struct arena *a, struct maps *out,
+	     struct err *err)
+{
 	VEC(struct vma) v = { 0 };
 	struct buf text = { 0 };
-	char path[64];
 	const char *p;
-	int ret;
+	int ret = open_maps(fd, pid);
 
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	ret = fd_read_file(path, &text);
+	if (ret == 0)
+		ret = read_text(*fd, &text);
 	if (ret < 0) {
 		errno = -ret;
-		ret = err_errno(err, "cannot read %s", path);
+		ret = err_errno(err, "cannot read the mappings of %d", pid);
 		goto out;
 	}
 	p = buf_cstr(&text);
@@ -141,8 +189,9 @@ maps_read(pid_t pid, struct arena *a, struct maps *out, struct err *err)
 		struct vma one;
 
 		if (end == NULL || !parse_line(p, end, a, &one)) {
-			ret = err_set(err, E_FORMAT, "%s: unknown line: %.80s",
-				      path, p);
+			ret = err_set(err, E_FORMAT,
+				      "/proc/%d/maps: unknown line: %.80s", pid,
+				      p);
 			goto out;
 		}
 		vec_push(&v, one);
@@ -159,7 +208,7 @@ out:
 static int
 query(int *fd, pid_t pid, uint64_t addr, struct arena *a, struct vma *out)
 {
-	char path[64], name[PATH_MAX];
+	char name[PATH_MAX];
 	struct procmap_query q = {
 		.size = sizeof(q),
 		.query_addr = addr,
@@ -169,11 +218,7 @@ query(int *fd, pid_t pid, uint64_t addr, struct arena *a, struct vma *out)
 
 	if (probe_denied(PROBE_MAP_QUERY))
 		return -ENOTTY;
-	if (*fd < 0) {
-		snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-		*fd = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (*fd < 0 || ioctl(*fd, PROCMAP_QUERY_OP, &q) < 0)
+	if (open_maps(fd, pid) < 0 || ioctl(*fd, PROCMAP_QUERY_OP, &q) < 0)
 		return -errno;
 	*out = (struct vma){
 		.start = q.vma_start,

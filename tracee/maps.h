@@ -23,6 +23,9 @@ struct maps {
 };
 
 int maps_read(pid_t pid, struct arena *a, struct maps *out, struct err *err);
+/* The same by *fd, as for maps_query_by. */
+int maps_read_by(int *fd, pid_t pid, struct arena *a, struct maps *out,
+		 struct err *err);
 /* The mapping at addr alone (one ioctl from Linux 6.11 on). *out is its name's
  * owner through a. Errors: -ENOENT, nothing is there. */
 int maps_query(pid_t pid, uint64_t addr, struct arena *a, struct vma *out,
