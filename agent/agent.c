@@ -719,6 +719,8 @@ make(long nr, const struct row *w, struct agent_frame *f)
 		return agent_masks(nr, f);
 	case CLASS_ACTION:
 		return agent_acts(nr, f);
+	case CLASS_EXIT:
+		return agent_exits(nr, f);
 	case CLASS_RLIMIT: /* of another, or a change: the recorder looks */
 		return f->arg[0] == 0 && f->arg[2] == 0 &&
 		       agent_plain(nr, w, f);

@@ -168,6 +168,7 @@ int agent_vectors(long nr, const struct row *w, struct agent_frame *f);
 int agent_maps(long nr, struct agent_frame *f);
 int agent_masks(long nr, struct agent_frame *f);
 int agent_acts(long nr, struct agent_frame *f);
+int agent_exits(long nr, struct agent_frame *f);
 /* In replay: make it; does it say what it should? */
 int agent_made_again(const struct agent_again *c);
 

@@ -45,6 +45,7 @@ enum class {
 	CLASS_MAP,
 	CLASS_MASK,
 	CLASS_ACTION,
+	CLASS_EXIT,
 };
 
 struct row {

@@ -1,9 +1,9 @@
 /*
- * Calls that change the address space, or what becomes of signals. The
- * recorder follows them from their records, in order (recorder/agent_drain.c).
- * Only what needs no look at code, nor at files that it has not seen: private
- * memory, no protection that makes it executable, and nothing near pastime's
- * own pages.
+ * Calls that change the address space, or what becomes of signals, or end it
+ * all. The recorder follows them from their records, in order
+ * (recorder/agent_drain.c). Only what needs no look at code, nor at files that
+ * it has not seen: private memory, no protection that makes it executable, and
+ * nothing near pastime's own pages.
  */
 #include "agent/inside.h"
 
@@ -193,6 +193,20 @@ agent_acts(long nr, struct agent_frame *f)
 	agent_piece(rec, act, SIGACTION);
 	agent_piece(rec, old, SIGACTION);
 	return agent_end(rec, f, ret);
+}
+
+/* That it begins is all there is to say. Whose turn is next only the tracer can
+ * tell. */
+int
+agent_exits(long nr, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, 0);
+
+	if (rec == 0 || (data()->flags & AGENT_SINGLE) == 0)
+		return 0;
+	rec->what = AGENT_ENTERS;
+	agent_end(rec, f, 0);
+	return (int)agent_native(nr, f);
 }
 
 int

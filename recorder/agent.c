@@ -631,3 +631,15 @@ agent_seen(struct recorder *r, struct task *t, struct err *err)
 	s->agent->seen++;
 	return agent_site_seen(r, t, err);
 }
+
+int
+agent_left(struct recorder *r, struct task *t, struct err *err)
+{
+	struct space *s = task_space(t);
+
+	if (r->agent == NULL)
+		return 0;
+	if (s->agent == NULL)
+		agent_new(r, s);
+	return agent_site_left(r, t, err);
+}

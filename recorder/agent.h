@@ -30,6 +30,10 @@ bool agent_interrupted(struct task *t);
  * event. matters: the signal is not just ignored. */
 int agent_come_out(struct recorder *r, struct task *t, bool matters,
 		   struct err *err);
+/* A fault of the program's in an instruction that was moved to a stub: t stands
+ * where that was. A handler that goes on there is led back (agent_sigreturn).
+ */
+void agent_faulted(struct task *t);
 /* A fault of the agent's own, or a signal that comes once more when the call is
  * made where it traps: true, and t only needs to be resumed. */
 bool agent_own_signal(struct task *t, int signo, bool fault);
@@ -39,6 +43,8 @@ bool agent_own_signal(struct task *t, int signo, bool fault);
  * bring the agent in. Appends items.
  */
 int agent_seen(struct recorder *r, struct task *t, struct err *err);
+/* At the entry of one that does not return: its site is learned. */
+int agent_left(struct recorder *r, struct task *t, struct err *err);
 /* A mapping of code of a file that calls come from: it pays to have the agent
  * there from the beginning. */
 bool agent_knows(struct recorder *r, struct task *t, const struct vma *vma,

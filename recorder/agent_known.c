@@ -10,7 +10,7 @@
 #include "recorder/known.h"
 
 /* Another number when sites are planned or patched in another way. */
-#define FORMAT 1u
+#define FORMAT 2u
 #define SITES_MAX 65536u
 
 static void

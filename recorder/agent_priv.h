@@ -183,6 +183,8 @@ int agent_map_follow(struct recorder *r, struct task *t, struct agent_record *d,
 /* agent_site.c. A call that the agent could have made has come from its site:
  * may patch it, and others of its file. */
 int agent_site_seen(struct recorder *r, struct task *t, struct err *err);
+/* ... will not return: the next image has it patched. */
+int agent_site_left(struct recorder *r, struct task *t, struct err *err);
 /* agent_known.c: a file with what earlier recordings know of it; takes fd. */
 struct agent_file *agent_file_load(const struct recorder *r, int fd);
 /* Keep what this one has found out, and free it. */

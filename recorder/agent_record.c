@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "recorder/nondet.h"
+#include "recorder/special.h"
 #include "recorder/task.h"
 
 #define FUTEX_TOLD 12u /* as syscall.c puts them */
@@ -324,7 +325,9 @@ put_enter(struct recorder *r, struct task *t, struct agent_record *d,
 	if (ev->call == SYS_futex && n > 0)
 		item_put_bytes(&r->items, ITEM_IN, 0, span_of(word, (size_t)n));
 	ret = event_put(r, ev, err);
-	if (ret == 0)
+	if (ret == 0 && ev->call == SYS_exit_group)
+		special_exits(t, ev->args[0]);
+	else if (ret == 0)
 		agent_went(t, ev);
 	return ret;
 }

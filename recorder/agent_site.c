@@ -378,22 +378,20 @@ find_known(const struct agent_file *f, uint64_t place)
 	return i;
 }
 
-/* The site that t stands behind. */
-static int
-patch_here(struct recorder *r, struct task *t, const struct agent_range *range,
-	   struct err *err)
+/* The site that t stands behind; false: it cannot be patched. */
+static bool
+learn(const struct task *t, const struct agent_range *range,
+      struct agent_known *out)
 {
 	uint64_t place = t->call.pc - range->start + range->offset;
-	struct stubs stubs = { .at = first_free(task_space(t)->agent) };
 	struct agent_file *f = range->file;
 	size_t i = find_known(f, place);
-	struct view v = { 0 };
 	struct agent_known k;
 
 	if (i == f->known.len || f->known.v[i].after != place) {
 		if (!look_at(t, range, t->call.pc, &k)) {
 			map_set(&f->count, place, NEVER);
-			return 0;
+			return false;
 		}
 		vec_push(&f->known, k);
 		f->grown = true;
@@ -401,10 +399,54 @@ patch_here(struct recorder *r, struct task *t, const struct agent_range *range,
 			(f->known.len - 1 - i) * sizeof(k));
 		f->known.v[i] = k;
 	}
-	k = f->known.v[i];
-	if (is_as_known(t, &v, t->call.pc, &k))
+	*out = f->known.v[i];
+	return true;
+}
+
+static int
+patch_here(struct recorder *r, struct task *t, const struct agent_range *range,
+	   struct err *err)
+{
+	struct stubs stubs = { .at = first_free(task_space(t)->agent) };
+	struct view v = { 0 };
+	struct agent_known k;
+
+	if (learn(t, range, &k) && is_as_known(t, &v, t->call.pc, &k))
 		patch(r, t, t->call.pc, &k, &stubs);
 	return put_stubs(r, t, &stubs, err);
+}
+
+/* The call of t at its own site, which is in *out; NULL: at none. *n: how often
+ * one came from there, 0: it cannot be patched. */
+static int
+came_from(struct recorder *r, struct task *t, struct agent_range **out,
+	  uintptr_t *n, struct err *err)
+{
+	struct agent_space *a = task_space(t)->agent;
+	int ret;
+
+	*out = NULL;
+	if (a->refused || t->call.regs.rip != t->call.pc)
+		return 0;
+	ret = range_of(r, t, t->call.pc, out, err);
+	if (ret == 0 && *out != NULL)
+		*n = count((*out)->file,
+			   t->call.pc - (*out)->start + (*out)->offset);
+	return ret;
+}
+
+int
+agent_site_left(struct recorder *r, struct task *t, struct err *err)
+{
+	unsigned from = r->opts.agent_from;
+	struct agent_range *range;
+	struct agent_known k;
+	uintptr_t n = 0;
+	int ret = came_from(r, t, &range, &n, err);
+
+	if (ret == 0 && n >= (from != 0 ? from : SEEN_BY_SITE))
+		learn(t, range, &k);
+	return ret;
 }
 
 int
@@ -412,16 +454,12 @@ agent_site_seen(struct recorder *r, struct task *t, struct err *err)
 {
 	struct agent_space *a = task_space(t)->agent;
 	unsigned from = r->opts.agent_from;
-	struct agent_range *range = NULL;
-	uintptr_t n;
-	int ret;
+	struct agent_range *range;
+	uintptr_t n = 0;
+	int ret = came_from(r, t, &range, &n, err);
 
-	if (a->refused || t->call.regs.rip != t->call.pc)
-		return 0;
-	ret = range_of(r, t, t->call.pc, &range, err);
 	if (ret < 0 || range == NULL)
 		return ret;
-	n = count(range->file, t->call.pc - range->start + range->offset);
 	if (n == 0 || !is_time(r, a, range->file) || !is_alone(t, t->call.pc))
 		return 0;
 	if (!a->on) {

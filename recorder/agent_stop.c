@@ -182,6 +182,24 @@ complete(struct recorder *r, struct task *t, struct regs *regs, struct err *err)
 	return ret < 0 ? ret : syscall_emit(r, t, &ev, err);
 }
 
+void
+agent_faulted(struct task *t)
+{
+	const struct agent_space *a = task_space(t)->agent;
+	struct regs regs;
+	uint64_t i, at;
+
+	if (a == NULL || ptrace_get_regs(t->tid, &regs) < 0)
+		return;
+	i = (regs.rip - AGENT_SITES) / AGENT_SITE_SIZE - 1;
+	at = regs.rip % AGENT_SITE_SIZE - SITE_MOVED;
+	if (i >= a->sites.len || at >= a->sites.v[i].pre)
+		return;
+	regs.rip = a->sites.v[i].after - STUB_CALL_LEN - a->sites.v[i].pre + at;
+	/* A task that is gone says so at the next opportunity. */
+	(void)ptrace_set_regs(t->tid, &regs);
+}
+
 int
 agent_come_out(struct recorder *r, struct task *t, bool matters,
 	       struct err *err)

@@ -349,8 +349,8 @@ usual_range(const struct image *im, const struct vma *v, uint64_t *out_start,
 	bool stack = im->regs.rsp - v->start < v->end - v->start;
 
 	*out_end = stack || v->ino != 0 ? v->end : 0;
-	*out_start = stack ? im->regs.rsp & ~(uint64_t)(PAGE - 1)
-			   : v->end - PAGE;
+	*out_start =
+		stack ? im->regs.rsp & ~(uint64_t)(PAGE - 1) : v->end - PAGE;
 }
 
 static int

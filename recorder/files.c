@@ -448,9 +448,9 @@ files_is_unprivileged(const struct recorder *r, uint64_t number,
 	if (v == NULL || v->racy)
 		return false;
 	if (!v->unprivileged)
-		v->unprivileged = (v->rec.mode & (S_ISUID | S_ISGID)) == 0 &&
-				  getxattr(exe, "security.capability", NULL,
-					   0) < 0;
+		v->unprivileged =
+			(v->rec.mode & (S_ISUID | S_ISGID)) == 0 &&
+			getxattr(exe, "security.capability", NULL, 0) < 0;
 	return v->unprivileged;
 }
 

@@ -9,8 +9,8 @@ int files_init(struct recorder *r, struct err *err);
 void files_release(struct recorder *r);
 /*
  * A file was mapped at [start, start + len) from offset: capture what the
- * mapping shows, putting a file event when there is something new. *out_file = 0
- * when there is nothing to capture (a device). Buffers of its own: r->items
+ * mapping shows, putting a file event when there is something new. *out_file =
+ * 0 when there is nothing to capture (a device). Buffers of its own: r->items
  * may be under construction. *out_vma: the mapping that it is in, good until
  * the next call; may be NULL.
  */

@@ -526,6 +526,8 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 			return sched_continue(r, t, err);
 		}
 	}
+	if (fault)
+		agent_faulted(t);
 	if ((ret = dispositions_read(t->tid, &d)) < 0 ||
 	    (ret = agent_come_out(r, t, matters(&d, signo), err)) < 0)
 		return ret;

@@ -23,19 +23,29 @@
 
 /* --- tasks ------------------------------------------------------------------ */
 
-/* It never returns: its event must be out before, and the status of the
- * process is decided here, not by which thread dies last. */
+/* The status is decided by who calls exit_group first, not by which thread dies
+ * last. */
+void
+special_exits(struct task *t, uint64_t code)
+{
+	if (t->proc->exiting)
+		return;
+	t->proc->exiting = true;
+	t->proc->status = (int)(code & 0xff) << 8;
+}
+
+/* It never returns: its event must be out before. */
 static int
 enter_exit(struct recorder *r, struct task *t, struct err *err)
 {
 	int ret = syscall_log_enter(r, t, err);
 
+	if (ret == 0 && t->call.sc.nr == SYS_exit_group)
+		ret = agent_left(r, t, err);
 	if (ret < 0)
 		return ret;
-	if (t->call.sc.nr == SYS_exit_group && !t->proc->exiting) {
-		t->proc->exiting = true;
-		t->proc->status = (int)(t->call.sc.args[0] & 0xff) << 8;
-	}
+	if (t->call.sc.nr == SYS_exit_group)
+		special_exits(t, t->call.sc.args[0]);
 	ret = task_resume(t, PTRACE_CONT, 0);
 	return ret < 0 ? ret : SPECIAL_DONE;
 }

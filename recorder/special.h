@@ -33,4 +33,7 @@ int sandbox_refuse(struct recorder *r, struct task *t);
  * SPECIAL_DONE. */
 int sandbox_check(struct recorder *r, struct task *t, struct err *err);
 
+/* t ends its process. */
+void special_exits(struct task *t, uint64_t code);
+
 #endif

@@ -170,6 +170,21 @@ agent_call_place(const struct puppet *p, uint64_t after)
 	return after - 2;
 }
 
+void
+agent_fault(struct puppet *p)
+{
+	uint64_t rip = p->regs.rip, at = rip % AGENT_SITE_SIZE, after;
+	uint8_t code[AGENT_SITE_SIZE];
+	size_t call;
+
+	if (rip - AGENT_SITES >= AGENT_SITES_LEN || !p->space ||
+	    mem_read_all(&p->space->mem, rip - at, code, sizeof(code)) < 0)
+		return;
+	call = read_stub(code, &after);
+	if (call != 0 && at >= STUB_MOVED && at + STUB_CALL_BEFORE < call)
+		p->regs.rip = after - 2 - (call - STUB_CALL_BEFORE) + at;
+}
+
 /* ---- events read ahead */
 
 static void

@@ -12,6 +12,9 @@ struct batch;
  * call site; the real one, which may be in a stub, goes to call_pc. */
 void agent_halt(struct puppet *p);
 
+/* At a fault, likewise: of an instruction that was moved to a stub. */
+void agent_fault(struct puppet *p);
+
 /* The syscall instruction before after, where the program has it now: in a stub
  * when instructions before it were moved there; else a jump may be in its
  * place.

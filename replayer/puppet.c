@@ -197,6 +197,8 @@ arrived(struct puppet *p, const struct halt *h, struct err *err)
 	p->at_call = h->what == HALT_CALL;
 	if (ret == 0 && p->at_call)
 		agent_halt(p);
+	else if (ret == 0 && h->what == HALT_FAULT && h->signo != SIGTRAP)
+		agent_fault(p);
 	return ret;
 }
 

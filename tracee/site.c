@@ -213,8 +213,8 @@ agreed_bounds(struct span code, size_t at)
 	return agreed;
 }
 
-/* Instructions [from, at) do the same elsewhere, cannot fault, and go on behind
- * each other. */
+/* Instructions [from, at) do the same elsewhere, and go on behind each other.
+ * A fault in one is told as one of where it was (agent_faulted). */
 static bool
 can_move(struct span code, size_t from, size_t at)
 {
@@ -224,11 +224,9 @@ can_move(struct span code, size_t from, size_t at)
 		if (!decode_at(code, from, &c) || c.flow != FLOW_NEXT ||
 		    c.disp_at != 0 || c.rep || c.gather || c.pushf)
 			return false;
-		if (c.nop)
-			continue;
-		if (c.modrm_at == 0 ? (c.opcode & 0xf8) != 0xb8
-				    : c.bytes[c.modrm_at] < 0xc0)
-			return false; /* memory, or the stack */
+		/* The stack, strings; of constants only those to a register. */
+		if (!c.nop && c.modrm_at == 0 && (c.opcode & 0xf8) != 0xb8)
+			return false;
 	}
 	return from == at;
 }

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SITE_MOVED 8u	 /* where in a stub the moved instructions begin */
 #define SITE_JUMP 7u	 /* bytes of the jump */
 #define SITE_PRE_MAX 24u /* bytes that are moved, at most */
 #define SITE_NEAR 192u	 /* of code before the instruction, to be looked at */

@@ -65,13 +65,20 @@ Test(tracee_site, instructions_move_whole)
 	cr_assert_eq(p.pre, 6);
 }
 
-Test(tracee_site, what_touches_memory_does_not_move)
+Test(tracee_site, loads_and_stores_move_unless_they_are_relative)
 {
 	struct site_plan p;
 	struct code c;
 
 	code_init(&c);
 	put(&c, -7, "\x48\x8b\x47\x08\x48\x8b\xf8", 7); /* mov 8(%rdi), %rax */
+	cr_assert(plan(&c, &p));
+	cr_assert_eq(p.pre, 7);
+	code_init(&c);
+	put(&c, -7, "\x48\x8b\x05\x08\0\0\0", 7); /* mov 8(%rip), %rax */
+	cr_assert_not(plan(&c, &p));
+	code_init(&c);
+	put(&c, -5, "\x56\x48\x83\xec\x08", 5); /* push %rsi; sub $8, %rsp */
 	cr_assert_not(plan(&c, &p));
 }
 
