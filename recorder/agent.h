@@ -10,6 +10,7 @@
 #include "recorder/internal.h"
 #include "tracee/batch.h"
 #include "tracee/maps.h"
+#include "tracee/overlay.h"
 
 struct agent_space; /* space.agent; NULL: nothing yet */
 
@@ -55,9 +56,9 @@ void agent_add_maps(const struct recorder *r, const struct space *s,
 		    struct batch *b);
 void agent_image(struct recorder *r, struct task *t);
 /* Where it is: a file's code was mapped just now, of which sites may be known.
- * Appends items. */
+ * They are patched in o. Appends items. */
 int agent_code_mapped(struct recorder *r, struct task *t, const struct vma *vma,
-		      uint64_t file, struct err *err);
+		      uint64_t file, struct overlay *o, struct err *err);
 /* At any stop, and now and then: put the events of the calls that agents made.
  */
 int agent_drain(struct recorder *r, struct err *err);

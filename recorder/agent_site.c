@@ -18,8 +18,6 @@
 #define SEEN_BY_SITE 2u	  /* and before a site is patched */
 #define KNOWN_FROM                                                             \
 	4u /* so many of a file: the agent pays from the first call */
-#define VIEW_LEN 4096u
-#define VIEW_BEFORE 192u /* a hole may be before its site */
 #define NEVER ((void *)(uintptr_t)UINT32_MAX)
 
 /* ---- files */
@@ -132,9 +130,19 @@ look_at(const struct task *t, const struct agent_range *range, uint64_t after,
 	return true;
 }
 
+static bool
+put_code(struct recorder *r, struct overlay *o, uint64_t addr, const void *p,
+	 size_t n)
+{
+	if (overlay_write(o, addr, p, n) < 0)
+		return false;
+	item_put_bytes(&r->items, ITEM_PATCH, addr, span_of(p, n));
+	return true;
+}
+
 /* The jump to the stub, over the site or in the hole. */
 static bool
-put_jump(struct recorder *r, struct task *t, uint64_t insn, uint64_t stub,
+put_jump(struct recorder *r, struct overlay *o, uint64_t insn, uint64_t stub,
 	 const struct site_plan *plan)
 {
 	uint8_t jump[SITE_PRE_MAX + 2], hop[2];
@@ -142,17 +150,19 @@ put_jump(struct recorder *r, struct task *t, uint64_t insn, uint64_t stub,
 
 	site_jump((uint32_t)stub, jump, len);
 	if (plan->pre != 0)
-		return agent_put_bytes(r, t, insn - plan->pre, jump, len);
+		return put_code(r, o, insn - plan->pre, jump, len);
 	site_short(plan, hop);
-	return agent_put_bytes(r, t, insn + (uint64_t)(int64_t)plan->hole, jump,
-			       len) &&
-	       agent_put_bytes(r, t, insn, hop, sizeof(hop));
+	return put_code(r, o, insn + (uint64_t)(int64_t)plan->hole, jump,
+			len) &&
+	       put_code(r, o, insn, hop, sizeof(hop));
 }
 
-/* Stubs that are to be written together, one behind the other. */
+/* Stubs that are to be written together, one behind the other, and the jumps to
+ * them. */
 struct stubs {
 	uint64_t at; /* of the first */
 	struct buf bytes;
+	struct overlay *code;
 };
 
 static uint64_t
@@ -184,7 +194,7 @@ patch(struct recorder *r, struct task *t, uint64_t after,
 	uint64_t at = first_free(a);
 
 	if (a->sites.len + 1 >= AGENT_SITES_MAX ||
-	    !put_jump(r, t, after - 2, at, &k->plan))
+	    !put_jump(r, out->code, after - 2, at, &k->plan))
 		return;
 	s.insn = site_stub(at, span_of(k->code, k->plan.pre), after,
 			   buf_grow(&out->bytes, AGENT_SITE_SIZE));
@@ -244,42 +254,26 @@ is_alone(const struct task *t, uint64_t after)
 
 /* ---- all that are known of a file */
 
-/* A piece of the space's code, read at once. */
-struct view {
-	uint64_t start;
-	size_t len;
-	uint8_t bytes[VIEW_LEN];
-};
-
 /* n bytes at addr are as in the file. */
 static bool
-is_same(const struct task *t, struct view *v, uint64_t addr, const uint8_t *is,
-	size_t n)
+is_same(struct overlay *o, uint64_t addr, const uint8_t *is, size_t n)
 {
-	if (addr - v->start >= v->len || v->len - (addr - v->start) < n) {
-		ssize_t got;
+	uint8_t found[SITE_PRE_MAX + 2];
 
-		v->start = addr - VIEW_BEFORE;
-		got = mem_read(&task_space(t)->mem, v->start, v->bytes,
-			       sizeof(v->bytes));
-		v->len = got > 0 ? (size_t)got : 0;
-		if (v->len < VIEW_BEFORE + n)
-			return false;
-	}
-	return memcmp(v->bytes + (addr - v->start), is, n) == 0;
+	return n <= sizeof(found) && overlay_read(o, addr, found, n) == 0 &&
+	       memcmp(found, is, n) == 0;
 }
 
 /* It stands there as it is in the file, and its hole is free. */
 static bool
-is_as_known(const struct task *t, struct view *v, uint64_t after,
-	    const struct agent_known *k)
+is_as_known(struct overlay *o, uint64_t after, const struct agent_known *k)
 {
 	size_t n = k->plan.pre + 2;
 	uint64_t hole = after - 2 + (uint64_t)(int64_t)k->plan.hole;
 
-	return is_same(t, v, after - n, k->code, n) &&
+	return is_same(o, after - n, k->code, n) &&
 	       (k->plan.pre != 0 ||
-		is_same(t, v, hole, k->hole, sizeof(k->hole)));
+		is_same(o, hole, k->hole, sizeof(k->hole)));
 }
 
 /* t does not go on in the midst of it. */
@@ -291,11 +285,10 @@ is_elsewhere(const struct task *t, uint64_t after)
 
 static int
 spread(struct recorder *r, struct task *t, const struct agent_range *range,
-       struct err *err)
+       struct overlay *o, struct err *err)
 {
 	struct agent_space *a = task_space(t)->agent;
-	struct stubs stubs = { .at = first_free(a) };
-	struct view v = { 0 };
+	struct stubs stubs = { .at = first_free(a), .code = o };
 
 	if (map_get(&a->spread, range->number) != NULL)
 		return 0;
@@ -306,7 +299,7 @@ spread(struct recorder *r, struct task *t, const struct agent_range *range,
 
 		if (after - 2 - range->start < range->end - range->start - 2 &&
 		    is_elsewhere(t, after) && is_alone(t, after) &&
-		    is_as_known(t, &v, after, k))
+		    is_as_known(o, after, k))
 			patch(r, t, after, k, &stubs);
 	}
 	return put_stubs(r, t, &stubs, err);
@@ -326,7 +319,7 @@ agent_knows(struct recorder *r, struct task *t, const struct vma *vma,
 
 int
 agent_code_mapped(struct recorder *r, struct task *t, const struct vma *vma,
-		  uint64_t file, struct err *err)
+		  uint64_t file, struct overlay *o, struct err *err)
 {
 	struct agent_space *a = task_space(t)->agent;
 	struct agent_range range = { .start = vma->start,
@@ -337,7 +330,7 @@ agent_code_mapped(struct recorder *r, struct task *t, const struct vma *vma,
 	if (a == NULL || !a->on || a->refused || !agent_knows(r, t, vma, file))
 		return 0;
 	range.file = map_get(&r->agent->files, file);
-	return spread(r, t, &range, err);
+	return spread(r, t, &range, o, err);
 }
 
 /* ---- what has been seen */
@@ -405,13 +398,13 @@ learn(const struct task *t, const struct agent_range *range,
 
 static int
 patch_here(struct recorder *r, struct task *t, const struct agent_range *range,
-	   struct err *err)
+	   struct overlay *o, struct err *err)
 {
-	struct stubs stubs = { .at = first_free(task_space(t)->agent) };
-	struct view v = { 0 };
+	struct stubs stubs = { .at = first_free(task_space(t)->agent),
+			       .code = o };
 	struct agent_known k;
 
-	if (learn(t, range, &k) && is_as_known(t, &v, t->call.pc, &k))
+	if (learn(t, range, &k) && is_as_known(o, t->call.pc, &k))
 		patch(r, t, t->call.pc, &k, &stubs);
 	return put_stubs(r, t, &stubs, err);
 }
@@ -454,6 +447,7 @@ agent_site_seen(struct recorder *r, struct task *t, struct err *err)
 {
 	struct agent_space *a = task_space(t)->agent;
 	unsigned from = r->opts.agent_from;
+	struct overlay o = { .mem = mem_of_task(&task_space(t)->mem, t->tid) };
 	struct agent_range *range;
 	uintptr_t n = 0;
 	int ret = came_from(r, t, &range, &n, err);
@@ -469,8 +463,11 @@ agent_site_seen(struct recorder *r, struct task *t, struct err *err)
 		if (ret <= 0)
 			return ret;
 	}
-	ret = spread(r, t, range, err);
+	ret = spread(r, t, range, &o, err);
 	if (ret == 0 && n >= (from != 0 ? from : SEEN_BY_SITE))
-		ret = patch_here(r, t, range, err);
+		ret = patch_here(r, t, range, &o, err);
+	if (ret == 0 && overlay_flush(&o) < 0)
+		ret = err_set(err, EFAULT, "code of task %d", t->tid);
+	overlay_release(&o);
 	return ret;
 }

@@ -53,6 +53,7 @@ struct nondet {
 	struct code_patcher code;
 	uint64_t last_tsc;
 	struct map files; /* file number -> struct patch_list */
+	struct map pages; /* ... -> struct overlay_known */
 	struct arena arena;
 };
 
@@ -104,6 +105,12 @@ nondet_release(struct recorder *r)
 		mem_free(value);
 	}
 	map_free(&n->files);
+	it = 0;
+	while (map_next(&n->pages, &it, &key, &value)) {
+		overlay_forget(value);
+		mem_free(value);
+	}
+	map_free(&n->pages);
 	cpuid_free(&n->cpuid);
 	cpuid_stubs_free(&n->code.stubs);
 	arena_free(&n->arena);
@@ -397,18 +404,47 @@ nondet_is_plain(const struct recorder *r, uint64_t file)
 	return l != NULL && l->len == 0 && !l->unsure;
 }
 
-/* What of vma is in [at, to), whose sites are l. */
+static struct overlay_known *
+pages_of(struct nondet *n, uint64_t file)
+{
+	struct overlay_known *k = map_get(&n->pages, file);
+
+	if (k == NULL) {
+		k = mem_zalloc(sizeof(*k));
+		map_set(&n->pages, file, k);
+	}
+	return k;
+}
+
+/* What of vma is in [at, to), whose sites are l. All changes are written at
+ * once; where that fails nothing is patched. */
 static int
 patch_part(struct recorder *r, struct task *t, const struct vma *vma,
 	   uint64_t file, const struct patch_list *l, uint64_t at, uint64_t to,
 	   bool fresh, struct buf *items, struct err *err)
 {
-	if (l == NULL ||
-	    !code_patch(&r->nondet->code, t, vma, l, at, to, fresh,
-			file == t->proc->space->quiet_file, items) ||
-	    (vma->prot & PROT_WRITE) != 0)
-		nondet_unsearched(t->proc->space, items);
-	return fresh && file != 0 ? agent_code_mapped(r, t, vma, file, err) : 0;
+	struct space *s = t->proc->space;
+	struct overlay o = { .mem = mem_of_task(&s->mem, t->tid),
+			     .base = vma->start - vma->offset };
+	const size_t len = items->len;
+	bool searched = l != NULL && (vma->prot & PROT_WRITE) == 0;
+	int ret = 0;
+
+	if (fresh && file != 0)
+		o.known = pages_of(r->nondet, file);
+	if (l != NULL)
+		searched &= code_patch(&r->nondet->code, t, vma, l, at, to,
+				       fresh, file == s->quiet_file, &o, items);
+	if (fresh && file != 0)
+		ret = agent_code_mapped(r, t, vma, file, &o, err);
+	if (ret == 0 && overlay_flush(&o) < 0) {
+		items->len = len;
+		searched = false;
+	}
+	overlay_release(&o);
+	if (!searched)
+		nondet_unsearched(s, items);
+	return ret;
 }
 
 int

@@ -14,6 +14,7 @@ struct cluster {
 	const struct code_patcher *c;
 	struct space *space;
 	const struct mem *mem;
+	struct overlay *o;
 	const struct patch_site *first;
 	size_t n;
 	uint64_t base;	     /* address of the file's offset 0 */
@@ -132,7 +133,7 @@ write_back(struct cluster *k, struct buf *items)
 	    !write_patch(k, AGENT_CPUID_STUBS + had * AGENT_CPUID_STUB_SIZE,
 			 buf_span(&k->stub), items))
 		return false;
-	if (mem_write_all(k->mem, k->addr, k->code, k->len) < 0)
+	if (overlay_write(k->o, k->addr, k->code, k->len) < 0)
 		return false;
 	k->space->cpuid_stubs = (int)k->stubs;
 	return true;
@@ -147,7 +148,7 @@ patch_cluster(struct cluster *k, struct buf *items)
 	k->stubs = (unsigned)k->space->cpuid_stubs;
 	k->changed = false;
 	buf_clear(&k->stub);
-	if (mem_read_all(k->mem, k->addr, k->code, k->len) < 0)
+	if (overlay_read(k->o, k->addr, k->code, k->len) < 0)
 		return false;
 	for (size_t i = 0; i < k->n; i++)
 		as_expected &= put_site(k, &k->first[i], items);
@@ -160,7 +161,7 @@ patch_cluster(struct cluster *k, struct buf *items)
 bool
 code_patch(const struct code_patcher *c, struct task *t, const struct vma *vma,
 	   const struct patch_list *l, uint64_t start, uint64_t end, bool fresh,
-	   bool is_quiet, struct buf *items)
+	   bool is_quiet, struct overlay *o, struct buf *items)
 {
 	const struct mem m = mem_of_task(&t->proc->space->mem, t->tid);
 	const struct patch_site *s, *last;
@@ -168,6 +169,7 @@ code_patch(const struct code_patcher *c, struct task *t, const struct vma *vma,
 	struct cluster k = { .c = c,
 			     .space = t->proc->space,
 			     .mem = &m,
+			     .o = o,
 			     .base = base,
 			     .fresh = fresh,
 			     .quiet = fresh && is_quiet };

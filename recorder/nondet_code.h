@@ -6,6 +6,7 @@
 #include "recorder/internal.h"
 #include "tracee/cpuid_stub.h"
 #include "tracee/maps.h"
+#include "tracee/overlay.h"
 #include "tracee/patch.h"
 
 struct code_patcher {
@@ -18,7 +19,7 @@ struct code_patcher {
 /* Is an int3 put in this one's place, when nothing better is? */
 bool code_traps(const struct code_patcher *c, const struct patch_site *s);
 /*
- * Replace the sites of a mapping within [start, end); PATCH items say what was
+ * Replace the sites of a mapping within [start, end), in o; PATCH items say what was
  * done. fresh: no task stands in it; quiet: nobody wants to know what RDTSC
  * says, which then is something else, without a trap. false: something else
  * stands there than in the file, or it cannot be written.
@@ -26,6 +27,6 @@ bool code_traps(const struct code_patcher *c, const struct patch_site *s);
 bool code_patch(const struct code_patcher *c, struct task *t,
 		const struct vma *vma, const struct patch_list *l,
 		uint64_t start, uint64_t end, bool fresh, bool quiet,
-		struct buf *items);
+		struct overlay *o, struct buf *items);
 
 #endif

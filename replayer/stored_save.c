@@ -286,10 +286,12 @@ save_maps(struct saving *s, const struct maps *maps, const struct map *stacks,
 				     .flags = v->shared ? MAP_SHARED
 							: MAP_PRIVATE,
 				     .offset = v->offset };
+		/* Without contents: is_agents. */
+		bool agents = v->start - AGENT_CODE < AGENT_CODE_LEN;
 
 		if (map_has(stacks, v->start))
 			m.flags |= MAP_GROWSDOWN;
-		if (v->ino && !file_of_name(v->name, &m.file) &&
+		if (v->ino && !agents && !file_of_name(v->name, &m.file) &&
 		    !sharedmem_of_name(v->name, &m.shared_id))
 			return err_set(err, E_UNSUPPORTED,
 				       "a mapping of %s cannot be stored",
@@ -298,7 +300,7 @@ save_maps(struct saving *s, const struct maps *maps, const struct map *stacks,
 		 * it larger. */
 		if (m.shared_id)
 			m.file = m.shared_id;
-		if (v->ino == 0)
+		if (v->ino == 0 || agents)
 			m.offset = 0;
 		if (is_kernels(v))
 			m.len = 0;
