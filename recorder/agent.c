@@ -211,8 +211,9 @@ agent_set_flags(struct space *s, uint64_t flags)
 void
 agent_let_in(struct space *s)
 {
-	if (s->agent->enter != AGENT_CODE)
+	if (s->agent->enter != AGENT_CODE && !s->agent->fresh)
 		agent_forget_fds(s);
+	s->agent->fresh = false;
 	set_word(s, offsetof(struct agent_data, enter), &s->agent->enter,
 		 AGENT_CODE);
 }
@@ -520,7 +521,7 @@ agent_image(struct recorder *r, struct task *t)
 	struct space *s = task_space(t);
 
 	agent_new(r, s);
-	s->agent->on = furnish(r, t);
+	s->agent->on = s->agent->fresh = furnish(r, t);
 	s->agent->refused = !s->agent->on;
 }
 

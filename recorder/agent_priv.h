@@ -65,7 +65,7 @@ struct agent_shape {
 
 struct agent_space {
 	struct recorder *r;
-	bool on;	/* it is there */
+	bool on, fresh; /* it is there; nothing has happened in it */
 	bool refused;	/* it cannot be */
 	bool hold;	/* the next call traps */
 	uint64_t enter; /* what the first word of its data says */
@@ -148,8 +148,7 @@ struct task *agent_anybody(const struct agent_space *a);
 bool agent_seat(struct task *t);
 /* t is about to be resumed with the turn: stack and baton are its. */
 void agent_give(struct task *t);
-/* t, when it has the turn (NULL: nobody has), may wait in the agent without it.
- */
+/* t, if it has the turn (NULL: nobody has), may wait there without it. */
 bool agent_may_block(const struct space *s, const struct task *t);
 /* A record that says so was read. */
 void agent_went(struct task *t, const struct event *ev);
@@ -161,8 +160,7 @@ void agent_summon(const struct task *t);
 /* What agent_come_out does with a task that waits without the baton. */
 int agent_come_back(struct recorder *r, struct task *t, bool matters,
 		    struct err *err);
-/* agent_stop.c: The registers with which the program came, at the call in its
- * stub. */
+/* agent_stop.c: with which the program came, at the call in its stub. */
 bool agent_program_regs(const struct task *t, struct regs *regs);
 /* agent.c. 1: it is in the space; 0: it cannot be, all goes on without. */
 int agent_bring_in(struct recorder *r, struct task *t, struct err *err);

@@ -272,8 +272,7 @@ is_as_known(struct overlay *o, uint64_t after, const struct agent_known *k)
 	uint64_t hole = after - 2 + (uint64_t)(int64_t)k->plan.hole;
 
 	return is_same(o, after - n, k->code, n) &&
-	       (k->plan.pre != 0 ||
-		is_same(o, hole, k->hole, sizeof(k->hole)));
+	       (k->plan.pre != 0 || is_same(o, hole, k->hole, sizeof(k->hole)));
 }
 
 /* t does not go on in the midst of it. */

@@ -42,6 +42,7 @@ struct image {
 	struct maps maps;
 	struct regs regs;
 	struct buf stack;  /* from rsp to the end of the stack */
+	struct buf stat;   /* of /proc */
 	uint64_t *files;   /* per mapping: file number */
 	size_t argc, envc; /* counted in the stack */
 	size_t auxv, auxc; /* offset in stack, entries */
@@ -216,7 +217,8 @@ change(struct image *im, struct err *err)
 	batch_init(&b, batch_boot_at(boot_at(im)));
 	nondet_exec(im->r, im->t, &b);
 	ret = vdso_hide(im->t, &im->maps, im->regs.rsp, &im->stack, im->auxv,
-			im->auxc, im->r->agent != NULL, &b, err);
+			im->auxc, buf_cstr(&im->stat), im->r->agent != NULL, &b,
+			err);
 	needed = b.n;
 	if (wants_agent(im))
 		agent_add_maps(im->r, im->space, &b);
@@ -239,6 +241,7 @@ prepare(struct image *im, struct err *err)
 {
 	int ret = ptrace_get_regs(im->t->tid, &im->regs);
 	const struct vma *v;
+	char path[64];
 
 	if (ret < 0)
 		return err_set(err, E_GONE, "the new image is gone");
@@ -246,6 +249,9 @@ prepare(struct image *im, struct err *err)
 	im->regs.rcx = im->regs.rip;
 	im->regs.r11 = im->regs.eflags;
 	im->regs.orig_rax = UINT64_MAX;
+	snprintf(path, sizeof(path), "/proc/%d/stat", im->t->tid);
+	/* Where it cannot be read less is hidden. */
+	(void)fd_read_file(path, &im->stat);
 	/* What changes below is left out of a recording (is_recorded). */
 	ret = maps_read_by(&im->space->maps, im->t->tid, &im->arena, &im->maps,
 			   err);
@@ -514,18 +520,29 @@ read_exe(struct image *im)
 	im->exe[n > 0 ? n : 0] = '\0';
 }
 
-/* Without the final newline. */
+/* It stands in brackets in stat, where what is special is written otherwise. */
 static void
-put_comm(pid_t tid, struct buf *items)
+put_comm(const struct image *im, struct buf *items)
 {
+	char *known = im->t->proc->comm;
+	const char *stat = im->stat.len > 0 ? (const char *)im->stat.p : "";
+	const char *p = strchr(stat, '('), *end = strrchr(stat, ')');
 	struct buf text = { 0 };
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", tid);
+	if (p != NULL && end != NULL && p < end &&
+	    memchr(p, '\\', (size_t)(end - p)) == NULL) {
+		snprintf(known, sizeof(im->t->proc->comm), "%.*s",
+			 (int)(end - p) - 1, p + 1);
+		item_put_kv(items, "comm", span_str(known));
+		return;
+	}
+	known[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/comm", im->t->tid);
 	if (fd_read_file(path, &text) < 0)
 		buf_clear(&text);
 	if (text.len > 0 && text.p[text.len - 1] == '\n')
-		text.len--;
+		text.len--; /* the final newline */
 	item_put_kv(items, "comm", buf_span(&text));
 	buf_free(&text);
 }
@@ -537,7 +554,7 @@ put_facts(const struct image *im, struct buf *items)
 	char cpu[16];
 
 	item_put_kv(items, "exe", span_str(im->exe));
-	put_comm(im->t->tid, items);
+	put_comm(im, items);
 	put_strings(im, "argv", 8, im->argc, items);
 	put_strings(im, "env", 8 + (im->argc + 1) * 8, im->envc, items);
 	item_put_kv(items, "auxv",
@@ -636,6 +653,7 @@ exec_capture(struct recorder *r, struct task *t, struct err *err)
 		ret = put_patches(&im, items, err);
 	}
 	buf_free(&im.stack);
+	buf_free(&im.stat);
 	arena_free(&im.arena);
 	return ret;
 }

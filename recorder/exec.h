@@ -17,8 +17,8 @@ int exec_capture(struct recorder *r, struct task *t, struct err *err);
  * instead, or NULL. Also NULL when that cannot be told; exec_capture then fails
  * with E_UNSUPPORTED.
  */
-const char *exec_refusal(const struct task *t, int dirfd, const char *path,
-			 int *out_errno);
+const char *exec_refusal(const struct recorder *r, const struct task *t,
+			 int dirfd, const char *path, int *out_errno);
 /* After it: a warning when the image lacks privileges because it is recorded.
  */
 int exec_privileges(struct recorder *r, const struct task *t, struct err *err);

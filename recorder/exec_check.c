@@ -46,9 +46,11 @@ open_in(const char *dir, const char *path, int flags, uint64_t resolve)
 	return fd;
 }
 
-/* The file that the task means, from where it stands. */
+/* The file that the task means, from where it stands. As long as none has gone
+ * elsewhere its root is ours. */
 static int
-open_for(pid_t tid, int dirfd, const char *path, int flags)
+open_for(const struct recorder *r, pid_t tid, int dirfd, const char *path,
+	 int flags)
 {
 	static const char self[] = "/proc/self/";
 	char dir[64], own[PATH_MAX];
@@ -64,6 +66,8 @@ open_for(pid_t tid, int dirfd, const char *path, int flags)
 			 path + sizeof(self) - 1);
 		return open(own, flags);
 	}
+	if (path[0] == '/' && !r->elsewhere)
+		return open(path, flags);
 	if (path[0] == '/') {
 		snprintf(dir, sizeof(dir), "/proc/%d/root", tid);
 		fd = open_in(dir, path, flags, RESOLVE_IN_ROOT);
@@ -79,9 +83,9 @@ open_for(pid_t tid, int dirfd, const char *path, int flags)
 /* A program that may be executed but not read: the kernel would keep its memory
  * from us, too. */
 static bool
-is_unreadable(pid_t tid, int dirfd, const char *path)
+is_unreadable(const struct recorder *r, pid_t tid, int dirfd, const char *path)
 {
-	int fd = open_for(tid, dirfd, path, TO_LOOK);
+	int fd = open_for(r, tid, dirfd, path, TO_LOOK);
 	struct stat st;
 	bool yes = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 		   (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
@@ -146,7 +150,8 @@ interpreter(uint8_t *head, size_t n)
 }
 
 const char *
-exec_refusal(const struct task *t, int dirfd, const char *path, int *out_errno)
+exec_refusal(const struct recorder *r, const struct task *t, int dirfd,
+	     const char *path, int *out_errno)
 {
 	uint8_t head[HEAD + 1];
 	char script[HEAD + 1];
@@ -154,14 +159,14 @@ exec_refusal(const struct task *t, int dirfd, const char *path, int *out_errno)
 	int i;
 
 	for (i = 0; i < MAX_SCRIPTS && why == NULL; i++) {
-		int fd = open_for(t->tid, dirfd, path, TO_READ);
+		int fd = open_for(r, t->tid, dirfd, path, TO_READ);
 		struct stat st;
 		ssize_t n = -1;
 		char *next;
 
 		*out_errno = ENOEXEC;
 		if (fd < 0 && errno == EACCES &&
-		    is_unreadable(t->tid, dirfd, path)) {
+		    is_unreadable(r, t->tid, dirfd, path)) {
 			*out_errno = EACCES;
 			why = "not readable";
 		}

@@ -115,8 +115,8 @@ struct process {
 	struct space *space;
 	VEC(struct task *) tasks;
 	bool exiting, stopped; /* exit_group or a fatal signal; job control */
-	int status;	       /* wait status: the process's if exiting */
-	int no_new_privs, dumpable; /* as the program sees them */
+	int status, no_new_privs, dumpable; /* if exiting; as it sees them */
+	char comm[16]; /* while it has one task; "": ask for it */
 };
 
 /* A mapping whose bytes other spaces or file writes can change. */
@@ -169,11 +169,11 @@ struct recorder {
 	uint64_t flush_ns;   /* first event that is not flushed, 0 = none */
 	uint64_t nshared;    /* numbers given out */
 	uint32_t ntasks, nprocs, nspaces, ngroups;
-	pid_t first;	     /* the command */
-	bool first_done;
+	pid_t first; /* the command */
 	int first_status;
 	void *timer;	     /* timer_t of sched.c */
-	bool has_timer, failed; /* failed: nothing is recorded any more */
+	bool has_timer, first_done;
+	bool failed, elsewhere; /* no more is recorded; see open_for */
 	uint64_t tick_ns;    /* its period now, 0 = off */
 	struct buf items;    /* payload of the event under construction */
 	struct arena arena;  /* cleared at every stop */

@@ -40,12 +40,17 @@
 
 /* --- birth -------------------------------------------------------------- */
 
+/* Of a new task; parent, NULL for the command, gives it its own. */
 static void
-put_comm(struct recorder *r, pid_t tid)
+put_comm(struct recorder *r, pid_t tid, const struct process *parent)
 {
 	struct buf b = { 0 };
 	char path[64];
 
+	if (parent != NULL && parent->comm[0] != '\0') {
+		item_put_kv(&r->items, "comm", span_str(parent->comm));
+		return;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/comm", tid);
 	if (fd_read_file(path, &b) == 0 && b.len > 0) {
 		if (b.p[b.len - 1] == '\n')
@@ -98,6 +103,7 @@ place(struct recorder *r, struct task *c, const struct task *parent,
 			s->mem.fd = -1;
 	}
 	p = process_new(r, c->tid, s);
+	memcpy(p->comm, from->comm, sizeof(p->comm));
 	p->dumpable = from->dumpable;
 	p->no_new_privs = from->no_new_privs;
 	process_add(p, c);
@@ -155,6 +161,10 @@ birth(struct recorder *r, struct task *parent, struct task *c, struct err *err)
 	if (parent->filters != NULL)
 		c->filters = bpf_chain_ref(parent->filters);
 	nondet_birth(c, parent);
+	if ((flags & (CLONE_SIGHAND | CLONE_THREAD)) == CLONE_SIGHAND) {
+		nondet_shares_handlers(parent);
+		nondet_shares_handlers(c);
+	}
 	seat_child(c, parent);
 	agent_birth(c, parent, flags);
 	event_begin(r, c, EV_birth, &ev);
@@ -170,7 +180,9 @@ birth(struct recorder *r, struct task *parent, struct task *c, struct err *err)
 	item_put_bytes(&r->items, ITEM_REGS, 0,
 		       span_of(&c->last, sizeof(c->last)));
 	put_child_tid(r, c, parent, flags);
-	put_comm(r, c->tid);
+	put_comm(r, c->tid, parent->proc);
+	if (c->proc == parent->proc)
+		c->proc->comm[0] = '\0'; /* each thread has its own */
 	ret = event_put(r, &ev, err);
 	if (ret < 0)
 		return ret;
@@ -450,7 +462,7 @@ life_first(struct recorder *r, struct task *t, struct err *err)
 	ev.args[1] = t->proc->number;
 	ev.args[4] = s->number;
 	ev.args[5] = g->number;
-	put_comm(r, t->tid);
+	put_comm(r, t->tid, NULL);
 	ret = event_put(r, &ev, err);
 	if (ret < 0)
 		return ret;

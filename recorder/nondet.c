@@ -62,6 +62,8 @@ struct hand {
 	unsigned refs;
 	uint8_t segv[KSIGACTION_SIZE];
 	uint8_t trap[KSIGACTION_SIZE];
+	uint64_t caught; /* signals with a handler that stays; maybe not all */
+	bool unsure;	 /* other processes change them, too */
 };
 
 /* task.nondet */
@@ -191,10 +193,42 @@ handler(const uint8_t *act)
 	return v;
 }
 
+/* The kernel resets those that are forced, and those that ask for it. */
+static bool
+stays_caught(int signo, const uint8_t *act)
+{
+	uint64_t flags;
+
+	memcpy(&flags, act + sizeof(uint64_t), sizeof(flags));
+	return handler(act) > IGNORED && (flags & SA_RESETHAND) == 0 &&
+	       signo != SIGSEGV && signo != SIGBUS && signo != SIGFPE &&
+	       signo != SIGILL && signo != SIGTRAP && signo != SIGSYS;
+}
+
+void
+nondet_shares_handlers(struct task *t)
+{
+	own_of(t)->hand->unsure = true;
+}
+
+bool
+nondet_catches(const struct task *t, int signo)
+{
+	const struct own *o = t->nondet;
+
+	return o != NULL && !o->hand->unsure && signo > 0 && signo <= 64 &&
+	       (o->hand->caught >> (signo - 1) & 1) != 0;
+}
+
 void
 nondet_sigaction(struct task *t, int signo, const uint8_t act[32])
 {
 	uint8_t *to = action(own_of(t), signo);
+	uint64_t bit = signo > 0 && signo <= 64 ? 1ull << (signo - 1) : 0;
+
+	own_of(t)->hand->caught &= ~bit;
+	if (stays_caught(signo, act))
+		own_of(t)->hand->caught |= bit;
 
 	if (to != NULL)
 		memcpy(to, act, KSIGACTION_SIZE);
@@ -253,6 +287,8 @@ reset_signals(struct task *t)
 	}
 	memset(o->hand->segv, 0, KSIGACTION_SIZE);
 	memset(o->hand->trap, 0, KSIGACTION_SIZE);
+	o->hand->caught = 0;
+	o->hand->unsure = false;
 	o->hand->segv[0] = segv ? IGNORED : 0;
 	o->hand->trap[0] = trap ? IGNORED : 0;
 	nondet_sigmask(t);

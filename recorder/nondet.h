@@ -58,6 +58,11 @@ int nondet_vsyscall(struct recorder *r, struct task *t, struct event *ev,
  * a frame was built.
  */
 void nondet_sigaction(struct task *t, int signo, const uint8_t act[32]);
+/* CLONE_SIGHAND: with another process. */
+void nondet_shares_handlers(struct task *t);
+/* A handler was set, and nothing has taken it away. False: or it is not known.
+ */
+bool nondet_catches(const struct task *t, int signo);
 void nondet_sigmask(struct task *t);
 void nondet_sigmask_is(struct task *t, uint64_t mask);
 /* For exec.c: add the calls that arm the traps of a fresh image. */

@@ -19,10 +19,10 @@ struct code_patcher {
 /* Is an int3 put in this one's place, when nothing better is? */
 bool code_traps(const struct code_patcher *c, const struct patch_site *s);
 /*
- * Replace the sites of a mapping within [start, end), in o; PATCH items say what was
- * done. fresh: no task stands in it; quiet: nobody wants to know what RDTSC
- * says, which then is something else, without a trap. false: something else
- * stands there than in the file, or it cannot be written.
+ * Replace the sites of a mapping within [start, end), in o; PATCH items say
+ * what was done. fresh: no task stands in it; quiet: nobody wants to know what
+ * RDTSC says, which then is something else, without a trap. false: something
+ * else stands there than in the file, or it cannot be written.
  */
 bool code_patch(const struct code_patcher *c, struct task *t,
 		const struct vma *vma, const struct patch_list *l,

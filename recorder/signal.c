@@ -528,8 +528,11 @@ signal_stop(struct recorder *r, struct task *t, struct err *err)
 	}
 	if (fault)
 		agent_faulted(t);
-	if ((ret = dispositions_read(t->tid, &d)) < 0 ||
-	    (ret = agent_come_out(r, t, matters(&d, signo), err)) < 0)
+	if (!fault && nondet_catches(t, signo))
+		d = (struct dispositions){ .caught = BIT(signo) };
+	else if ((ret = dispositions_read(t->tid, &d)) < 0)
+		return ret;
+	if ((ret = agent_come_out(r, t, matters(&d, signo), err)) < 0)
 		return ret;
 	if (!(d.caught & BIT(signo))) {
 		if (!fault && ((d.ignored | IGNORED_SET | STOP_SET) & BIT(signo)))

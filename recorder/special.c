@@ -60,6 +60,9 @@ enter_clone(struct recorder *r, struct task *t, struct err *err)
 
 	if (ret < 0)
 		return ret;
+	if (t->call.sc.nr == SYS_clone &&
+	    (regs.rdi & (CLONE_NEWNS | CLONE_NEWUSER)) != 0)
+		r->elsewhere = true;
 	if (t->call.sc.nr == SYS_clone && (regs.rdi & CLONE_UNTRACED)) {
 		regs.rdi &= ~(uint64_t)CLONE_UNTRACED;
 		ret = ptrace_set_regs(t->tid, &regs);
@@ -82,7 +85,7 @@ answer_exec(struct recorder *r, struct task *t)
 
 	if (mem_read_str(&task_space(t)->mem, a[at ? 1 : 0], PATH_MAX, &path) ==
 	    0)
-		why = exec_refusal(t, at ? (int)a[0] : AT_FDCWD,
+		why = exec_refusal(r, t, at ? (int)a[0] : AT_FDCWD,
 				   buf_cstr(&path), &code);
 	if (why != NULL) {
 		warn(r, t, WARN_REFUSED, t->call.sc.nr,
@@ -93,6 +96,14 @@ answer_exec(struct recorder *r, struct task *t)
 	}
 	buf_free(&path);
 	return why != NULL;
+}
+
+/* From now on a path may mean another file to it than to us. */
+static int
+enter_elsewhere(struct recorder *r, struct task *t, struct err *err)
+{
+	r->elsewhere = true;
+	return SPECIAL_RUN;
 }
 
 /* Its arguments are gone when it has succeeded. */
@@ -256,6 +267,8 @@ leave_prctl(struct recorder *r, struct task *t, struct err *err)
 
 	if (t->call.sc.ret != 0)
 		return 0;
+	if ((int)a[0] == PR_SET_NAME)
+		t->proc->comm[0] = '\0';
 	if ((int)a[0] == PR_SET_NO_NEW_PRIVS)
 		t->proc->no_new_privs = 1;
 	if ((int)a[0] == PR_GET_TSC)
@@ -309,6 +322,10 @@ static const struct special_ops table[SYS_MAX] = {
 	[SYS_clone] = { .enter = enter_clone },
 	[SYS_fork] = { .enter = enter_clone },
 	[SYS_vfork] = { .enter = enter_clone },
+	[SYS_chroot] = { .enter = enter_elsewhere },
+	[SYS_pivot_root] = { .enter = enter_elsewhere },
+	[SYS_unshare] = { .enter = enter_elsewhere },
+	[SYS_setns] = { .enter = enter_elsewhere },
 	[SYS_execve] = { .enter = enter_exec },
 	[SYS_execveat] = { .enter = enter_exec },
 	[SYS_set_tid_address] = { .leave = leave_set_tid_address },

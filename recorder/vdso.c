@@ -2,14 +2,12 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "agent/abi.h"
-#include "base/fd.h"
 
 /* linux/prctl.h, struct prctl_mm_map */
 struct mm_map {
@@ -51,29 +49,21 @@ clear_vector(struct task *t, uint64_t rsp, struct buf *stack, size_t auxv,
 
 /* The numbers after the command's name, which may hold anything. */
 static bool
-read_stat(pid_t tid, uint64_t out[STAT_END])
+stat_numbers(const char *stat, uint64_t out[STAT_END])
 {
-	struct buf text = { 0 };
-	char path[64];
-	const char *p = NULL;
+	const char *p = strrchr(stat, ')');
 	unsigned i;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	if (fd_read_file(path, &text) == 0)
-		p = strrchr(buf_cstr(&text), ')');
-	if (p != NULL && p[1] != '\0') {
-		p += 3; /* past the state, which is field 3 */
-		for (i = 4; i < STAT_END && *p != '\0'; i++) {
-			char *end;
+	if (p == NULL || p[1] == '\0')
+		return false;
+	p += 3; /* past the state, which is field 3 */
+	for (i = 4; i < STAT_END && *p != '\0'; i++) {
+		char *end;
 
-			out[i] = strtoull(p, &end, 10);
-			p = end;
-		}
-		if (i != STAT_END)
-			p = NULL;
+		out[i] = strtoull(p, &end, 10);
+		p = end;
 	}
-	buf_free(&text);
-	return p != NULL;
+	return i == STAT_END;
 }
 
 /*
@@ -83,13 +73,12 @@ read_stat(pid_t tid, uint64_t out[STAT_END])
  * refused a program that looks there finds an address with nothing at it.
  */
 static void
-clear_kernel_copy(const struct task *t, uint64_t auxv, size_t auxc,
-		  struct batch *b)
+clear_kernel_copy(const char *stat, uint64_t auxv, size_t auxc, struct batch *b)
 {
 	uint64_t v[STAT_END] = { 0 };
 	struct mm_map m;
 
-	if (!read_stat(t->tid, v))
+	if (!stat_numbers(stat, v))
 		return;
 	m = (struct mm_map){
 		.start_code = v[STAT_START_CODE],
@@ -181,13 +170,14 @@ move(struct task *t, const struct maps *m, struct batch *b)
 
 int
 vdso_hide(struct task *t, const struct maps *m, uint64_t rsp, struct buf *stack,
-	  size_t auxv, size_t auxc, bool keep, struct batch *b, struct err *err)
+	  size_t auxv, size_t auxc, const char *stat, bool keep,
+	  struct batch *b, struct err *err)
 {
 	int ret = clear_vector(t, rsp, stack, auxv, auxc, err);
 
 	if (ret < 0)
 		return ret;
-	clear_kernel_copy(t, rsp + auxv, auxc, b);
+	clear_kernel_copy(stat, rsp + auxv, auxc, b);
 	if (!keep || !move(t, m, b))
 		vdso_unmap(t, m, b);
 	return 0;

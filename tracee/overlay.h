@@ -30,8 +30,8 @@ struct overlay_known {
 
 struct overlay {
 	struct mem mem;
-	struct overlay_known *known; /* NULL: what is there is read */
-	uint64_t base;		     /* address of the file's offset 0 */
+	struct overlay_known *known;  /* NULL: what is there is read */
+	uint64_t base;		      /* address of the file's offset 0 */
 	VEC(struct overlay_page *) v; /* by address */
 };
 
