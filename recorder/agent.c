@@ -375,7 +375,8 @@ agent_birth(struct task *c, struct task *t, uint64_t flags)
 		s->agent->refused = from->agent->refused = true;
 	if (s == from && !(flags & (CLONE_VFORK | CLONE_THREAD)))
 		s->agent->refused = true;
-	agent_forget_fds(from);
+	if (flags & CLONE_FILES)
+		agent_forget_fds(from);
 }
 
 int

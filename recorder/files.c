@@ -394,8 +394,14 @@ captured(const struct files *f, pid_t pid, const struct vma *real,
 
 	if (probe_denied(PROBE_MAP_FILES) || writes(vma))
 		return NULL;
-	map_files_path(pid, real, path);
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+	/* The name is the quicker way, as long as it is the file's. */
+	if (real->name[0] != '/' || stat(real->name, &st) < 0 ||
+	    st.st_ino != real->ino || st.st_dev != real->dev) {
+		map_files_path(pid, real, path);
+		if (stat(path, &st) < 0)
+			return NULL;
+	}
+	if (!S_ISREG(st.st_mode))
 		return NULL;
 	shown(vma, &st, &from, &to);
 	return known(f, &st, from, to);

@@ -483,6 +483,19 @@ patch_part(struct recorder *r, struct task *t, const struct vma *vma,
 	return ret;
 }
 
+/* Traps come from there, for now. */
+static void
+remember(struct task *t, const struct vma *vma, const struct patch_list *l)
+{
+	struct own *o = own_of(t);
+
+	if (vma != &o->vma)
+		o->vma = *vma;
+	o->sites = l;
+	o->space = t->proc->space->number;
+	o->remapped = t->proc->space->remapped;
+}
+
 int
 nondet_mapped_file(struct recorder *r, struct task *t, const struct vma *vma,
 		   uint64_t file, uint64_t start, uint64_t len,
@@ -495,6 +508,8 @@ nondet_mapped_file(struct recorder *r, struct task *t, const struct vma *vma,
 		return 0;
 	if (is_code(vma) && file != 0)
 		ret = sites_of(r, t, start, file, &l, err);
+	if (ret == 0 && l != NULL && l->len > 0)
+		remember(t, vma, l);
 	return ret < 0 ? ret
 		       : patch_part(r, t, vma, file, l, start, start + len,
 				    true, items, err);
@@ -547,8 +562,7 @@ find_site(struct recorder *r, struct task *t, uint64_t addr,
 		if (ret < 0 || o->sites == NULL)
 			return ret;
 	}
-	o->space = t->proc->space->number;
-	o->remapped = t->proc->space->remapped;
+	remember(t, &o->vma, o->sites);
 	offset = o->vma.offset + (addr - o->vma.start);
 	s = patch_from(o->sites, offset);
 	if (s == NULL || s->offset != offset ||
@@ -585,32 +599,6 @@ next_tsc(struct nondet *n)
 	return now;
 }
 
-/* Register number as in instruction encodings. */
-static uint64_t *
-reg_of(struct regs *r, unsigned number)
-{
-	uint64_t *const table[16] = {
-		&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
-		&r->rsi, &r->rdi, &r->r8,  &r->r9,  &r->r10, &r->r11,
-		&r->r12, &r->r13, &r->r14, &r->r15,
-	};
-
-	return table[number & 15];
-}
-
-static uint64_t
-put_reg(struct regs *r, unsigned number, unsigned bits, uint64_t v)
-{
-	uint64_t *to = reg_of(r, number);
-
-	if (bits == 16)
-		v = (*to & ~0xffffull) | (v & 0xffff);
-	else if (bits == 32)
-		v &= 0xffffffffu;
-	*to = v;
-	return v;
-}
-
 /* What the instruction does to regs; its result for the event. */
 static uint64_t
 emulate(struct nondet *n, const struct patch_site *s, struct regs *regs)
@@ -645,7 +633,7 @@ emulate(struct nondet *n, const struct patch_site *s, struct regs *regs)
 	case PATCH_RDPID:
 		break; /* CPU 0 of node 0 */
 	}
-	return put_reg(regs, s->reg, s->bits, value);
+	return code_put_reg(regs, s->reg, s->bits, value);
 }
 
 static int

@@ -196,3 +196,29 @@ code_patch(const struct code_patcher *c, struct task *t, const struct vma *vma,
 	buf_free(&k.stub);
 	return ok;
 }
+
+/* Register number as in instruction encodings. */
+static uint64_t *
+reg_of(struct regs *r, unsigned number)
+{
+	uint64_t *const table[16] = {
+		&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
+		&r->rsi, &r->rdi, &r->r8,  &r->r9,  &r->r10, &r->r11,
+		&r->r12, &r->r13, &r->r14, &r->r15,
+	};
+
+	return table[number & 15];
+}
+
+uint64_t
+code_put_reg(struct regs *r, unsigned number, unsigned bits, uint64_t v)
+{
+	uint64_t *to = reg_of(r, number);
+
+	if (bits == 16)
+		v = (*to & ~0xffffull) | (v & 0xffff);
+	else if (bits == 32)
+		v &= 0xffffffffu;
+	*to = v;
+	return v;
+}

@@ -28,5 +28,9 @@ bool code_patch(const struct code_patcher *c, struct task *t,
 		const struct vma *vma, const struct patch_list *l,
 		uint64_t start, uint64_t end, bool fresh, bool quiet,
 		struct overlay *o, struct buf *items);
+/* Register number as in instruction encodings, so many bits of it. Returns what
+ * was put there. */
+uint64_t code_put_reg(struct regs *r, unsigned number, unsigned bits,
+		      uint64_t v);
 
 #endif

@@ -291,7 +291,8 @@ syscall_collect(struct recorder *r, struct task *t, struct event *ev,
 	if (!t->call.skipped || t->call.desc->decision != SYS_REFUSE)
 		put_outputs(r, t);
 	if (t->call.desc->flags & SYSF_WRITES_FILE) {
-		t->proc->comm[0] = '\0'; /* which is a file, too */
+		if (t->call.desc->flags & SYSF_SEND)
+			t->proc->comm[0] = '\0'; /* which is a file, too */
 		ret = shared_written(r, t, err);
 		if (ret < 0)
 			return ret;

@@ -357,8 +357,8 @@ can_be_ahead(const struct puppet *p, const struct event *ev)
 	       !output_writes(p, ev);
 }
 
-/* It comes to this call or instruction of its own accord, whatever becomes of it
- * there. */
+/* It comes to this call or instruction of its own accord, whatever becomes of
+ * it there. */
 static bool
 halts_at(const struct puppet *p, const struct event *ev)
 {
