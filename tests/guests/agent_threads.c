@@ -44,13 +44,17 @@ work(void *arg)
 	return NULL;
 }
 
-/* Makes calls, and nothing else, until the others have been seen. */
+/* Makes calls, and nothing else, until the others have been seen; not a million
+ * where they wait for a CPU. */
 static void *
 wait_and_call(void *arg)
 {
 	(void)arg;
-	while (!seen)
+	while (!seen) {
 		CHECK(getppid() > 0);
+		for (volatile int i = 0; i < 20000; i++)
+			continue;
+	}
 	return NULL;
 }
 
