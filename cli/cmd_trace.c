@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/vec.h"
@@ -10,14 +11,20 @@
 #include "cli/say.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "cli/trace_jobs.h"
 #include "event/source.h"
 #include "replayer/survey.h"
+#include "store/checkpoint.h"
 #include "store/query.h"
 #include "store/store.h"
 #include "store/trace.h"
 
+#define JOBS_MAX 64u
+#define PARTS_PER_JOB 3u /* where checkpoints are: ends are evener so */
+
 struct trace {
 	const char *writes, *calls, *from, *to;
+	uint64_t jobs;
 };
 
 /* What is looked for: one variable, or functions. */
@@ -39,6 +46,7 @@ struct tracing {
 	struct progress progress;
 	struct trace_put *put;
 	bool calls;
+	unsigned jobs; /* processes; 0 = as many as make sense */
 	uint32_t len;
 	struct subject *subjects;
 	size_t n;
@@ -64,6 +72,9 @@ options(void *own, struct opt_list *l)
 		"not what was before this position");
 	opt_add(l, 0, "to", OPT_STR, &o->to, "POS",
 		"not what was after this position");
+	opt_add(l, 'j', "jobs", OPT_U64, &o->jobs, "N",
+		"so many processes, each for a part (as many as CPUs where "
+		"the recording is indexed, else 1)");
 }
 
 /* ---- what is asked for */
@@ -152,6 +163,11 @@ parse(struct tracing *t, const struct trace *o, struct err *err)
 		return ret;
 	}
 	t->calls = o->calls != NULL;
+	if (o->jobs > JOBS_MAX)
+		return err_set(err, E_USAGE,
+			       "-j %lu: at most %u processes are possible",
+			       o->jobs, JOBS_MAX);
+	t->jobs = (unsigned)o->jobs;
 	return t->calls ? parse_calls(t, o->calls, err)
 			: parse_writes(t, o->writes, err);
 }
@@ -338,6 +354,128 @@ load_open(struct tracing *t, struct survey_req *q, struct err *err)
 	return ret;
 }
 
+/* ---- in one process or in several */
+
+static int
+open_replay(void *ctx, struct replayer **out, struct err *err)
+{
+	struct replay_opts ro = { 0 };
+	struct tracing *t = ctx;
+	int ret = 0;
+
+	if (!t->source)
+		ret = store_source_open(t->c->db, t->rec, &t->source, err);
+	if (ret == 0 && !t->replayer)
+		ret = replayer_open(&t->replayer, t->source, &ro, err);
+	*out = t->replayer;
+	return ret;
+}
+
+static void
+close_replay(void *ctx)
+{
+	struct tracing *t = ctx;
+
+	if (t->replayer)
+		replayer_close(t->replayer);
+	if (t->source)
+		t->source->ops->close(t->source);
+	t->replayer = NULL;
+	t->source = NULL;
+}
+
+static void
+begin_pass(void *ctx, unsigned pass, unsigned passes)
+{
+	struct tracing *t = ctx;
+
+	t->pass = pass;
+	t->res.passes = passes;
+}
+
+/* How much replay lies before event seq. */
+static double
+work_at(const struct source_stored *v, size_t n, uint64_t seq)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].seq >= seq)
+			return (double)v[i].work_ns;
+	return n ? (double)v[n - 1].work_ns : (double)seq;
+}
+
+/*
+ * Where parts begin: at stored checkpoints, so that a part need not replay what
+ * is before it, with as much to replay in each; without any evenly.
+ */
+static int
+divide(struct tracing *t, const struct survey_req *q, uint64_t **out, size_t *n,
+       struct err *err)
+{
+	struct source_stored *v = NULL;
+	size_t stored = 0, parts, k = 1;
+	double from, all;
+	int ret = checkpoint_list(t->c->db, t->rec, &v, &stored, err);
+
+	if (ret < 0)
+		return ret;
+	if (!t->jobs)
+		t->jobs = stored ? (unsigned)sysconf(_SC_NPROCESSORS_ONLN) : 1;
+	if (t->jobs > JOBS_MAX)
+		t->jobs = JOBS_MAX;
+	parts = stored ? t->jobs * PARTS_PER_JOB : t->jobs;
+	*out = arena_alloc(&t->c->arena, parts * sizeof(**out));
+	*n = 0;
+	from = work_at(v, stored, q->from);
+	all = work_at(v, stored, q->to) - from;
+	for (size_t i = 0; stored && t->jobs > 1 && i < stored; i++) {
+		if (v[i].seq <= q->from || v[i].seq >= q->to || k == parts ||
+		    (double)v[i].work_ns - from <
+			    all * (double)k / (double)parts)
+			continue;
+		(*out)[(*n)++] = v[i].seq;
+		while (k < parts && (double)v[i].work_ns - from >=
+					    all * (double)k / (double)parts)
+			k++;
+	}
+	for (k = 1; !stored && k < parts; k++)
+		(*out)[(*n)++] = q->from + (q->to - q->from) * k / parts;
+	mem_free(v);
+	return 0;
+}
+
+static int
+survey(struct tracing *t, struct survey_req *q, struct err *err)
+{
+	struct trace_jobs j = { .req = q,
+				.open = open_replay,
+				.close = close_replay,
+				.pass = begin_pass,
+				.ctx = t };
+	bool found[SURVEY_FUNCTIONS] = { false };
+	struct replayer *r;
+	uint64_t *bounds = NULL;
+	int ret = divide(t, q, &bounds, &j.n_bounds, err);
+
+	j.bounds = bounds;
+	j.jobs = t->jobs;
+	if (ret == 0 && j.n_bounds > 0)
+		ret = trace_jobs_run(&j, &t->res, err);
+	if (j.n_bounds > 0 && t->c->verbose)
+		say("%u parts, %u processes at a time, %u parts once more",
+		    j.parts, j.jobs, j.again);
+	if (ret < 0 || j.n_bounds > 0)
+		return ret;
+	t->res.passes = 1;
+	ret = open_replay(t, &r, err);
+	for (; ret == 0 && q->pass < t->res.passes; q->pass++) {
+		t->pass = q->pass;
+		ret = survey_run(r, q, &t->res, err);
+		for (size_t i = 0; i < SURVEY_FUNCTIONS; i++)
+			t->res.found[i] = found[i] |= t->res.found[i];
+	}
+	return ret;
+}
+
 /* One range of those subjects that lack it. */
 static int
 trace_range(struct tracing *t, struct trace_range range, struct err *err)
@@ -377,13 +515,10 @@ trace_range(struct tracing *t, struct trace_range range, struct err *err)
 	ret = trace_put_begin(t->put, traces, n, range, err);
 	if (ret == 0 && t->calls)
 		ret = load_open(t, &q, err);
-	t->res.passes = 1;
-	for (; ret == 0 && q.pass < t->res.passes; q.pass++) {
-		t->pass = q.pass;
-		ret = survey_run(t->replayer, &q, &t->res, err);
-		for (size_t i = 0; i < n; i++)
-			t->subjects[which[i]].found |= t->res.found[i];
-	}
+	if (ret == 0)
+		ret = survey(t, &q, err);
+	for (size_t i = 0; i < n; i++)
+		t->subjects[which[i]].found |= t->res.found[i];
 	t->added += t->res.upto - range.from;
 	return ret;
 }
@@ -540,7 +675,6 @@ show(struct tracing *t, struct err *err)
 static int
 open_all(struct tracing *t, const struct trace *o, struct err *err)
 {
-	struct replay_opts ro = { 0 };
 	int ret;
 
 	ret = query_recording(t->c->db, t->rec, &t->c->arena, &t->row, err);
@@ -548,10 +682,6 @@ open_all(struct tracing *t, const struct trace *o, struct err *err)
 		ret = find_range(t, o, err);
 	if (ret == 0)
 		ret = find_subjects(t, err);
-	if (ret == 0)
-		ret = store_source_open(t->c->db, t->rec, &t->source, err);
-	if (ret == 0)
-		ret = replayer_open(&t->replayer, t->source, &ro, err);
 	t->put = trace_put_new(t->c->db, t->rec);
 	return ret;
 }
@@ -560,10 +690,7 @@ static void
 close_all(struct tracing *t)
 {
 	trace_put_free(t->put);
-	if (t->replayer)
-		replayer_close(t->replayer);
-	if (t->source)
-		t->source->ops->close(t->source);
+	close_replay(t);
 }
 
 static int

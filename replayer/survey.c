@@ -40,7 +40,7 @@ tell(struct survey *t, struct err *err)
 	if (!q->progress || now - t->told_ns < TELL_NS)
 		return 0;
 	t->told_ns = now;
-	if (q->progress(q->ctx, t->r->now->seq, q->to))
+	if (q->progress(q->ctx, t->r->now->seq, t->to))
 		return 0;
 	return err_set(err, E_CANCELLED, "stopped at e%lu", t->r->now->seq);
 }
@@ -77,8 +77,8 @@ give_upto(struct survey *t, struct err *err)
 				ret = give_call(t, &k->frames.v[i].c, err);
 		}
 	}
-	if (seq > t->req->to)
-		seq = t->req->to;
+	if (seq > t->to)
+		seq = t->to;
 	if (ret == 0)
 		ret = t->req->sink.upto(t->req->sink.ctx, seq, err);
 	if (ret == 0)
@@ -619,19 +619,31 @@ take_open(struct survey *t)
 }
 
 static bool
-is_over(struct survey *t)
+is_any_open(const struct survey *t)
 {
-	uint64_t key, seq = t->r->now->seq;
+	uint64_t key;
 	size_t it = 0;
 	void *val;
 
-	if (seq < t->req->to)
-		return false;
-	while (seq < t->req->follow && map_next(&t->tasks, &it, &key, &val)) {
+	while (map_next(&t->tasks, &it, &key, &val)) {
 		if (((struct survey_task *)val)->frames.len > 0)
-			return false;
+			return true;
 	}
-	return true;
+	return false;
+}
+
+static bool
+is_over(struct survey *t)
+{
+	uint64_t seq = t->r->now->seq;
+
+	if (seq < t->to)
+		return false;
+	if (t->to < t->req->limit && is_any_open(t)) {
+		t->to = seq + 1;
+		return false;
+	}
+	return seq >= t->req->follow || !is_any_open(t);
 }
 
 static int
@@ -692,7 +704,7 @@ int
 survey_run(struct replayer *r, const struct survey_req *req,
 	   struct survey_result *out, struct err *err)
 {
-	struct survey t = { .r = r, .req = req, .out = out };
+	struct survey t = { .r = r, .req = req, .to = req->to, .out = out };
 	struct err later = { 0 };
 	int ret, rc;
 

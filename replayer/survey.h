@@ -45,6 +45,9 @@ struct survey_call {
 	uint32_t depth; /* live traced calls of the task, itself included */
 	struct pos entry, exit;
 	uint32_t entry_nth, exit_nth;
+	/* The event after which the outermost of the live traced calls of its
+	 * task began, itself included. */
+	uint64_t outer;
 	uint64_t pc, sp, caller_pc; /* caller_pc: where it returns to */
 	struct sym_place place, caller;
 	bool tail; /* begun by a jump, in place of the call before it */
@@ -76,6 +79,9 @@ struct survey_req {
 	/* What happens after event from, up to event to, its effects included.
 	 */
 	uint64_t from, to;
+	/* Not 0: when calls are open at event to, go on to where none is, at
+	 * most up to there. */
+	uint64_t limit;
 	/* Calls that began there and end up to event follow get their ends. */
 	uint64_t follow;
 	/* Calls that were open at from. */

@@ -241,6 +241,7 @@ at_entry(struct survey *t, struct survey_space *s, struct survey_task *k,
 	f.c.task = p->task;
 	f.c.process = p->group->num;
 	f.c.depth = (uint32_t)k->frames.len + 1;
+	f.c.outer = k->frames.len ? k->frames.v[0].c.outer : t->r->now->seq;
 	f.c.pc = p->regs.rip;
 	f.c.sp = sp;
 	f.how = survey_how(p, f.c.caller_pc);

@@ -158,32 +158,54 @@ find_variable(struct survey *t, struct survey_space *s)
 	survey_divide(s, addr, size, q->pass, &t->out->passes);
 }
 
-static void
+static int
+too_many(const struct survey *t, const struct puppet *p, size_t function,
+	 struct err *err)
+{
+	const char *name = t->req->functions[function];
+
+	err_set(err, E_UNSUPPORTED,
+		"after e%lu process %u has more than %u addresses of what is "
+		"to be traced, with '%s'",
+		t->r->now->seq, p->group->num, SURVEY_ENTRIES, name);
+	err_hint(err,
+		 "fewer functions at a time, or those of one library: "
+		 "LIBRARY:%s, or one address: 0xADDRESS",
+		 name);
+	return -E_UNSUPPORTED;
+}
+
+static int
 add_entry(struct survey *t, struct survey_space *s, const struct puppet *p,
-	  size_t function, uint64_t addr)
+	  size_t function, uint64_t addr, struct err *err)
 {
 	struct survey_entry e = { .addr = addr, .function = function };
 
 	for (size_t i = 0; i < s->n_entries; i++) {
 		if (s->entry[i].addr == addr)
-			return;
+			return 0;
 	}
 	e.how = survey_how(p, addr);
-	if (e.how == TALLY_OFF || s->n_entries == SURVEY_ENTRIES)
-		return;
+	if (e.how == TALLY_OFF)
+		return 0;
+	if (s->n_entries == SURVEY_ENTRIES)
+		return too_many(t, p, function, err);
 	s->entry[s->n_entries++] = e;
 	t->out->found[function] = true;
+	return 0;
 }
 
 /* Several libraries may have a function of that name, with ld.so most do. */
-static void
+static int
 find_in_all(struct survey *t, struct survey_space *s, const struct puppet *p,
-	    size_t function, const struct target_map *maps, size_t n)
+	    size_t function, const struct target_map *maps, size_t n,
+	    struct err *err)
 {
 	const char *name = t->req->functions[function];
 	uint64_t addr, size;
+	int ret = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; ret == 0 && i < n; i++) {
 		const char *base = strrchr(maps[i].name, '/');
 		struct buf both = { 0 };
 
@@ -193,9 +215,10 @@ find_in_all(struct survey *t, struct survey_space *s, const struct puppet *p,
 			   name);
 		if (symbols_by_name(s->names->sym, buf_cstr(&both), &addr,
 				    &size, NULL) == 0)
-			add_entry(t, s, p, function, addr);
+			ret = add_entry(t, s, p, function, addr, err);
 		buf_free(&both);
 	}
+	return ret;
 }
 
 static int
@@ -216,9 +239,9 @@ find_functions(struct survey *t, struct survey_space *s, const struct puppet *p,
 		if (is_number(name, &addr) ||
 		    symbols_by_name(s->names->sym, name, &addr, &size, NULL) ==
 			    0)
-			add_entry(t, s, p, i, addr);
-		if (!strchr(name, ':'))
-			find_in_all(t, s, p, i, maps, n);
+			ret = add_entry(t, s, p, i, addr, err);
+		if (ret == 0 && !strchr(name, ':'))
+			ret = find_in_all(t, s, p, i, maps, n, err);
 	}
 	arena_free(&a);
 	return ret;

@@ -9,7 +9,7 @@
  * those that calls return to, and the interval's end, come on top. */
 #define SURVEY_COUNTED (TALLY_MAX - 9u)
 
-#define SURVEY_ENTRIES 16u
+#define SURVEY_ENTRIES 40u
 
 struct addresses {
 	uint64_t *v;
@@ -82,6 +82,7 @@ struct survey {
 	struct survey_result *out;
 	struct map spaces; /* number -> struct survey_space * */
 	struct map tasks;  /* number -> struct survey_task * */
+	uint64_t to; /* req->to, or further on while calls are open there */
 	uint64_t told_ns, stored_ns;
 	uint64_t given; /* rows since the last upto */
 	/* The interval: */
@@ -101,11 +102,11 @@ struct survey {
 	uint8_t value[SURVEY_PASS]; /* of the watched bytes */
 };
 
-/* Behind req->to only the ends of calls count. */
+/* Behind to only the ends of calls count. */
 static inline bool
 survey_closing(const struct survey *t)
 {
-	return t->r->now->seq >= t->req->to;
+	return t->r->now->seq >= t->to;
 }
 
 /* survey_names.c */

@@ -16,7 +16,7 @@
 #include "tracee/point.h"
 #include "tracee/point_priv.h"
 
-#define TALLY_MAX 32u
+#define TALLY_MAX 64u
 
 enum tally_how {
 	TALLY_OFF,
