@@ -93,6 +93,9 @@ memory_update(struct view *v, unsigned dirty)
 	if (!(dirty & (DIRTY_MOMENT | DIRTY_SIZE)) || !moment_known(v))
 		return;
 	mv->per_line = bytes_that_fit(v->rect.w);
+	/* It showed no memory: what was asked for, not where a list begins. */
+	if (!stay)
+		mv->follow = 0;
 	lines_clear(l);
 	if (!m->mem_len) {
 		lines_add(l, STYLE_DIM,
