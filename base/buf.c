@@ -173,30 +173,6 @@ buf_span(const struct buf *b)
 	return span_of(b->p, b->len);
 }
 
-void
-reader_init(struct reader *r, struct span s)
-{
-	r->p = s.p;
-	r->end = s.len ? s.p + s.len : s.p;
-	r->bad = false;
-}
-
-struct span
-reader_bytes(struct reader *r, size_t n)
-{
-	struct span s = { 0 };
-
-	if (r->bad || n > (size_t)(r->end - r->p)) {
-		r->bad = true;
-		return s;
-	}
-	if (n > 0) {
-		s = span_of(r->p, n);
-		r->p += n;
-	}
-	return s;
-}
-
 static uint64_t
 get_le(struct reader *r, size_t n)
 {
@@ -227,7 +203,7 @@ reader_u64(struct reader *r)
 }
 
 uint64_t
-reader_varint(struct reader *r)
+reader_long_varint(struct reader *r)
 {
 	uint64_t v = 0;
 	uint8_t c;
@@ -252,10 +228,4 @@ reader_zigzag(struct reader *r)
 	uint64_t v = reader_varint(r);
 
 	return (int64_t)((v >> 1) ^ (v & 1 ? UINT64_MAX : 0));
-}
-
-bool
-reader_done(const struct reader *r)
-{
-	return r->bad || r->p == r->end;
 }

@@ -41,14 +41,50 @@ struct reader {
 	bool bad;
 };
 
-void reader_init(struct reader *r, struct span s);
 uint8_t reader_u8(struct reader *r);
 uint32_t reader_u32(struct reader *r);
 uint64_t reader_u64(struct reader *r);
-uint64_t reader_varint(struct reader *r);
 int64_t reader_zigzag(struct reader *r);
+uint64_t reader_long_varint(struct reader *r); /* any */
+
+static inline void
+reader_init(struct reader *r, struct span s)
+{
+	r->p = s.p;
+	r->end = s.len ? s.p + s.len : s.p;
+	r->bad = false;
+}
+
+/* Most are of one byte. */
+static inline uint64_t
+reader_varint(struct reader *r)
+{
+	return !r->bad && r->p < r->end && *r->p < 0x80 ? *r->p++ :
+							  reader_long_varint(r);
+}
+
 /* The next n bytes, borrowed from the span; empty and bad when there are fewer. */
-struct span reader_bytes(struct reader *r, size_t n);
-bool reader_done(const struct reader *r); /* nothing left, or bad */
+static inline struct span
+reader_bytes(struct reader *r, size_t n)
+{
+	struct span s = { 0 };
+
+	if (r->bad || n > (size_t)(r->end - r->p)) {
+		r->bad = true;
+		return s;
+	}
+	if (n > 0) {
+		s = span_of(r->p, n);
+		r->p += n;
+	}
+	return s;
+}
+
+/* Nothing left, or bad. */
+static inline bool
+reader_done(const struct reader *r)
+{
+	return r->bad || r->p == r->end;
+}
 
 #endif

@@ -260,8 +260,10 @@ put_pieces(struct replayer *r, const struct event *ev, struct buf *out,
 			memset(begin_piece(out, it.addr, it.len), 0, it.len);
 			continue;
 		}
-		buf_clear(&r->tmp);
-		ret = source_item_bytes(r->src, &it, &r->tmp, &bytes, err);
+		bytes = it.bytes;
+		if (it.kind == ITEM_MEM_BLOB)
+			ret = source_item_bytes(r->src, &it, &r->tmp, &bytes,
+						err);
 		if (ret < 0)
 			return ret;
 		if (bytes.len > 0)
@@ -419,7 +421,7 @@ start(struct puppet *p, struct span records, struct err *err)
 		.room = records.len,
 	};
 
-	if (mem_write_all(m, AGENT_DATA + AGENT_RING, records.p, records.len) <
+	if (mem_write_bulk(m, AGENT_DATA + AGENT_RING, records.p, records.len) <
 		    0 ||
 	    mem_write_all(m, AGENT_DATA, &d,
 			  offsetof(struct agent_data, kind)) < 0)

@@ -157,6 +157,17 @@ mem_write_all(const struct mem *m, uint64_t addr, const void *p, size_t n)
 }
 
 int
+mem_write_bulk(const struct mem *m, uint64_t addr, const void *p, size_t n)
+{
+	const struct iovec from = { (void *)(uintptr_t)p, n };
+	const struct iovec to = { (void *)(uintptr_t)addr, n };
+
+	if (process_vm_writev(m->pid, &from, 1, &to, 1, 0) == (ssize_t)n)
+		return 0;
+	return mem_write_all(m, addr, p, n);
+}
+
+int
 mem_read_str(const struct mem *m, uint64_t addr, size_t max, struct buf *out)
 {
 	size_t start = out->len;

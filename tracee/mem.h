@@ -29,6 +29,7 @@ int mem_read_all(const struct mem *m, uint64_t addr, void *out, size_t n);
 int mem_write_all(const struct mem *m, uint64_t addr, const void *p, size_t n);
 /* The same for much at once, in half the time; nothing that is protected. */
 int mem_read_bulk(const struct mem *m, uint64_t addr, void *out, size_t n);
+int mem_write_bulk(const struct mem *m, uint64_t addr, const void *p, size_t n);
 /* The string at addr without NUL, at most max bytes, appended to out. */
 int mem_read_str(const struct mem *m, uint64_t addr, size_t max, struct buf *out);
 
