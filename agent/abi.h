@@ -96,7 +96,7 @@
 #define AGENT_FILES 0x4000	/* files that it may map: agent_stored */
 #define AGENT_FILES_MAX 256u
 #define AGENT_RING 0x10000	/* records, from here on */
-#define AGENT_RING_LEN 0x100000ul
+#define AGENT_RING_LEN 0x300000ul
 /* Of each task: struct agent_slot, and the agent's stack below AGENT_STACK;
  * above it what the kernel stores while another has the baton. */
 #define AGENT_SLOT_SHIFT 16

@@ -32,20 +32,9 @@ static const struct more outputs[] = {
 
 const unsigned agent_nrows = LENGTH(agent_rows);
 
-#define AT_CWD (-100)
 #define ARCH_SET_FS 0x1002u
 /* O_ASYNC, O_TMPFILE. */
 #define O_NEEDS_TRACER 020020000u
-#define MODE_TYPE 0170000u
-#define MODE_FILE 0100000u
-#define MODE_DIR 0040000u
-#define MODE_CHAR 0020000u
-#define MODE_FIFO 0010000u
-#define MODE_SOCK 0140000u
-#define DEV_NULL 0x103u
-#define DEV_ZERO 0x105u
-#define DEV_TTY 0x500u
-
 #define F_DUPFD 0
 #define F_DUPFD_CLOEXEC 1030
 #define F_GETFD 1
@@ -94,125 +83,6 @@ agent_is_final(long ret)
 {
 	return ret >= 0 || (ret != -K_EFAULT && ret != -K_EINTR &&
 			    ret != -K_EPIPE && ret != -K_EFBIG);
-}
-
-/* ---- descriptors */
-
-static int
-is_listed(uint64_t dev)
-{
-	const struct agent_data *d = data();
-
-	for (uint64_t i = 0; i < d->ndevs && i < AGENT_DEVS; i++)
-		if (d->dev[i] == dev)
-			return 1;
-	return 0;
-}
-
-/* Terminals: 4, 5, and the slaves of ptys. */
-static int
-is_tty(uint64_t rdev)
-{
-	unsigned major = rdev >> 8 & 0xfff;
-
-	return major == 4 || major == 5 || (major >= 136 && major <= 143);
-}
-
-static unsigned
-is_output(const struct kstat *st)
-{
-	const struct agent_data *d = data();
-	int tty = (st->mode & MODE_TYPE) == MODE_CHAR && is_tty(st->rdev);
-
-	for (uint64_t i = 0; i < d->noutputs && i < AGENT_OUTPUTS; i++) {
-		const struct agent_output *o = &d->output[i];
-
-		if ((o->dev == st->dev && o->ino == st->ino) ||
-		    (o->rdev != 0 && tty &&
-		     (o->rdev == st->rdev || st->rdev == DEV_TTY)))
-			return AGENT_FD_OUTPUT;
-	}
-	return 0;
-}
-
-static unsigned
-kind_of(const struct kstat *st)
-{
-	switch (st->mode & MODE_TYPE) {
-	case MODE_FILE:
-		return is_listed(st->dev) ? AGENT_FD_FILE : AGENT_FD_OTHER;
-	case MODE_DIR:
-		return is_listed(st->dev) ? AGENT_FD_DIR : AGENT_FD_OTHER;
-	case MODE_FIFO:
-		return AGENT_FD_PIPE;
-	case MODE_SOCK:
-		return AGENT_FD_SOCK;
-	case MODE_CHAR:
-		if (st->rdev == DEV_NULL)
-			return AGENT_FD_NULL;
-		if (is_tty(st->rdev))
-			return AGENT_FD_TTY;
-		return st->rdev == DEV_ZERO ? AGENT_FD_ZERO : AGENT_FD_OTHER;
-	case 0:
-		return AGENT_FD_ANON;
-	}
-	return AGENT_FD_OTHER;
-}
-
-unsigned
-agent_kind(uint64_t fd)
-{
-	struct agent_data *d = data();
-	struct kstat st;
-
-	if (fd >= AGENT_FDS)
-		return AGENT_FD_OTHER;
-	if (d->kind[fd] == AGENT_FD_UNKNOWN &&
-	    call(NR_FSTAT, fd, (uint64_t)&st, 0, 0, 0, 0) == 0)
-		d->kind[fd] = (uint8_t)(kind_of(&st) | is_output(&st));
-	return d->kind[fd];
-}
-
-void
-agent_forget_fd(uint64_t fd)
-{
-	if (fd < AGENT_FDS)
-		data()->kind[fd] = AGENT_FD_UNKNOWN;
-}
-
-void
-agent_forget_fds(void)
-{
-	for (unsigned i = 0; i < AGENT_FDS; i++)
-		data()->kind[i] = AGENT_FD_UNKNOWN;
-}
-
-int
-agent_may_read(unsigned k)
-{
-	return k == AGENT_FD_FILE || k == AGENT_FD_NULL || k == AGENT_FD_ZERO;
-}
-
-int
-agent_may_write(unsigned k)
-{
-	uint64_t flags = data()->flags;
-
-	if ((k & AGENT_FD_OUTPUT) != 0 && (flags & AGENT_ALONE) == 0)
-		return 0;
-	k &= ~AGENT_FD_OUTPUT;
-	return k == AGENT_FD_NULL ||
-	       (k == AGENT_FD_FILE && (flags & AGENT_WRITES) != 0);
-}
-
-int
-agent_may_send(uint64_t fd)
-{
-	unsigned k = agent_kind(fd);
-
-	if ((k & AGENT_FD_OUTPUT) != 0 && (data()->flags & AGENT_ALONE) == 0)
-		return 0;
-	return (k & ~AGENT_FD_OUTPUT) >= AGENT_FD_PIPE;
 }
 
 /* ---- records */
@@ -309,7 +179,7 @@ agent_begin(long nr, const struct agent_frame *f, uint64_t n)
 	rec->ret = 0;
 	rec->begin = rec->end = 0;
 	if (d->pos == 0)
-		d->known = 0;
+		d->known = d->seen.pos = 0;
 	take_all(rec, f);
 	d->known = 0; /* unless this record comes to be */
 	return rec;
@@ -460,19 +330,22 @@ resizing(long nr, const struct row *w, struct agent_frame *f)
 	       (data()->flags & AGENT_WRITES) != 0 && agent_plain(nr, w, f);
 }
 
-/* Only what cannot wait: no FIFO, no device. */
+/* What stat says of it, unless the program has just asked the same. */
 static int
-may_open(uint64_t flags, const struct kstat *st, long found)
+may_open(uint64_t dir, uint64_t path)
 {
-	unsigned k;
+	unsigned k = agent_seen(dir, path);
+	struct kstat st;
+	long ret;
 
-	if ((flags & O_NEEDS_TRACER) != 0)
-		return 0;
-	if (found < 0)
-		return agent_is_final(found);
-	k = kind_of(st);
-	return k == AGENT_FD_FILE || k == AGENT_FD_DIR || k == AGENT_FD_NULL ||
-	       k == AGENT_FD_ZERO;
+	if (k == AGENT_FD_UNKNOWN) {
+		ret = call(NR_NEWFSTATAT, dir, path, (uint64_t)&st, 0, 0, 0);
+		if (ret < 0)
+			return agent_is_final(ret);
+		k = agent_kind_of(&st);
+	}
+	/* Only what cannot wait: no FIFO, no device. */
+	return agent_may_read(k) || k == AGENT_FD_DIR;
 }
 
 static int
@@ -481,18 +354,31 @@ opening(long nr, const struct row *w, struct agent_frame *f)
 	uint64_t dir = w->path == 1 ? (uint64_t)(int64_t)AT_CWD : f->arg[0];
 	uint64_t path = f->arg[w->path - 1], flags = f->arg[w->path];
 	struct agent_rec *rec = agent_begin(nr, f, agent_need(w));
-	struct kstat st;
 	long ret;
 
-	if (rec == 0)
-		return 0;
-	ret = call(NR_NEWFSTATAT, dir, path, (uint64_t)&st, 0, 0, 0);
-	if (!may_open(flags, &st, ret))
+	if (rec == 0 || (flags & O_NEEDS_TRACER) != 0 || !may_open(dir, path))
 		return 0;
 	ret = agent_native(nr, f);
 	if (ret >= 0)
 		agent_forget_fd((uint64_t)ret);
 	return agent_finish(rec, w, f, ret);
+}
+
+/* It says what a descriptor is, or what is to be opened. */
+static int
+asking(long nr, const struct row *w, struct agent_frame *f)
+{
+	struct agent_rec *rec = agent_begin(nr, f, agent_need(w));
+	uint64_t pieces;
+
+	if (rec == 0)
+		return 0;
+	pieces = rec->len;
+	if (!agent_finish(rec, w, f, agent_native(nr, f)))
+		return 0;
+	if (rec->ret == 0)
+		agent_told(rec, pieces, w, f);
+	return 1;
 }
 
 /* From file to file; not to an output, which replay prints. */
@@ -670,6 +556,8 @@ make(long nr, const struct row *w, struct agent_frame *f)
 		return 0;
 	case CLASS_PLAIN:
 		return agent_plain(nr, w, f);
+	case CLASS_STAT:
+		return asking(nr, w, f);
 	case CLASS_RET:
 		return returned(nr, w, f);
 	case CLASS_FILE:

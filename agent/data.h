@@ -74,6 +74,15 @@ enum agent_reg {
 	AGENT_REGS,
 };
 
+/* What the last stat of a path has told. */
+struct agent_seen {
+	uint64_t pos;  /* of agent_data, behind its record */
+	uint64_t path; /* in the record: struct agent_piece */
+	uint64_t dir;
+	uint64_t end; /* by the TSC, 0 = not known */
+	uint64_t kind;
+};
+
 struct agent_data {
 	uint64_t enter;	 /* where stubs jump */
 	uint64_t rsp;	 /* the program's, meanwhile */
@@ -92,6 +101,7 @@ struct agent_data {
 			   pos is 0 */
 	uint64_t regs[AGENT_REGS];
 	uint64_t clock[AGENT_CLOCKS]; /* their addresses, 0 = not there */
+	struct agent_seen seen;
 	uint8_t kind[AGENT_FDS];      /* enum agent_kind */
 };
 

@@ -56,6 +56,7 @@ _Static_assert(sizeof(struct kstat) == 144, "the kernel's struct stat");
 #define K_ENOSYS 38
 #define K_LAST 4095
 
+#define AT_CWD (-100)
 #define EFLAGS_TF 0x100u
 #define EFLAGS_AC 0x40000u
 
@@ -125,6 +126,12 @@ int agent_is_final(long ret);
 
 /* enum agent_kind, with AGENT_FD_OUTPUT */
 unsigned agent_kind(uint64_t fd);
+unsigned agent_kind_of(const struct kstat *st); /* without it */
+/* A stat has succeeded; its pieces begin there in its record. */
+void agent_told(const struct agent_rec *rec, uint64_t pieces,
+		const struct row *w, const struct agent_frame *f);
+/* The kind of what is there, when that was the very last call. */
+unsigned agent_seen(uint64_t dir, uint64_t path);
 void agent_forget_fd(uint64_t fd);
 void agent_forget_fds(void);
 /* Of a kind: does not wait, and may be. The order of what several tasks write

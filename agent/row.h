@@ -7,6 +7,7 @@
 enum class {
 	CLASS_TRAP,
 	CLASS_PLAIN,
+	CLASS_STAT, /* a stat: it says what something is */
 	CLASS_RET,  /* output of as many bytes as it returns */
 	CLASS_FILE, /* on a regular file or directory */
 	CLASS_READ,

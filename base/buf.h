@@ -59,8 +59,8 @@ reader_init(struct reader *r, struct span s)
 static inline uint64_t
 reader_varint(struct reader *r)
 {
-	return !r->bad && r->p < r->end && *r->p < 0x80 ? *r->p++ :
-							  reader_long_varint(r);
+	return !r->bad && r->p < r->end && *r->p < 0x80 ? *r->p++
+							: reader_long_varint(r);
 }
 
 /* The next n bytes, borrowed from the span; empty and bad when there are fewer. */

@@ -26,7 +26,7 @@
 
 #define AHEAD_MAX 16384u /* events at once */
 #define AHEAD_MIN 2u	 /* fewer are not worth it */
-#define RECORDS_MAX (AGENT_RING_LEN / 2)
+#define RECORDS_MAX 0x80000u /* bytes of records: as much as a cache holds */
 #define REGS_TOLD 8u /* AGENT_PC to AGENT_R9: what the agent compares */
 
 #define JUMP_LEN 7u   /* of a jump to a stub */

@@ -40,7 +40,7 @@ done
 # Every kernel call of the agent's is told by an event, or was made again where
 # the tracer saw it; with little room for records, too.
 for options in '-A 1' '-A 1 -r 6000' '-A 3'; do
-	for name in agent_clocks agent_fds agent_maps agent_signals agent_threads agent_vectors agent_waits \
+	for name in agent_clocks agent_fds agent_maps agent_seen agent_signals agent_threads agent_vectors agent_waits \
 		blocking_buffers fork_tree sockets sa_restart_matrix; do
 		# shellcheck disable=SC2086
 		run timeout 120 "$smoke" -K $options "$build/tests/guests/$name" \
