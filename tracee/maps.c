@@ -180,7 +180,7 @@ maps_read_by(int *fd, pid_t pid, struct arena *a, struct maps *out,
 		ret = read_text(*fd, &text);
 	if (ret < 0) {
 		errno = -ret;
-		ret = err_errno(err, "cannot read the mappings of %d", pid);
+		ret = err_errno(err, "cannot read /proc/%d/maps", pid);
 		goto out;
 	}
 	p = buf_cstr(&text);

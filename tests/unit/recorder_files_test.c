@@ -90,7 +90,7 @@ capture(int fd, size_t offset, size_t len, int flags)
 	cr_assert_neq(p, MAP_FAILED);
 	cr_assert_eq(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, len,
 				   offset, (uint32_t)prot,
-				   (flags & MAP_SHARED) != 0, &file, &err),
+				   (flags & MAP_SHARED) != 0, &file, NULL, &err),
 		     0, "%s", err.text);
 	munmap(p, len);
 	return file;
@@ -306,12 +306,12 @@ Test(recorder_files, what_is_no_file_has_no_number)
 		mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	cr_assert_eq(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, PAGE, 0,
-				   PROT_READ, false, &file, NULL),
+				   PROT_READ, false, &file, NULL, NULL),
 		     0);
 	cr_assert_eq(file, 0u);
 	munmap(p, PAGE);
 	cr_assert_lt(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, PAGE, 0,
-				   PROT_READ, false, &file, NULL),
+				   PROT_READ, false, &file, NULL, NULL),
 		     0);
 	cr_assert_eq(rec.seq, 0u);
 }
