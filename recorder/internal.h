@@ -145,6 +145,7 @@ struct space {
 	bool pointless, trap_tsc, translates, plain_brk; /* no points; ... */
 	int maps, cpuid_stubs, remapped; /* see task_mapping and nondet.c */
 	uint64_t point_ns, quiet_file, exe_file; /* last cost; exec.c's */
+	uint64_t point_seq; /* event of the last point, 0 = none */
 };
 
 struct group {

@@ -244,6 +244,13 @@ impossible(struct recorder *r, struct task *t, const struct err *why)
 	return PREEMPT_IMPOSSIBLE;
 }
 
+/* What maps memory is an event. */
+static bool
+maps_are_known(const struct recorder *r, const struct space *s)
+{
+	return s->point_seq != 0 && s->point_seq == r->seq;
+}
+
 int
 preempt_begin(struct recorder *r, struct task *t, struct err *err)
 {
@@ -261,6 +268,7 @@ preempt_begin(struct recorder *r, struct task *t, struct err *err)
 	if (s->dirty == NULL)
 		ret = dirty_open(&s->dirty, t->tid, &s->mem, !dirty_probe(),
 				 &why);
+	t->taking.same_maps = maps_are_known(r, s);
 	if (ret == 0) {
 		ret = point_hot(&t->taking, t->tid, &s->mem, s->dirty, &why);
 		t->taking_now = ret == 0 || ret == POINT_READY;
@@ -303,7 +311,9 @@ put_point(struct recorder *r, struct task *t, const struct point *p,
 	buf_free(&stored);
 	t->last = regs;
 	set_mark(r, t);
-	return event_put(r, &ev, err);
+	ret = event_put(r, &ev, err);
+	task_space(t)->point_seq = r->seq;
+	return ret;
 }
 
 int
@@ -355,6 +365,7 @@ preempt_here(struct recorder *r, struct task *t, bool may_trap, struct err *err)
 	if (s->dirty == NULL)
 		ret = dirty_open(&s->dirty, t->tid, &s->mem, !dirty_probe(),
 				 &why);
+	t->taking.same_maps = maps_are_known(r, s);
 	if (ret == 0)
 		ret = point_here(&t->taking, t->tid, &s->mem, s->dirty,
 				 interval_ns(r, t), may_trap, &p, &why);

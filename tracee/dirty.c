@@ -74,6 +74,7 @@ struct dirty {
 	int pagemap;
 	struct page_hashes hashes; /* of the last look */
 	struct dirty_set again;	   /* put back */
+	struct dirty_set unsure;   /* of the last look */
 	bool looked;
 	struct arena arena; /* of maps */
 	struct maps maps;
@@ -124,6 +125,24 @@ dirty_set_join(const struct dirty_set *a, const struct dirty_set *b,
 			r = &b->runs.v[k++];
 		add(out, r->addr, r->pages);
 	}
+}
+
+bool
+dirty_set_has(const struct dirty_set *s, uint64_t start, uint64_t end)
+{
+	size_t lo = 0, hi = s->runs.len;
+
+	/* The first run that ends behind start. */
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		const struct dirty_run *r = &s->runs.v[mid];
+
+		if (r->addr + r->pages * PAGE <= start)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < s->runs.len && s->runs.v[lo].addr < end;
 }
 
 bool
@@ -409,8 +428,9 @@ look_by_kernel(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 	if (ret == 0)
 		dirty_set_join(&watched, &other, out);
 	dirty_set_free(&watched);
-	dirty_set_free(&other);
 	dirty_set_free(&fresh);
+	dirty_set_free(&d->unsure);
+	d->unsure = other;
 	if (ret == -ESRCH)
 		return err_set(err, E_GONE, "task %d is gone", d->tid);
 	if (ret < 0) {
@@ -568,6 +588,7 @@ dirty_close(struct dirty *d)
 	fd_close(&d->pagemap);
 	vec_free(&d->hashes.v);
 	dirty_set_free(&d->again);
+	dirty_set_free(&d->unsure);
 	arena_free(&d->arena);
 	mem_free(d);
 }
@@ -576,4 +597,10 @@ bool
 dirty_hashes(const struct dirty *d)
 {
 	return d->uffd < 0;
+}
+
+const struct dirty_set *
+dirty_unsure(const struct dirty *d)
+{
+	return &d->unsure;
 }

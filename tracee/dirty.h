@@ -63,6 +63,11 @@ bool dirty_hashes(const struct dirty *d);
  */
 int dirty_look(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 	       struct err *err);
+/* Of what the last look told: pages that it tells each time, or told for the
+ * first time, whether they were written or not. */
+const struct dirty_set *dirty_unsure(const struct dirty *d);
+/* Is a page of [start, end) in it? */
+bool dirty_set_has(const struct dirty_set *s, uint64_t start, uint64_t end);
 /* 1: the next look would tell at most max pages (*out) of those that were
  * looked at before; nothing changes. 0: more, or that cannot be told. */
 int dirty_few(const struct dirty *d, unsigned max, struct dirty_set *out);

@@ -101,7 +101,7 @@ struct point_taking {
 	uint32_t code_len;
 	uint8_t code[POINT_NEAR];
 	unsigned tries, steps; /* taken by point_take */
-	bool ready;
+	bool ready, same_maps; /* the caller's: none since the last point */
 };
 
 /*

@@ -84,7 +84,8 @@ begin_taking(struct point_taking *c, pid_t tid, const struct mem *m,
 				    .mark_ns = c->mark_ns,
 				    .mark_cpu_ns = c->mark_cpu_ns,
 				    .last_cpu_ns = c->last_cpu_ns,
-				    .asked_ns = c->asked_ns };
+				    .asked_ns = c->asked_ns,
+				    .same_maps = c->same_maps };
 	return step_event_due(tid, err);
 }
 
@@ -96,18 +97,6 @@ has_run(const struct point_taking *c)
 	return cputime_ns(c->tid) - c->mark_cpu_ns >= POINT_HOT_NS;
 }
 
-static bool
-has_any(const struct dirty_set *s, uint64_t start, uint64_t end)
-{
-	for (size_t i = 0; i < s->runs.len; i++) {
-		const struct dirty_run *g = &s->runs.v[i];
-
-		if (g->addr < end && start < g->addr + g->pages * POINT_PAGE)
-			return true;
-	}
-	return false;
-}
-
 /* So few pages, none of them code near it, that all may count as hot? */
 static bool
 little_is_written(struct point_taking *c)
@@ -115,7 +104,7 @@ little_is_written(struct point_taking *c)
 	struct dirty_set s;
 
 	c->ready = dirty_few(c->dirty, POINT_HOT_MAX, &s) == 1 &&
-		   !has_any(&s, c->code_at, c->code_at + c->code_len);
+		   !dirty_set_has(&s, c->code_at, c->code_at + c->code_len);
 	dirty_set_free(&s);
 	return c->ready;
 }
@@ -133,7 +122,7 @@ point_hot(struct point_taking *c, pid_t tid, const struct mem *m,
 	keep_code(c);
 	if (has_run(c) && little_is_written(c))
 		return POINT_READY;
-	ret = dirty_maps(dirty, tid, true, &maps, err);
+	ret = dirty_maps(dirty, tid, !c->same_maps, &maps, err);
 	if (ret == 0)
 		ret = dirty_look(dirty, maps, &c->before, err);
 	c->hot_cpu_ns = cputime_ns(tid);
@@ -263,7 +252,7 @@ may_change(struct walk *w, const struct window *win)
 		return false;
 	v = maps_find(maps, win->pc);
 	if (v == NULL || !(v->prot & PROT_WRITE) ||
-	    (!has_any(&c->before, win->pc, win->pc + WINDOW_JUMP) &&
+	    (!dirty_set_has(&c->before, win->pc, win->pc + WINDOW_JUMP) &&
 	     !dirty_wrote(c->dirty, win->pc, WINDOW_JUMP)))
 		return false;
 	if (!w->kept)
@@ -385,22 +374,32 @@ is_near_register(const struct regs *r, uint64_t page)
 	return false;
 }
 
-/* Not all when there are many: first those that registers point to. */
+/* Not all when there are many: first those that were certainly written, and of
+ * these what registers point to. */
+static bool
+is_of_round(const struct regs *regs, const struct dirty_set *unsure,
+	    uint64_t page, int round)
+{
+	return is_near_register(regs, page) == (round % 2 == 0) &&
+	       dirty_set_has(unsure, page, page + POINT_PAGE) == (round >= 2);
+}
+
 static void
-add_hot(const struct mem *m, const struct dirty_set *hot, struct point *p)
+add_hot(const struct mem *m, const struct dirty_set *hot,
+	const struct dirty_set *unsure, struct point *p)
 {
 	bool all = hot->pages <= POINT_HOT_MAX;
 	unsigned left = POINT_HOT_MAX;
 
-	for (int round = all ? 1 : 0; round < 2; round++) {
+	for (int round = 0; round < (all ? 1 : 4); round++) {
 		for (size_t i = 0; i < hot->runs.len; i++) {
 			const struct dirty_run *g = &hot->runs.v[i];
 
 			for (uint64_t k = 0; k < g->pages && left > 0; k++) {
 				uint64_t a = g->addr + k * POINT_PAGE;
-				bool near = is_near_register(&p->regs, a);
 
-				if (!all && near != (round == 0))
+				if (!all &&
+				    !is_of_round(&p->regs, unsure, a, round))
 					continue;
 				add_range(m, a, POINT_PAGE, p);
 				left--;
@@ -530,7 +529,8 @@ capture(struct point_taking *c, const struct walk *w, struct point *p,
 	p->code_len = n > 0 ? (uint8_t)n : 0;
 	if (ptrace_get_xstate(c->tid, &p->xstate) < 0)
 		return gone(c->tid, err);
-	ret = dirty_maps(c->dirty, c->tid, c->hot_cpu_ns == 0, &maps, err);
+	ret = dirty_maps(c->dirty, c->tid, c->hot_cpu_ns == 0 && !c->same_maps,
+			 &maps, err);
 	if (ret == 0)
 		ret = dirty_look(c->dirty, maps, &hot, err);
 	if (ret == 0 && dirty_hashes(c->dirty))
@@ -542,7 +542,7 @@ capture(struct point_taking *c, const struct walk *w, struct point *p,
 		ret = dirty_maps(c->dirty, c->tid, true, &maps, err);
 	if (ret == 0) {
 		add_stack(c->mem, maps, p);
-		add_hot(c->mem, &hot, p);
+		add_hot(c->mem, &hot, dirty_unsure(c->dirty), p);
 		add_sums(c->mem, maps, &written, p);
 		add_anchors(c->mem, maps, p);
 		p->complete = true;

@@ -411,6 +411,35 @@ Test(tracee_point, code_that_is_read_is_no_reason_to_come_again)
 	cr_assert_gt(f.fell_back, 0);
 }
 
+/* More than is watched; 40 pages of it exist, below all others. */
+#define MUCH (32ull << 30)
+#define MUCH_AT 0x100000000000
+
+Test(tracee_point, pages_that_were_written_come_before_those_that_may_have_been)
+{
+	uint64_t page = (uint64_t)(uintptr_t)&counter & ~4095ull;
+	uint8_t *much = mmap((void *)MUCH_AT, MUCH, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+				     MAP_FIXED_NOREPLACE,
+			     -1, 0);
+	struct point_run run;
+	struct point p;
+	bool kept = false;
+
+	if (!dirty_probe())
+		cr_skip_test("Linux before 6.7");
+	cr_assert_neq(much, MAP_FAILED);
+	for (size_t i = 0; i < 40; i++)
+		much[i * 2 * 4096] = 1;
+	run = start(count_in_memory);
+	take(&run, 2 * MS, false, &p);
+	for (size_t i = 0; i < p.ranges.len; i++)
+		kept |= p.ranges.v[i].addr == page;
+	cr_assert(kept);
+	point_free(&p);
+	point_kill(&run);
+}
+
 static int
 find_other(const struct point *p, struct point_run *begin, uint64_t limit_ns,
 	   struct point_found *f)
