@@ -90,7 +90,8 @@ capture(int fd, size_t offset, size_t len, int flags)
 	cr_assert_neq(p, MAP_FAILED);
 	cr_assert_eq(files_capture(&rec, &task, (uint64_t)(uintptr_t)p, len,
 				   offset, (uint32_t)prot,
-				   (flags & MAP_SHARED) != 0, &file, NULL, &err),
+				   (flags & MAP_SHARED) != 0, &file, NULL,
+				   &err),
 		     0, "%s", err.text);
 	munmap(p, len);
 	return file;

@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-
 #define PAGE OVERLAY_PAGE
 #define PAGES 8u
 
@@ -57,7 +56,8 @@ Test(tracee_overlay, nothing_is_written_before_the_flush)
 
 Test(tracee_overlay, runs_of_pages_and_gaps_come_out_right)
 {
-	static const size_t places[] = { 5 * PAGE + 9, 17, 6 * PAGE, PAGE + 1,
+	static const size_t places[] = { 5 * PAGE + 9,	  17,
+					 6 * PAGE,	  PAGE + 1,
 					 3 * PAGE + 4000, 7 * PAGE - 1 };
 	struct overlay o = { .mem = own() };
 	uint8_t *p = pages(), want[PAGES * PAGE];
