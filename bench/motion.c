@@ -1,11 +1,17 @@
 /*
- * motion REC: how long it takes to move in a recording of the store, which
- * pastime index may have indexed: opening at the end, seeks to random events,
- * steps back by one instruction from there, the next ones, and backwards over
- * all of it to a watchpoint that nobody writes, against a replay.
+ * motion REC [SEEKS]: how long it takes to move in a recording of the store,
+ * which pastime index may have indexed: opening at the end, seeks to random
+ * events, steps back by one instruction from there, the next ones, and
+ * backwards over all of it to a watchpoint that nobody writes, against a
+ * replay. Elapsed time, and CPU time of all processes, which other work on the
+ * machine changes less.
  */
+#include <ctype.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -15,13 +21,16 @@
 #include "replayer/target.h"
 #include "store/store.h"
 
-#define SEEKS 100u
 #define NEXT 4u
 
-typedef VEC(uint64_t) times;
+struct time {
+	uint64_t wall, cpu; /* ns */
+};
+typedef VEC(struct time) times;
 
 struct bench {
 	uint64_t rec, last;
+	unsigned long seeks;
 	struct source *source;
 	struct replayer *replayer;
 	struct target *t;
@@ -29,24 +38,129 @@ struct bench {
 	times seek, back, next;
 };
 
-static int
-by_size(const void *a, const void *b)
+static uint64_t
+ns_of(const struct timeval *t)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_usec * 1000;
+}
 
-	return (x > y) - (x < y);
+static bool
+is_child(const char *name)
+{
+	char path[300];
+	int ppid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", name);
+	f = isdigit((unsigned char)name[0]) ? fopen(path, "re") : NULL;
+	if (!f)
+		return false;
+	if (fscanf(f, "%*d (%*[^)]) %*c %d", &ppid) != 1)
+		ppid = 0;
+	fclose(f);
+	return ppid == getpid();
+}
+
+static uint64_t
+cpu_of(const char *name)
+{
+	unsigned long ns = 0;
+	char path[300];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/schedstat", name);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%lu", &ns) != 1)
+		ns = 0;
+	if (f)
+		fclose(f);
+	return ns;
+}
+
+/* Of this process and of all that it has made. */
+static uint64_t
+cpu_now(void)
+{
+	struct rusage self, dead;
+	struct dirent *e;
+	uint64_t sum;
+	DIR *d = opendir("/proc");
+
+	getrusage(RUSAGE_SELF, &self);
+	getrusage(RUSAGE_CHILDREN, &dead);
+	sum = ns_of(&self.ru_utime) + ns_of(&self.ru_stime) +
+	      ns_of(&dead.ru_utime) + ns_of(&dead.ru_stime);
+	while (d && (e = readdir(d)))
+		if (is_child(e->d_name))
+			sum += cpu_of(e->d_name);
+	if (d)
+		closedir(d);
+	return sum;
+}
+
+/* The time at which something begins, and how long it took. Looking for the
+ * CPU time takes some, too: that is before and behind. */
+static struct time
+begin(void)
+{
+	struct time t = { .cpu = cpu_now() };
+
+	t.wall = clock_now_ns();
+	return t;
+}
+
+static struct time
+took(const struct time *began)
+{
+	struct time t = { .wall = clock_now_ns() - began->wall };
+	struct rusage self;
+	uint64_t look, cpu = cpu_now();
+
+	/* As much as looking once more takes. */
+	getrusage(RUSAGE_SELF, &self);
+	look = ns_of(&self.ru_utime) + ns_of(&self.ru_stime);
+	cpu_now();
+	getrusage(RUSAGE_SELF, &self);
+	look = ns_of(&self.ru_utime) + ns_of(&self.ru_stime) - look;
+	t.cpu = cpu - began->cpu > look ? cpu - began->cpu - look : 0;
+	return t;
+}
+
+static int
+by_wall(const void *a, const void *b)
+{
+	const struct time *x = a, *y = b;
+
+	return (x->wall > y->wall) - (x->wall < y->wall);
+}
+
+static int
+by_cpu(const void *a, const void *b)
+{
+	const struct time *x = a, *y = b;
+
+	return (x->cpu > y->cpu) - (x->cpu < y->cpu);
+}
+
+static double
+ms(uint64_t ns)
+{
+	return (double)ns / 1e6;
 }
 
 static void
 tell(const char *what, times *t)
 {
-	if (t->len == 0)
+	size_t n = t->len, half = n / 2, most = n * 9 / 10, all = n * 99 / 100;
+
+	if (n == 0)
 		return;
-	qsort(t->v, t->len, sizeof(*t->v), by_size);
-	printf("%-22s %8.2f median %8.2f p90 %8.2f p99 ms (%zu)\n", what,
-	       (double)t->v[t->len / 2] / 1e6,
-	       (double)t->v[t->len * 9 / 10] / 1e6,
-	       (double)t->v[t->len * 99 / 100] / 1e6, t->len);
+	qsort(t->v, n, sizeof(*t->v), by_wall);
+	printf("%-22s %8.2f median %8.2f p90 %8.2f p99 ms", what,
+	       ms(t->v[half].wall), ms(t->v[most].wall), ms(t->v[all].wall));
+	qsort(t->v, n, sizeof(*t->v), by_cpu);
+	printf(", CPU %.2f %.2f %.2f (%zu)\n", ms(t->v[half].cpu),
+	       ms(t->v[most].cpu), ms(t->v[all].cpu), n);
 	vec_free(t);
 }
 
@@ -83,10 +197,10 @@ step_back(struct bench *b, uint32_t task, times *t, struct target_stop *stop,
 	const struct target_motion_req req = {
 		.motion = TARGET_STEP, .back = true, .task = task, .call = -1
 	};
-	uint64_t began = clock_now_ns();
+	struct time began = begin();
 	int ret = b->t->ops->move(b->t, &req, stop, err);
 
-	vec_push(t, clock_now_ns() - began);
+	vec_push(t, took(&began));
 	return ret;
 }
 
@@ -96,13 +210,13 @@ seek(struct bench *b, struct err *err)
 {
 	struct pos p = { .seq = 1 + (uint64_t)(erand48(b->seed) *
 					       (double)(b->last - 1)) };
-	uint64_t began = clock_now_ns();
+	struct time began = begin();
 	struct target_stop stop;
 	struct event ev;
 	struct regs regs;
 	int ret = b->t->ops->seek(b->t, &p, NULL, NULL, err);
 
-	vec_push(&b->seek, clock_now_ns() - began);
+	vec_push(&b->seek, took(&began));
 	if (ret == 0)
 		ret = b->t->ops->event(b->t, p.seq, &ev, err);
 	if (ret < 0 || !(ev.flags & EVF_RUNS) ||
@@ -117,7 +231,7 @@ seek(struct bench *b, struct err *err)
 
 /* Back from the end, watching the program's first bytes. */
 static int
-watch(struct bench *b, uint64_t *out_ns, struct err *err)
+watch(struct bench *b, struct time *out, struct err *err)
 {
 	struct target_watch w = { .len = 8 };
 	struct target_motion_req req = { .motion = TARGET_CONTINUE,
@@ -131,7 +245,7 @@ watch(struct bench *b, uint64_t *out_ns, struct err *err)
 	struct target_map *maps;
 	struct arena a = { 0 };
 	size_t n = 0;
-	uint64_t began;
+	struct time began;
 	int ret = b->t->ops->seek(b->t, &p, NULL, NULL, err);
 
 	if (ret == 0)
@@ -147,10 +261,10 @@ watch(struct bench *b, uint64_t *out_ns, struct err *err)
 	arena_free(&a);
 	if (ret == 0)
 		ret = b->t->ops->seek(b->t, &end, NULL, NULL, err);
-	began = clock_now_ns();
+	began = begin();
 	if (ret == 0)
 		ret = b->t->ops->move(b->t, &req, &stop, err);
-	*out_ns = clock_now_ns() - began;
+	*out = took(&began);
 	if (ret == 0 && stop.why != TARGET_AT_START)
 		printf("somebody writes there\n");
 	return ret;
@@ -159,7 +273,7 @@ watch(struct bench *b, uint64_t *out_ns, struct err *err)
 static int
 run(struct bench *b, struct db *db, struct err *err)
 {
-	uint64_t began = clock_now_ns(), back = 0, all;
+	struct time began = begin(), back = { 0 }, all;
 	struct pos end;
 	int ret = open_all(b, db, err);
 
@@ -167,9 +281,9 @@ run(struct bench *b, struct db *db, struct err *err)
 	if (ret == 0)
 		ret = b->t->ops->seek(b->t, &end, NULL, NULL, err);
 	if (ret == 0)
-		printf("%-22s %8.2f ms\n", "opening at the end",
-		       (double)(clock_now_ns() - began) / 1e6);
-	for (unsigned i = 0; ret == 0 && i < SEEKS; i++)
+		vec_push(&b->seek, took(&began));
+	tell("opening at the end", &b->seek);
+	for (unsigned long i = 0; ret == 0 && i < b->seeks; i++)
 		ret = seek(b, err);
 	tell("seek to an event", &b->seek);
 	tell("step back", &b->back);
@@ -177,16 +291,17 @@ run(struct bench *b, struct db *db, struct err *err)
 	if (ret == 0)
 		ret = watch(b, &back, err);
 	close_all(b);
-	began = clock_now_ns();
+	began = begin();
 	if (ret == 0)
 		ret = open_all(b, db, err);
 	while (ret == 0 && (ret = replayer_run(b->replayer, err)) > 0)
 		ret = 0;
-	all = clock_now_ns() - began;
+	all = took(&began);
 	if (ret == 0)
-		printf("%-22s %8.2f s, a replay %.2f s: %.2f\n",
-		       "back to a watchpoint", (double)back / 1e9,
-		       (double)all / 1e9, (double)back / (double)all);
+		printf("%-22s %8.2f s, a replay %.2f s: %.2f, CPU %.2f\n",
+		       "back to a watchpoint", ms(back.wall) / 1e3,
+		       ms(all.wall) / 1e3, (double)back.wall / (double)all.wall,
+		       (double)back.cpu / (double)all.cpu);
 	return ret;
 }
 
@@ -198,8 +313,10 @@ main(int argc, char **argv)
 	struct db *db = NULL;
 	int ret;
 
-	if (argc != 2)
+	if (argc < 2 || argc > 3)
 		return 2;
+	b.seeks = argc > 2 ? strtoul(argv[2], NULL, 10) : 100;
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	ret = store_open(NULL, &db, &err);
 	if (ret == 0)
 		ret = store_find(db, argv[1], &b.rec, &err);

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "event/sys.h"
 #include "replayer/internal.h"
+#include "replayer/timeline.h"
 #include "tracee/batch.h"
 #include <errno.h>
 #include <stddef.h>
@@ -462,7 +463,8 @@ collect_some(struct replayer *r, struct puppet *p, const struct event **prev,
 		/* Where the next may write to, this one may say. */
 		if (sys_desc((*prev)->call)->flags & SYSF_FD)
 			output_track(r, p, *prev);
-		if (ev[i].seq != (*prev)->seq + 1 || !halts_at(p, &ev[i]))
+		if (ev[i].seq != (*prev)->seq + 1 || !halts_at(p, &ev[i]) ||
+		    inside_took_long(r, (*prev)->time_ns, &ev[i]))
 			break;
 		ret = put_record(r, p, *prev, &a->records, regs, err);
 		if (ret <= 0)
@@ -542,7 +544,7 @@ run(struct replayer *r, struct puppet *p, unsigned n, struct err *err)
 	r->now->seq += done;
 	if (done < n)
 		return 0; /* what it missed its own event will tell */
-	r->now->time_ns = last->time_ns;
+	r->now->time_ns = p->last_ns = last->time_ns;
 	r->peek = *last;
 	r->has_peek = true;
 	r->reseek = false;

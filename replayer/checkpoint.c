@@ -20,11 +20,7 @@
 #include <unistd.h>
 
 #define PAGE 4096u
-#define COUNT_MAX 48u
-#define PROCESSES_MAX 1500u
-#define DISTANCE_MIN_NS 20000000u
 #define STORED_WORTH_NS 50000000u /* saved, to load a stored one */
-#define COST_SHARE 10u /* at least so many times what making one takes */
 
 /* ---- copying a world */
 
@@ -62,7 +58,7 @@ copy_puppet(struct copying *c, const struct puppet *p, struct space *s)
 	unsigned users = g->users;
 
 	*new = *p;
-	new->pid = 0;
+	new->pid = new->watched = 0;
 	new->at_call = false;
 	new->dirty = true;
 	new->out = (struct buf){ 0 };
@@ -278,6 +274,7 @@ take_processes(struct replayer *r, struct world *w)
 
 		puppet_kill(&to->pid);
 		to->pid = from->pid;
+		to->watched = 0;
 		to->regs = from->regs;
 		to->dirty = from->dirty;
 		from->pid = 0;
@@ -301,121 +298,7 @@ checkpoint_adopt(struct replayer *r, struct world *w)
 	world_free(r, w);
 }
 
-/* ---- which to keep */
-
-/* Private memory of a world, roughly: what its processes do not share with
- * files. */
-static uint64_t
-world_bytes(struct world *w)
-{
-	uint64_t sum = 0, key;
-	size_t it = 0;
-	void *val;
-
-	while (map_next(&w->spaces, &it, &key, &val)) {
-		struct puppet *p = world_in_space(w, val);
-		unsigned long size, resident, shared;
-		struct buf text = { 0 };
-		char path[64];
-
-		if (!p)
-			continue;
-		snprintf(path, sizeof(path), "/proc/%d/statm", p->pid);
-		if (fd_read_file(path, &text) == 0 &&
-		    sscanf(buf_cstr(&text), "%lu %lu %lu", &size, &resident,
-			   &shared) == 3 &&
-		    resident > shared)
-			sum += (resident - shared) * PAGE;
-		buf_free(&text);
-	}
-	for (size_t i = 0; i < w->shared.len; i++)
-		sum += w->shared.v[i]->size;
-	return sum;
-}
-
-static uint64_t
-budget(const struct replayer *r)
-{
-	long pages = sysconf(_SC_PHYS_PAGES);
-
-	if (r->opts.checkpoint_bytes)
-		return r->opts.checkpoint_bytes;
-	return pages > 0 ? (uint64_t)pages * PAGE / 4 : 1ull << 30;
-}
-
-static void
-checkpoint_drop(struct replayer *r, size_t i)
-{
-	struct checkpoint *c = r->checkpoints.v[i];
-
-	vec_remove(&r->checkpoints, i);
-	world_free(r, c->world);
-	mem_free(c);
-}
-
-void
-checkpoint_drop_all(struct replayer *r)
-{
-	while (r->checkpoints.len > 0)
-		checkpoint_drop(r, r->checkpoints.len - 1);
-	vec_free(&r->checkpoints);
-}
-
-static uint64_t
-distance(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : b - a;
-}
-
-/*
- * The one that is missed least: the gap that it leaves, in proportion to how
- * far from now it is. Those that somebody asked for go last.
- */
-static size_t
-least_useful(const struct replayer *r)
-{
-	const struct checkpoint *const *v =
-		(const struct checkpoint *const *)r->checkpoints.v;
-	size_t n = r->checkpoints.len, best = 0;
-	double best_cost = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t before = i > 0 ? v[i - 1]->work_ns : 0;
-		uint64_t after = i + 1 < n ? v[i + 1]->work_ns
-				 : r->work_ns > v[i]->work_ns ? r->work_ns
-							      : v[i]->work_ns;
-		double gap = (double)distance(after, before) + 1.0;
-		double far = (double)distance(r->work_ns, v[i]->work_ns) +
-			     (double)DISTANCE_MIN_NS;
-		double cost = gap / far * (v[i]->asked ? 1e9 : 1.0);
-
-		if (i == 0 || cost < best_cost) {
-			best = i;
-			best_cost = cost;
-		}
-	}
-	return best;
-}
-
-static void
-keep_budget(struct replayer *r)
-{
-	uint64_t max = budget(r);
-
-	for (;;) {
-		uint64_t bytes = 0, processes = 0;
-
-		for (size_t i = 0; i < r->checkpoints.len; i++) {
-			bytes += r->checkpoints.v[i]->bytes;
-			processes += r->checkpoints.v[i]->world->puppets.len;
-		}
-		if (r->checkpoints.len <= 1 ||
-		    (r->checkpoints.len <= COUNT_MAX && bytes <= max &&
-		     processes <= PROCESSES_MAX))
-			return;
-		checkpoint_drop(r, least_useful(r));
-	}
-}
+/* ---- keeping one */
 
 static bool
 moved(const struct world *w)
@@ -439,12 +322,13 @@ insert(struct replayer *r, size_t at, bool asked, struct err *err)
 	c->work_ns = r->work_ns;
 	c->asked = asked;
 	c->bytes = world_bytes(w);
+	checkpoint_note_spent(r, false);
 	vec_push(&r->checkpoints, c);
 	for (size_t i = r->checkpoints.len - 1; i > at; i--)
 		r->checkpoints.v[i] = r->checkpoints.v[i - 1];
 	r->checkpoints.v[at] = c;
 	r->last_cost_ns = clock_now_ns() - start;
-	keep_budget(r);
+	checkpoint_keep_budget(r);
 	return 0;
 }
 
@@ -482,16 +366,35 @@ replayer_checkpoints(const struct replayer *r)
 	return r->checkpoints.len;
 }
 
-/* The last checkpoint at or before seq; NULL = none. */
+/* Work since the event before. That to the event differs from way to way. */
+static uint64_t
+since_event(const struct world *w, uint64_t work_ns)
+{
+	return moved(w) && work_ns > w->inside.began_ns
+		       ? work_ns - w->inside.began_ns
+		       : 0;
+}
+
+/* The last checkpoint at or before seq, at an event, or (inside) also in code
+ * that leads on to an event; NULL = none. */
 static struct checkpoint *
-nearest(const struct replayer *r, uint64_t seq)
+nearest(const struct replayer *r, uint64_t seq, bool inside)
 {
 	struct checkpoint *best = NULL;
 
 	for (size_t i = 0; i < r->checkpoints.len; i++) {
-		if (r->checkpoints.v[i]->world->seq <= seq &&
-		    !moved(r->checkpoints.v[i]->world))
-			best = r->checkpoints.v[i];
+		struct checkpoint *c = r->checkpoints.v[i];
+		const struct world *w = c->world;
+
+		if (w->seq > seq)
+			break;
+		if (moved(w) &&
+		    (!inside || w->seq == seq || w->inside.end_pc == 0))
+			continue;
+		if (!best || w->seq > best->world->seq ||
+		    since_event(c->world, c->work_ns) >=
+			    since_event(best->world, best->work_ns))
+			best = c;
 	}
 	return best;
 }
@@ -516,7 +419,8 @@ stored_is_closer(const struct replayer *r, uint64_t seq,
 uint64_t
 checkpoint_before(const struct replayer *r, uint64_t seq)
 {
-	const struct checkpoint *c = seq > 0 ? nearest(r, seq - 1) : NULL;
+	const struct checkpoint *c =
+		seq > 0 ? nearest(r, seq - 1, false) : NULL;
 	struct source_stored at;
 
 	if (seq > 0 && stored_is_closer(r, seq - 1, c, &at))
@@ -527,19 +431,15 @@ checkpoint_before(const struct replayer *r, uint64_t seq)
 int
 checkpoint_policy(struct replayer *r, struct err *err)
 {
-	uint64_t far = r->last_cost_ns * COST_SHARE;
-	const struct checkpoint *c = nearest(r, r->now->seq);
+	const struct checkpoint *c = nearest(r, r->now->seq, true);
 	uint64_t seq = c ? c->world->seq : 0;
 	uint64_t work = c ? c->work_ns : 0;
 
 	if (r->opts.checkpoint_events) {
 		if (r->now->seq - seq < r->opts.checkpoint_events)
 			return 0;
-	} else {
-		if (far < DISTANCE_MIN_NS)
-			far = DISTANCE_MIN_NS;
-		if (r->work_ns < work + far)
-			return 0;
+	} else if (!checkpoint_is_due(r, work, UINT64_MAX)) {
+		return 0;
 	}
 	return r->now->puppets.len > 0 ? make(r, false, err) : 0;
 }
@@ -552,6 +452,7 @@ become(struct replayer *r, struct world *w, uint64_t work_ns)
 {
 	world_free(r, r->now);
 	r->now = w;
+	checkpoint_note_spent(r, true);
 	r->work_ns = work_ns;
 	r->stale = false;
 	r->reseek = true;
@@ -594,18 +495,29 @@ stored_problem(const struct replayer *r)
 	return r->stored_why;
 }
 
+/* Is c so much closer than now that a copy of it pays? */
+static bool
+is_ahead(const struct replayer *r, const struct checkpoint *c)
+{
+	if (!c || c->world->seq != r->now->seq)
+		return c && c->world->seq > r->now->seq;
+	return since_event(c->world, c->work_ns) >
+	       since_event(r->now, r->work_ns) + r->last_cost_ns;
+}
+
 int
 checkpoint_go(struct replayer *r, uint64_t seq, struct err *err)
 {
-	struct checkpoint *c = nearest(r, seq);
+	struct checkpoint *c = nearest(r, seq, true);
 	struct world *w;
 	int ret;
 
+	/* It is loaded once. */
 	if (go_to_stored(r, seq, c))
-		return 0;
+		return make(r, false, err);
 	if (!r->stale &&
 	    (r->now->seq < seq || (r->now->seq == seq && !moved(r->now))) &&
-	    (!c || c->world->seq <= r->now->seq))
+	    !is_ahead(r, c))
 		return 0;
 	if (c) {
 		ret = checkpoint_copy(r, c->world, &w, err);
@@ -621,9 +533,9 @@ checkpoint_go(struct replayer *r, uint64_t seq, struct err *err)
 /* ---- within an interval */
 
 int
-checkpoint_inside(struct replayer *r, struct err *err)
+checkpoint_inside(struct replayer *r, uint64_t left_ns, struct err *err)
 {
-	uint64_t far = r->last_cost_ns * COST_SHARE, last = 0;
+	uint64_t last = 0;
 
 	for (size_t i = 0; i < r->checkpoints.len; i++) {
 		const struct checkpoint *c = r->checkpoints.v[i];
@@ -632,9 +544,17 @@ checkpoint_inside(struct replayer *r, struct err *err)
 		    c->work_ns <= r->work_ns)
 			last = c->work_ns;
 	}
-	if (far < DISTANCE_MIN_NS)
-		far = DISTANCE_MIN_NS;
-	return r->work_ns < last + far ? 0 : make(r, false, err);
+	return checkpoint_is_due(r, last, left_ns) ? make(r, false, err) : 0;
+}
+
+int
+checkpoint_near(struct replayer *r, struct err *err)
+{
+	const struct checkpoint *c = nearest(r, r->now->seq, true);
+
+	return c && r->work_ns < c->work_ns + r->last_cost_ns
+		       ? 0
+		       : make(r, false, err);
 }
 
 int

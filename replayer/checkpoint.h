@@ -12,10 +12,13 @@ struct checkpoint {
 };
 
 int checkpoint_policy(struct replayer *r, struct err *err);
-/* A copy of now with its counts, within an interval. */
-int checkpoint_inside(struct replayer *r, struct err *err);
+/* A copy of now with its counts, within an interval, if it is time for one.
+ * left_ns of work until somebody stands there: closer, then. */
+int checkpoint_inside(struct replayer *r, uint64_t left_ns, struct err *err);
 /* The same, and at once, unless one stands here. */
 int checkpoint_here(struct replayer *r, struct err *err);
+/* One here, at an event, when the last one is farther than making one costs. */
+int checkpoint_near(struct replayer *r, struct err *err);
 /* Be at or before event seq; what stands in the code behind it is after it. */
 int checkpoint_go(struct replayer *r, uint64_t seq, struct err *err);
 bool inside_leads_to(const struct world *w, const struct pos *pos,
@@ -31,6 +34,16 @@ int checkpoint_copy(struct replayer *r, struct world *from, struct world **out,
 /* A copy of now to call functions in (diversion.c). */
 int diversion_open(struct replayer *r, struct diversion **out, struct err *err);
 void checkpoint_drop_all(struct replayer *r);
+/* keep.c */
+/* So much work after the last one, and left_ns before one would be wanted: is
+ * it time for a checkpoint? */
+bool checkpoint_is_due(struct replayer *r, uint64_t last_ns, uint64_t left_ns);
+/* Too many of them: the least useful go. */
+void checkpoint_keep_budget(struct replayer *r);
+/* Private memory of a world, roughly. */
+uint64_t world_bytes(struct world *w);
+/* There is a checkpoint here; fresh: now has just been made of one. */
+void checkpoint_note_spent(struct replayer *r, bool fresh);
 /* Fork does not copy some ranges of s: lift that, or set it (again). */
 int space_advise(struct puppet *p, const struct space *s, bool lift,
 		 struct err *err);

@@ -265,7 +265,9 @@ leads_to(const struct inside *in, const struct pos *pos, const uint64_t *track,
 			return false;
 		c = in->since.n;
 	} else if (!inside_count(in, pos->pc, &c)) {
-		return false;
+		if (pos->pc != in->end_pc)
+			return false;
+		c = 0;
 	}
 	return c != pos->visit ? c < pos->visit : within_steps(in, pos);
 }
@@ -370,7 +372,7 @@ to_visit(struct replayer *r, struct puppet *p, const struct pos *pos,
 		in->unnamed = true;
 		ret = tell(pos, progress, ctx, err);
 		if (ret == 0)
-			ret = checkpoint_inside(r, err);
+			ret = checkpoint_inside(r, 0, err);
 	}
 	if (ret == 0) {
 		if (!pos->via_pc)
@@ -459,6 +461,8 @@ inside_seek(struct replayer *r, const struct pos *want, const uint64_t *track,
 			inside_track(r, track[i]);
 		if (pos.pc)
 			inside_track(r, pos.pc);
+	} else if (pos.pc && pos.pc == r->now->inside.end_pc) {
+		inside_track(r, pos.pc);
 	}
 	ret = pos.pc ? to_visit(r, p, &pos, progress, ctx, err) : 0;
 	return ret < 0 ? ret : on_foot(r, p, &pos, progress, ctx, err);

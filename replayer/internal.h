@@ -28,6 +28,11 @@ struct pfile {
 
 struct checkpoint;
 
+/* CPU time, and faults of pages. */
+struct spent {
+	uint64_t cpu_ns, faults;
+};
+
 struct replayer {
 	struct target target; /* first: a target is a replayer */
 	struct source *src;
@@ -35,6 +40,7 @@ struct replayer {
 	struct world *now;
 	bool stale;  /* now went beyond its last event */
 	bool reseek; /* the source is not at now->seq + 1 */
+	bool touched; /* a watched puppet has touched what is watched */
 	bool quiet;  /* on the way to somewhere: no output */
 
 	struct puppet mold; /* what every new image is copied from */
@@ -53,6 +59,7 @@ struct replayer {
 	uint64_t beats;	       /* events since a checkpoint was thought of */
 	uint64_t beat_work_ns; /* work_ns then */
 	uint64_t last_cost_ns; /* of the last checkpoint */
+	struct spent spent;    /* by now and this thread, just after it */
 
 	cpu_set_t allowed; /* CPUs of the replaying thread */
 	int home_cpu, cpu; /* cpu: where it is kept, -1 = nowhere yet */

@@ -156,6 +156,30 @@ end_slice(struct replayer *r, uint64_t slice_ns, const sigset_t *old)
 	pthread_sigmask(SIG_SETMASK, old, NULL);
 }
 
+void
+puppet_unwatch(struct puppet *p)
+{
+	if (p->pid == 0 || p->watched != p->pid)
+		return;
+	for (unsigned i = 0; i < STEP_SLOT; i++)
+		ptrace_set_debug(p->pid, i, PTRACE_DEBUG_OFF, 0, 1);
+	p->watched = 0;
+}
+
+/* Is it a watchpoint's trap that nobody waits for? Then more of them are not
+ * wanted. */
+static bool
+is_noted(struct replayer *r, struct puppet *p, const struct halt *h)
+{
+	if (p->watched != p->pid || h->what != HALT_FAULT ||
+	    h->signo != SIGTRAP ||
+	    (ptrace_debug_hits(p->pid) & ((1 << STEP_SLOT) - 1)) == 0)
+		return false;
+	puppet_unwatch(p);
+	r->touched = true;
+	return true;
+}
+
 /* 1: *out is filled; the watchdog may have barked. */
 static int
 run_to_halt(struct replayer *r, struct puppet *p, uint64_t limit_ns,
@@ -172,7 +196,7 @@ run_to_halt(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 		if (ret < 0)
 			return ret;
 		ret = look_at_stop(p, &st, out);
-		if (ret == 1)
+		if (ret == 1 && !is_noted(r, p, out))
 			return 1;
 		/* A trap that it ran into just before is still to come. */
 		if (st.kind == STOP_EVENT_STOP && clock_now_ns() >= end &&

@@ -22,6 +22,8 @@ int puppet_flush(struct puppet *p, struct err *err);
  */
 int puppet_run(struct replayer *r, struct puppet *p, uint64_t limit_ns,
 	       uint64_t slice_ns, struct halt *out, struct err *err);
+/* Its debug registers 0 to 2 are not set any more. */
+void puppet_unwatch(struct puppet *p);
 /* Execute one instruction, all of a rep: 1, or 0 and *out when it ran into that
  * instead. */
 int puppet_step(struct replayer *r, struct puppet *p, struct halt *out,

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "replayer/agent.h"
 #include "replayer/lines.h"
+#include "replayer/timeline.h"
 #include <errno.h>
 #include <stdio.h>
 
@@ -131,6 +132,7 @@ note_arrival(struct replayer *r, const struct event *ev)
 
 	if (!p)
 		return;
+	p->last_ns = ev->time_ns;
 	switch ((enum event_kind)ev->kind) {
 	case EV_birth:
 	case EV_exit:
@@ -243,7 +245,9 @@ forward(struct replayer *r, uint64_t seq, progress_fn *progress, void *ctx,
 	r->work_mark = clock_now_ns();
 	last = r->work_ns;
 	while (ret > 0 && r->now->seq < seq) {
-		ret = agent_ahead(r, seq, err);
+		ret = inside_run_long(r, seq, progress, ctx, err);
+		if (ret == 0)
+			ret = agent_ahead(r, seq, err);
 		if (ret == 0)
 			ret = step(r, err);
 		replayer_worked(r);

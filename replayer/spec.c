@@ -10,12 +10,18 @@
 #include "tracee/ptrace.h"
 #include <signal.h>
 
+/* A slice of so long is made so many times longer where it got no time. */
+#define PATIENT_NS 10000000u
+#define PATIENCE 8u
+
 struct going {
 	struct replayer *r;
 	struct puppet *p;
 	struct spec *s;
 	struct point_run run;
 	bool stubs;
+	bool longer;	 /* its slice has been made longer */
+	uint64_t cpu_ns; /* of the process, when it began */
 };
 
 static int
@@ -28,6 +34,7 @@ died(const struct going *g, struct err *err)
 static int
 set_watches(const struct going *g, bool on, struct err *err)
 {
+	puppet_unwatch(g->p);
 	for (unsigned i = 0; i < g->s->n_watch; i++) {
 		const struct spec_watch *w = &g->s->watch[i];
 		enum ptrace_debug what = !on	     ? PTRACE_DEBUG_OFF
@@ -155,6 +162,23 @@ slice_over(struct going *g, struct err *err)
 	return ret != 0 ? ret : over(g, SPEC_SLICE);
 }
 
+/*
+ * Others had the processor for most of the slice that is over: once it is
+ * longer, as who is stopped waits for its turn again, and would hardly come on.
+ */
+static bool
+lengthen(struct going *g, uint64_t *end)
+{
+	uint64_t slice = g->s->slice_ns;
+
+	if (g->longer || slice < PATIENT_NS ||
+	    cputime_ns(g->p->pid) - g->cpu_ns > slice / 2)
+		return false;
+	g->longer = true;
+	*end = clock_now_ns() + slice * PATIENCE;
+	return true;
+}
+
 /* A slice goes on over traps: in a loop with a breakpoint it never ended. */
 static int
 run_armed(struct going *g, struct err *err)
@@ -164,16 +188,17 @@ run_armed(struct going *g, struct err *err)
 	struct halt h;
 	int ret = 0;
 
+	g->cpu_ns = slice >= PATIENT_NS ? cputime_ns(g->p->pid) : 0;
 	while (ret == 0) {
 		ret = puppet_run(g->r, g->p, limit, slice, &h, err);
 		if (ret < 0)
 			break;
 		if (h.what == HALT_FAULT)
 			ret = at_trap(g, &h, err);
-		else if (h.what == HALT_TIMEOUT && slice)
-			ret = slice_over(g, err);
-		else
+		else if (h.what != HALT_TIMEOUT || !slice)
 			ret = halted(g, &h);
+		else if (!lengthen(g, &end))
+			ret = slice_over(g, err);
 		if (ret != 0 || slice == 0)
 			continue;
 		now = clock_now_ns();

@@ -401,6 +401,7 @@ replay_exec(struct replayer *r, const struct event *ev, struct err *err)
 	if (!p)
 		return -E_FORMAT;
 	puppet_kill(&p->pid);
+	p->watched = 0;
 	world_leave_space(r->now, p);
 	ret = image_new(r, p, err);
 	if (ret < 0)

@@ -360,6 +360,7 @@ load_facts(struct loading *l, struct group *g, uint32_t task, uint64_t fds)
 	buf_put(&p->out, out.p, out.len);
 	get(in, p->trail, sizeof(p->trail));
 	p->n_trail = (unsigned)reader_varint(in);
+	p->last_ns = l->r->now->time_ns;
 	return p;
 }
 

@@ -141,8 +141,8 @@ break_is_for(const struct target_break *b, const struct puppet *p)
 	       (b->task == 0 || b->task == p->task);
 }
 
-static bool
-watch_is_for(const struct target_watch *w, const struct puppet *p)
+bool
+tl_watch_is_for(const struct target_watch *w, const struct puppet *p)
 {
 	return w->process == 0 || w->process == p->group->num;
 }
@@ -364,7 +364,7 @@ put_sites(struct timeline *t, const struct puppet *p, struct spec *s)
 			site->stop = n;
 	}
 	for (size_t i = 0; i < t->n_watch; i++) {
-		if (watch_is_for(&t->req->watches[t->watch[i].owner], p))
+		if (tl_watch_is_for(&t->req->watches[t->watch[i].owner], p))
 			s->watch[s->n_watch++] = t->watch[i];
 	}
 	s->tally.ticks = t->collect;
@@ -419,8 +419,8 @@ walk_to_limit(struct timeline *t, struct puppet *p, struct err *err)
 		size_t i;
 
 		for (size_t k = 0; k < t->n_watch; k++) {
-			if (watch_is_for(&t->req->watches[t->watch[k].owner],
-					 p))
+			if (tl_watch_is_for(&t->req->watches[t->watch[k].owner],
+					    p))
 				s.watch[s.n_watch++] = t->watch[k];
 		}
 		ret = spec_step(t->r, p, &s, err);
@@ -495,7 +495,7 @@ run_interval(struct timeline *t, struct puppet *p, struct err *err)
 			t->hot = true;
 			ret = tl_tell(t, err);
 			if (ret == 0)
-				ret = checkpoint_inside(t->r, err);
+				ret = checkpoint_inside(t->r, UINT64_MAX, err);
 		}
 	}
 	return ret == 2 ? 0 : ret;
@@ -518,9 +518,8 @@ begin_interval(struct timeline *t, struct puppet *p, const uint64_t *pcs,
 	return i < t->req->n_breaks ? found_break(t, p, i) : 0;
 }
 
-/* The interval before event r->peek: 1 = the scan is over. */
-static int
-scan_interval(struct timeline *t, struct puppet *p, struct err *err)
+int
+tl_scan_interval(struct timeline *t, struct puppet *p, struct err *err)
 {
 	uint64_t pcs[BREAKS_MAX + 1];
 	size_t n = addresses(t, p, pcs);
@@ -673,7 +672,7 @@ after_event(struct timeline *t, const struct event *ev)
 					  .pos = { .seq = ev->seq } };
 			memcpy(h.old, t->value[i], sizeof(h.old));
 			read_watched(t, p, i, h.new);
-			if (watch_is_for(w, p) &&
+			if (tl_watch_is_for(w, p) &&
 			    memcmp(h.old, h.new, sizeof(h.old)) != 0 &&
 			    asked(t, w->cond, w->ctx, ev->task))
 				ret = found(t, &h);
@@ -684,9 +683,8 @@ after_event(struct timeline *t, const struct event *ev)
 	return ret;
 }
 
-/* Apply the next event: 1 = the scan is over. */
-static int
-scan_event(struct timeline *t, struct err *err)
+int
+tl_scan_event(struct timeline *t, struct err *err)
 {
 	struct event ev = t->r->peek;
 	const struct puppet *p = world_puppet(t->r->now, ev.task);
@@ -723,14 +721,14 @@ tl_scan(struct timeline *t, struct err *err)
 		p = world_puppet(t->r->now, t->r->peek.task);
 		ret = 0;
 		if ((t->r->peek.flags & EVF_RUNS) && p && p->pid)
-			ret = scan_interval(
+			ret = tl_scan_interval(
 				t, world_puppet(t->r->now, t->r->peek.task),
 				err);
 		t->starting = false;
 		if (ret == 0)
 			ret = replayer_peek(t->r, err) < 0 ? -E_FORMAT : 0;
 		if (ret == 0)
-			ret = scan_event(t, err);
+			ret = tl_scan_event(t, err);
 		if (ret == 0)
 			ret = tl_tell(t, err);
 	}

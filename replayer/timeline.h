@@ -90,6 +90,22 @@ void inside_pos(const struct replayer *r, struct pos *out);
 
 typedef bool target_progress(void *ctx, uint64_t at, uint64_t to);
 
+/* ---- long.c: code that takes long, on the way to an event */
+
+bool inside_ends_with_call(const struct event *ev);
+/* Where the code of p that ends with ev stands last. */
+uint64_t inside_last_pc(const struct puppet *p, const struct event *ev);
+/* Did the code before ev, which began at from_ns of the recording, take more
+ * than a slice, and does it end with a call? */
+bool inside_took_long(const struct replayer *r, uint64_t from_ns,
+		      const struct event *ev);
+/* Then run it up to the event r->peek, whose halt its puppet keeps, and leave
+ * checkpoints in it, denser when that is seq. Otherwise nothing is done. */
+int inside_run_long(struct replayer *r, uint64_t seq, target_progress *progress,
+		    void *ctx, struct err *err);
+
+/* ---- inside.c */
+
 /* The event before the interval that pos means: by its task, and on to the next
  * code that runs. */
 int inside_resolve(struct replayer *r, struct pos *pos, struct err *err);

@@ -99,28 +99,68 @@ events_back(struct timeline *t, uint64_t before, struct err *err)
 
 /* ---- scanning */
 
+/* From event from to the limit, for the last hit. */
+static int
+scan_from(struct timeline *t, uint64_t from, const struct pos *limit,
+	  bool exclusive, struct err *err)
+{
+	int ret;
+
+	t->limit = limit;
+	t->exclusive = exclusive;
+	t->starting = false;
+	ret = replayer_seek(t->r, from, t->req->progress, t->req->ctx, err);
+	return ret < 0 ? ret : tl_scan(t, err);
+}
+
+/* The same; what nobody touches is only swept. */
+static int
+look_from(struct timeline *t, uint64_t from, const struct pos *limit,
+	  bool exclusive, struct err *err)
+{
+	struct pos end = *limit;
+	uint64_t first;
+	int ret;
+
+	if (!tl_sweeps(t) || limit->pc || limit->steps)
+		return scan_from(t, from, limit, exclusive, err);
+	t->limit = limit;
+	t->exclusive = exclusive;
+	t->starting = t->has_hit = false;
+	ret = replayer_seek(t->r, from, t->req->progress, t->req->ctx, err);
+	if (ret == 0)
+		ret = tl_sweep(t, limit->seq, &first, &end.seq, err);
+	if (ret <= 0)
+		return ret;
+	ret = scan_from(t, first, &end, exclusive && end.seq == limit->seq,
+			err);
+	if (ret < 0 || t->has_hit || first == from)
+		return ret;
+	/* Those were no stops; earlier ones may be. */
+	end.seq = first;
+	return scan_from(t, from, &end, false, err);
+}
+
 static int
 scan_back(struct timeline *t, const struct pos *end, struct err *err)
 {
 	struct pos limit = *end;
-	uint64_t from = limit.pc || limit.steps
-				? checkpoint_before(t->r, limit.seq + 1)
-				: checkpoint_before(t->r, limit.seq);
+	bool exclusive = true;
+	uint64_t from;
 	int ret;
 
+	if (!limit.pc && !limit.steps)
+		from = checkpoint_before(t->r, limit.seq);
+	else
+		from = tl_sweeps(t) ? limit.seq
+				    : checkpoint_before(t->r, limit.seq + 1);
 	t->collect = true;
-	t->exclusive = true;
 	for (;;) {
-		t->limit = &limit;
-		t->starting = false;
-		ret = replayer_seek(t->r, from, t->req->progress, t->req->ctx,
-				    err);
-		if (ret == 0)
-			ret = tl_scan(t, err);
+		ret = look_from(t, from, &limit, exclusive, err);
 		if (ret < 0 || t->has_hit || from == 0)
 			return ret;
 		limit = (struct pos){ .seq = from };
-		t->exclusive = false;
+		exclusive = false;
 		from = checkpoint_before(t->r, from);
 	}
 }

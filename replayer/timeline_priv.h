@@ -57,6 +57,10 @@ void tl_release(struct timeline *t);
 int tl_tell(struct timeline *t, struct err *err);
 /* From where it stands, to the first hit or the limit. */
 int tl_scan(struct timeline *t, struct err *err);
+/* The interval before event r->peek; applying that: 1 = the scan is over. */
+int tl_scan_interval(struct timeline *t, struct puppet *p, struct err *err);
+int tl_scan_event(struct timeline *t, struct err *err);
+bool tl_watch_is_for(const struct target_watch *w, const struct puppet *p);
 /* The instruction where a task stands in user code; false where it does not. */
 bool tl_code(const struct timeline *t, uint32_t task, struct code *out);
 /* Go where the watchpoints trapped for h, and name it. */
@@ -70,6 +74,14 @@ void tl_stop(const struct hit *h, struct replayer *r, struct target_stop *out);
 /* timeline_back.c */
 int tl_continue_back(struct timeline *t, struct target_stop *out,
 		     struct err *err);
+
+/* timeline_sweep.c */
+/* Can a sweep tell where nothing is? Only of watchpoints. */
+bool tl_sweeps(const struct timeline *t);
+/* Go to event to. 1: watched bytes were touched, for the last time between
+ * events *from and *upto; 0: they were not. Nothing is found. */
+int tl_sweep(struct timeline *t, uint64_t to, uint64_t *from, uint64_t *upto,
+	     struct err *err);
 
 /* timeline_step.c */
 int tl_step(struct timeline *t, struct target_stop *out, struct err *err);

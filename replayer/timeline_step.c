@@ -126,14 +126,37 @@ last_move(struct timeline *t, uint64_t to, bool enters, struct event *out,
 	return found;
 }
 
-/* Where the code of p that ends with ev stands last. */
-static uint64_t
-last_pc(const struct puppet *p, const struct event *ev)
+/* The arrival at the call that ev tells, its only one. */
+static int
+to_call(struct timeline *t, struct pos *p, struct err *err)
 {
-	bool call = ev->kind == EV_enter || ev->kind == EV_syscall ||
-		    (ev->flags & EVF_REWOUND);
+	const struct target_motion_req *q = t->req;
 
-	return call ? agent_call_place(p, ev->pc) : ev->pc;
+	t->r->now->inside.end_pc = p->pc;
+	p->visit = 1;
+	return inside_seek(t->r, p, NULL, 0, q->progress, q->ctx, err);
+}
+
+/* From a checkpoint in the code that ends with ev, when there is one. 1: done.
+ */
+static int
+to_call_from_inside(struct timeline *t, const struct event *ev, struct err *err)
+{
+	const struct puppet *puppet = world_puppet(t->r->now, ev->task);
+	struct pos p = { .seq = ev->seq - 1, .task = ev->task, .visit = 1 };
+	int ret;
+
+	if (!puppet || !puppet->space || !inside_ends_with_call(ev))
+		return 0;
+	p.pc = inside_last_pc(puppet, ev);
+	ret = checkpoint_go_inside(t->r, &p, NULL, 0, err);
+	if (ret <= 0)
+		return ret;
+	/* ev may have changed its place. */
+	if (inside_last_pc(world_puppet(t->r->now, ev->task), ev) != p.pc)
+		return 0;
+	ret = to_call(t, &p, err);
+	return ret < 0 ? ret : 1;
 }
 
 /* To the last instruction before ev, which has EVF_RUNS. */
@@ -144,8 +167,14 @@ to_last_of(struct timeline *t, const struct event *ev, struct err *err)
 	struct pos p = { .seq = ev->seq - 1, .task = ev->task };
 	const struct target_motion_req *q = t->req;
 	struct puppet *puppet;
-	int ret = replayer_seek(r, p.seq, q->progress, q->ctx, err);
+	int ret = to_call_from_inside(t, ev, err);
 
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	ret = replayer_seek(r, p.seq, q->progress, q->ctx, err);
+	/* Who steps back is going to do so again. */
+	if (ret == 0)
+		ret = checkpoint_near(r, err);
 	if (ret == 0)
 		ret = inside_enter(r, &puppet, err);
 	if (ret < 0)
@@ -153,7 +182,9 @@ to_last_of(struct timeline *t, const struct event *ev, struct err *err)
 	if (ret == 0)
 		return err_set(err, E_POSITION, "no code runs before e%lu",
 			       ev->seq);
-	p.pc = last_pc(puppet, ev);
+	p.pc = inside_last_pc(puppet, ev);
+	if (inside_ends_with_call(ev))
+		return to_call(t, &p, err);
 	inside_track(r, p.pc);
 	for (;;) {
 		struct spec s = { .slice_ns = timeline_slice(r) };
@@ -168,7 +199,7 @@ to_last_of(struct timeline *t, const struct event *ev, struct err *err)
 		if (ret == 0)
 			ret = tl_tell(t, err);
 		if (ret == 0 && s.end == SPEC_SLICE)
-			ret = checkpoint_inside(r, err);
+			ret = checkpoint_inside(r, 0, err);
 		if (ret < 0)
 			return ret;
 		if (s.end != SPEC_SLICE || inside_at_end(r, puppet->regs.rip))

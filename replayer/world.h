@@ -91,7 +91,10 @@ struct puppet {
 	bool at_call; /* it stands at a call's entry: puppet_settle */
 	bool halted;  /* it has run into halt already, for the next event */
 	bool arrived; /* its last event put it where it stands */
+	uint64_t last_ns; /* when that was */
 	struct halt halt;
+	pid_t watched;	     /* pid: its debug registers 0 to 2 are set, and
+				the first hit is only noted (r->touched) */
 	unsigned debug_hits; /* debug registers that trapped while it stepped */
 	bool in_call; /* between enter and exit */
 	uint64_t call_pc; /* where the halt before it really was (agent.h) */
@@ -132,6 +135,8 @@ struct inside {
 	uint64_t pc, visit, steps;
 	VEC(struct arrivals) counts;
 	struct arrivals via, since; /* via.pc 0: none */
+	uint64_t end_pc; /* not 0: it ends when it first arrives there (a call),
+			    and has not */
 	uint64_t began_ns;	    /* of work, at the event */
 };
 

@@ -51,6 +51,9 @@ check 4 15 "$build/tests/guests/exec_thread"
 check 5 15 "$build/tests/guests/futex_ops"
 check 6 15 sh -c 'echo one | cat; exec true'
 check 7 10 gzip -c "$T/numbers"
+# Sweeps for watchpoints, in many short stretches.
+check 21 10 -S 50000 "$build/tests/guests/futex_ops"
+check 24 10 -S 100000 sh -c 'seq 1 300 | sort | tail -n 1'
 if [ -x "$(command -v python3)" ]; then
 	check 8 10 python3 -c 'print(sum(map(hash, map(str, range(9000)))))'
 fi

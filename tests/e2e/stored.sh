@@ -90,7 +90,7 @@ same "the same, too" "$T/end" "$T/out"
 run_gdb()
 {
 	run timeout 60 env PASTIME_FAULT=blob_read:1 DEBUGINFOD_URLS= \
-		"$p" gdb stored --port - "$@" </dev/null
+		"$p" gdb stored --port - </dev/null
 }
 run_gdb
 is "gdb's server" 0 "$status"
