@@ -166,8 +166,8 @@ draw_births(struct chaos *c, struct mood *m)
 	if (m->plan == PLAN_STEP || m->plan == PLAN_NAMED)
 		m->births = any < 80 ? BIRTHS_GATHER : BIRTHS_SOFT;
 	else
-		m->births = any < 46   ? BIRTHS_GATHER
-			    : any < 54 ? BIRTHS_CHILD
+		m->births = any < 36   ? BIRTHS_GATHER
+			    : any < 44 ? BIRTHS_CHILD
 			    : any < 94 ? BIRTHS_SOFT
 				       : BIRTHS_ANY;
 	m->child = one_of(c, 20, 50, 90);
