@@ -347,14 +347,27 @@ symbols_function_start(struct symbols *s, uint64_t addr)
 	return k && k->raw ? addr - k->offset : 0;
 }
 
+/* How well a symbol fits a name, which tells no version: 3 is best, 0 not. */
+static int
+fits(const char *symbol, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(symbol, name, n) != 0)
+		return 0;
+	if (symbol[n] == '\0')
+		return 3;
+	return symbol[n] != '@' ? 0 : symbol[n + 1] == '@' ? 2 : 1;
+}
+
 /* The best match in one module: a defined function or object of that name. */
 static bool
 module_symbol(const struct sym_module *m, const char *name, uint64_t *out,
 	      uint64_t *out_size)
 {
-	int n = m->dwfl ? dwfl_module_getsymtab(m->dwfl) : -1;
+	int n = m->dwfl ? dwfl_module_getsymtab(m->dwfl) : -1, best = 0;
 
-	for (int i = 1; i < n; i++) {
+	for (int i = 1; i < n && best < 3; i++) {
 		GElf_Sym sym;
 		GElf_Addr addr;
 		const char *found = dwfl_module_getsym_info(
@@ -362,15 +375,15 @@ module_symbol(const struct sym_module *m, const char *name, uint64_t *out,
 		int type = GELF_ST_TYPE(sym.st_info);
 
 		if (!found || sym.st_shndx == SHN_UNDEF ||
-		    strcmp(found, name) != 0 ||
+		    fits(found, name) <= best ||
 		    (type != STT_FUNC && type != STT_OBJECT &&
 		     type != STT_NOTYPE && type != STT_GNU_IFUNC))
 			continue;
+		best = fits(found, name);
 		*out = addr;
 		*out_size = sym.st_size;
-		return true;
 	}
-	return false;
+	return best > 0;
 }
 
 static const char *

@@ -4,6 +4,7 @@
 #include "tests/unit/sym_self.h"
 
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,6 +92,27 @@ Test(sym_sym, names_functions_and_lines)
 	cr_assert_lt(symbols_by_name(s, "no_such_name", &found, &size, NULL), 0);
 	symbols_lookup(s, 16, &a, &p);
 	cr_assert_null(p.function);
+	symbols_free(s);
+	arena_free(&a);
+}
+
+/* The symbol table of a library has pthread_cond_wait@GLIBC_2.2.5, which is
+ * old, and pthread_cond_wait@@GLIBC_2.3.2. */
+Test(sym_sym, a_name_needs_no_version)
+{
+	struct arena a = { 0 };
+	struct symbols *s = symbols_of_self(&a);
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+	uint64_t found, size;
+
+	if (!libc)
+		cr_skip_test("another libc");
+	cr_assert_eq(symbols_by_name(s, "libc.so.6:pthread_cond_wait", &found,
+				     &size, NULL),
+		     0);
+	cr_assert_eq(found,
+		     (uint64_t)(uintptr_t)dlsym(libc, "pthread_cond_wait"));
+	dlclose(libc);
 	symbols_free(s);
 	arena_free(&a);
 }
