@@ -270,6 +270,30 @@ set_chaos(const struct record *o, struct chaos_opts *chaos, struct err *err)
 	return ret;
 }
 
+/* What is known of job now is what to do; the rest is looked up. */
+static int
+start(struct cli *c, const struct record *o, struct record_job *job,
+      struct err *err)
+{
+	char **tags = NULL, **env = make_env(&o->env, err);
+	int ret;
+
+	if (!env)
+		return -E_USAGE;
+	ret = make_tags(&o->tags, &tags, err);
+	if (ret < 0)
+		return ret;
+	job->envp = env;
+	job->tags = tags;
+	job->command = command_text(&c->arena, job->argv);
+	ret = look_up(&c->arena, job->argv[0], env);
+	if (ret != 0)
+		return cannot_execute(job->argv[0], ret);
+	if (job->verbose)
+		say("recording '%s'", job->name);
+	return front_run(job, err);
+}
+
 static int
 run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 {
@@ -283,7 +307,6 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 				  .inherit = c->inherit,
 				  .quiet = c->quiet,
 				  .verbose = c->verbose > 0 };
-	char **tags = NULL, **env;
 	char *end = NULL;
 	int ret;
 
@@ -305,23 +328,8 @@ run(struct cli *c, void *own, int argc, char **argv, struct err *err)
 			       "events",
 			       o->checksum);
 	ret = set_chaos(o, &job.chaos, err);
-	if (ret < 0)
-		return ret;
-	env = make_env(&o->env, err);
-	if (!env)
-		return -E_USAGE;
-	ret = make_tags(&o->tags, &tags, err);
-	if (ret < 0)
-		return ret;
-	job.envp = env;
-	job.tags = tags;
-	job.command = command_text(&c->arena, argv);
-	ret = look_up(&c->arena, argv[0], env);
-	if (ret != 0)
-		return cannot_execute(argv[0], ret);
-	if (job.verbose)
-		say("recording '%s'", job.name);
-	ret = front_run(&job, err);
+	if (ret == 0)
+		ret = start(c, o, &job, err);
 	knobs_release(&job.chaos);
 	return ret;
 }

@@ -536,10 +536,8 @@ int
 main(int argc, char **argv)
 {
 	struct smoke o = { .checksum_every = 1000, .times = 1, .agent = true };
-	int ret = 0;
+	int ret = options(&o, argc, argv) != 0 ? 2 : 0;
 
-	if (options(&o, argc, argv) != 0)
-		return 2;
 	for (unsigned i = 0; i < o.times && ret == 0; i++, o.chaos.seed++)
 		ret = run(&o, argv + optind);
 	knobs_release(&o.chaos);

@@ -28,6 +28,18 @@ key Enter C
 screen found
 END
 
+# With the line of the write named it fails.
+line=$(sed -n '/ledger.balance = before + 1/=' "$TOP_SRCDIR/examples/lost.c")
+holds "the README names that line" \
+	grep -q -- "--chaos-at=lost.c:$line" "$TOP_SRCDIR/README.md"
+named=0
+for seed in 1 2 3; do
+	{ "$PASTIME" record -q --chaos="$seed" --chaos-at="lost.c:$line" \
+		./lost; } >"$T/said" 2>&1
+	[ $? -ne 134 ] || named=$((named + 1))
+done
+holds "a named place makes it fail ($named of 3)" [ "$named" -gt 0 ]
+
 # A run that fails, in which the thread stands still between the read and the
 # write; where exactly is chance.
 found=
