@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -183,4 +184,11 @@ die(const char *fmt, ...)
 	if (write(STDERR_FILENO, text, (size_t)n) < 0)
 		_exit(DIE_STATUS);
 	_exit(DIE_STATUS);
+}
+
+void
+mem_keep_freed(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }

@@ -14,6 +14,10 @@ void *mem_dup(const void *p, size_t size) __attribute__((returns_nonnull));
 char *mem_strdup(const char *s) __attribute__((returns_nonnull));
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 void mem_free(void *p); /* NULL allowed */
+/* Freed memory stays with the process, up to 64 MB: what was read and what is
+ * to be written takes megabytes again and again, which the kernel would clear
+ * each time. */
+void mem_keep_freed(void);
 
 /* Run the last wishes in reverse order of registration (first, so that the
  * terminal is back to normal), print "pastime: text" to stderr, exit with

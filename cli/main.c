@@ -203,6 +203,7 @@ main(int argc, char **argv)
 	struct err err = { 0 };
 	int ret;
 
+	mem_keep_freed();
 	spawn_inherit_get(&inherit);
 	fd_fill_standard();
 	setlocale(LC_ALL, "");

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -271,15 +270,6 @@ finish(struct tracer *t, struct err *err)
 	return 0;
 }
 
-/* Megabytes are needed again and again, for what was read and what is to be
- * written: the kernel would clear them each time. */
-static void
-keep_memory(void)
-{
-	mallopt(M_MMAP_THRESHOLD, 32 << 20);
-	mallopt(M_TRIM_THRESHOLD, 64 << 20);
-}
-
 void
 tracer_run(const struct record_job *job, struct spawned *spawned, int link)
 {
@@ -287,7 +277,6 @@ tracer_run(const struct record_job *job, struct spawned *spawned, int link)
 	struct err err = { 0 };
 	int ret;
 
-	keep_memory();
 	ret = become(&t, &err);
 	if (ret == 0)
 		ret = start(&t, &err);

@@ -407,8 +407,9 @@ take_rows(const PGresult *res, struct arena *a, struct db_rows *out)
 		uint8_t *copy;
 
 		cells[i].null = pq.PQgetisnull(res, r, c);
-		copy = arena_alloc(a, len + 1);
+		copy = arena_raw(a, len + 1);
 		memcpy(copy, pq.PQgetvalue(res, r, c), len);
+		copy[len] = '\0';
 		cells[i].bytes = span_of(copy, len);
 	}
 	out->n = n;
