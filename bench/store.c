@@ -41,6 +41,17 @@ static const struct question questions[] = {
 	{ "count", "select count(*) from event" },
 };
 
+/* Filters of the interface that match nothing: until it can say so. */
+static const char *const nothing[] = {
+	"path:/no/such/file",
+	"text:nothing-like-it",
+	"error:EXDEV",
+	"call:openat error:EPERM",
+	"fd:4711",
+	"path = '/nope'",
+	"a2 = 123456789",
+};
+
 static double
 seconds(uint64_t from)
 {
@@ -161,6 +172,43 @@ ask_all(struct db *db, uint64_t rec, const char *way)
 	arena_free(&a);
 }
 
+static void
+search_nothing(struct db *db, uint64_t rec)
+{
+	struct err err;
+
+	printf("\nfilters that match nothing\n");
+	for (size_t i = 0; i < ARRAY_LEN(nothing); i++) {
+		uint64_t from = clock_now_ns(), at = 0, scanned = 0, n = 0;
+		double longest = 0;
+		struct event_filter *f;
+
+		if (event_filter_parse(nothing[i], &f, &err) < 0)
+			fail(nothing[i], &err);
+		for (;;) {
+			uint64_t began = clock_now_ns();
+			struct arena a = { 0 };
+			struct event *ev;
+			size_t got;
+
+			if (query_events(db, rec, at, false, 200, f, &a, &ev,
+					 &got, &scanned, &err) < 0)
+				fail(nothing[i], &err);
+			arena_free(&a);
+			n += got;
+			if (seconds(began) > longest)
+				longest = seconds(began);
+			if (scanned <= at)
+				break;
+			at = scanned;
+		}
+		printf("  %-26s %10.2f s, one answer at most %.2f s%s\n",
+		       nothing[i], seconds(from), longest,
+		       n ? ", and there are some" : "");
+		event_filter_free(f);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -176,7 +224,13 @@ main(int argc, char **argv)
 		if (store_find(db, "bench", &rec, &err) < 0)
 			fail("find", &err);
 	}
+	if (argc > 2 && strcmp(argv[2], "filters") == 0) {
+		search_nothing(db, rec);
+		store_close(db);
+		return 0;
+	}
 	ask_all(db, rec, "chunks");
+	search_nothing(db, rec);
 	if (argc > 2 && strcmp(argv[2], "rows") == 0)
 		ask_all(db, rec, "rows");
 	store_close(db);

@@ -44,6 +44,13 @@ int
 decoded_chunk_fill(struct decoded_chunk *to, const struct raw_chunk *raw,
 		   struct err *how)
 {
+	return decoded_chunk_some(to, raw, UINT32_MAX, how);
+}
+
+int
+decoded_chunk_some(struct decoded_chunk *to, const struct raw_chunk *raw,
+		   uint32_t cols, struct err *how)
+{
 	struct chunk_info info;
 	void *ev = to->ev, *scratch = to->scratch;
 	size_t need;
@@ -63,7 +70,11 @@ decoded_chunk_fill(struct decoded_chunk *to, const struct raw_chunk *raw,
 	to->ev = ev;
 	room_for(&scratch, &to->scratch_room, need + 1);
 	to->scratch = scratch;
-	return chunk_decode(raw->data, to->ev, info.n, to->scratch, need, how);
+	return cols == UINT32_MAX
+		       ? chunk_decode(raw->data, to->ev, info.n, to->scratch,
+				      need, how)
+		       : chunk_decode_some(raw->data, cols, to->ev, info.n,
+					   to->scratch, need, how);
 }
 
 void

@@ -30,6 +30,9 @@ struct decoded_chunk {
 /* -E_FORMAT, and how it is damaged: "... have a wrong checksum". */
 int decoded_chunk_fill(struct decoded_chunk *to, const struct raw_chunk *raw,
 		       struct err *how);
+/* Of those columns (EVENT_COL_) only; UINT32_MAX: all. */
+int decoded_chunk_some(struct decoded_chunk *to, const struct raw_chunk *raw,
+		       uint32_t cols, struct err *how);
 void decoded_chunk_free(struct decoded_chunk *c);
 
 struct decoder;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "event/codec.h"
 #include "event/facts.h"
 #include "event/sys.h"
 #include "store/db.h"
@@ -273,13 +274,39 @@ one_path_matches(struct span path, const char *pattern)
 	return hit;
 }
 
+/* The longest piece of a pattern that stands for itself. */
+static struct span
+literal_of(const char *pattern)
+{
+	struct span best = { NULL, 0 };
+
+	/* What a bracket stands for is several things. */
+	while (*pattern && *pattern != '[') {
+		size_t n = strcspn(pattern, "*?[\\");
+
+		if (n > best.len)
+			best = span_of(pattern, n);
+		pattern += n;
+		if (*pattern == '\\' && pattern[1])
+			pattern++;
+		if (*pattern && *pattern != '[')
+			pattern++;
+	}
+	return best;
+}
+
 static bool
 path_matches(const struct event *ev, const char *pattern)
 {
+	struct span literal = literal_of(pattern);
 	struct arena a = { 0 };
 	struct facts facts;
 	bool hit;
 
+	/* Most have it nowhere: no need to take them apart. */
+	if (literal.len &&
+	    !memmem(ev->payload.p, ev->payload.len, literal.p, literal.len))
+		return false;
 	facts_of(ev, NULL, &a, &facts);
 	hit = one_path_matches(facts.path, pattern) ||
 	      one_path_matches(facts.path2, pattern);
@@ -411,4 +438,107 @@ filter_resolve(struct event_filter *f, struct db *db, uint64_t rec,
 	buf_free(&pids);
 	arena_free(&a);
 	return rc;
+}
+
+/* ---- whole chunks, by some columns */
+
+/* Is the name of some call or kind of event one that text fits? */
+static bool
+names_fit(const char *text)
+{
+	for (int nr = 0; nr < SYS_MAX; nr++) {
+		if (sys_desc(nr)->name && strstr(sys_name(nr), text))
+			return true;
+	}
+	for (unsigned k = 0; k < EV_KIND_END; k++) {
+		if (strstr(event_kind_name(k), text))
+			return true;
+	}
+	return false;
+}
+
+/* Columns that tell whether the word fits an event; 0: more are needed. */
+static uint32_t
+word_columns(const struct filter_word *w)
+{
+	switch (w->key) {
+	case FILTER_TASK:
+	case FILTER_PID:
+		return EVENT_COL_TASK;
+	case FILTER_CALL:
+	case FILTER_GROUP:
+		return EVENT_COL_CALL;
+	case FILTER_KIND:
+		return EVENT_COL_KIND;
+	case FILTER_ERROR:
+		return EVENT_COL_FLAGS | EVENT_COL_RET;
+	case FILTER_FD:
+	case FILTER_PATH:
+	case FILTER_TEXT:
+		break;
+	}
+	return 0;
+}
+
+/* Bytes that a payload must have for the word to fit; empty = unknown. */
+static struct span
+word_literal(const struct filter_word *w)
+{
+	if (w->negated)
+		return (struct span){ 0 };
+	if (w->key == FILTER_PATH)
+		return literal_of(w->text);
+	if (w->key == FILTER_TEXT && !names_fit(w->text))
+		return span_str(w->text);
+	return (struct span){ 0 };
+}
+
+uint32_t
+filter_columns(const struct event_filter *f)
+{
+	uint32_t cols = 0;
+
+	for (size_t i = 0; f && i < f->words.len; i++) {
+		const struct filter_word *w = &f->words.v[i];
+
+		cols |= word_columns(w);
+		if (word_literal(w).len)
+			cols |= EVENT_COL_PAYLOAD;
+	}
+	return cols;
+}
+
+static bool
+simple_words_match(const struct event_filter *f, const struct event *ev)
+{
+	for (size_t i = 0; i < f->words.len; i++) {
+		const struct filter_word *w = &f->words.v[i];
+
+		if (word_columns(w) && word_matches(f, w, ev) == w->negated)
+			return false;
+	}
+	return true;
+}
+
+bool
+filter_might(const struct event_filter *f, const struct event *ev, size_t n)
+{
+	const struct span *last = n ? &ev[n - 1].payload : NULL;
+	bool simple = false;
+
+	for (size_t i = 0; n && i < f->words.len; i++) {
+		struct span want = word_literal(&f->words.v[i]);
+		const uint8_t *from = ev->payload.p;
+
+		simple |= word_columns(&f->words.v[i]) != 0;
+		if (want.len &&
+		    !memmem(from, (size_t)(last->p - from) + last->len, want.p,
+			    want.len))
+			return false;
+	}
+	for (size_t i = 0; simple && i < n; i++) {
+		if (simple_words_match(f, &ev[i]))
+			return true;
+	}
+	return !simple && n > 0;
 }

@@ -43,6 +43,13 @@ bool filter_restricts(const struct event_filter *f, enum filter_key key,
 		      struct buf *out_int64);
 /* Must the event be a failed call? */
 bool filter_wants_errors(const struct event_filter *f);
+/* Columns of events (EVENT_COL_) that tell something about whole chunks; 0:
+ * none does. Resolved before. */
+uint32_t filter_columns(const struct event_filter *f);
+/* Can one of n consecutive events match, of which those columns are known?
+ * Their payloads lie one behind the other. */
+bool filter_might(const struct event_filter *f, const struct event *ev,
+		  size_t n);
 /* Find the tasks of the pids in the filter. */
 int filter_resolve(struct event_filter *f, struct db *db, uint64_t rec,
 		   struct err *err);

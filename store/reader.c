@@ -128,14 +128,14 @@ find_held(struct chunk_reader *r, uint64_t seq)
 	return NULL;
 }
 
-static int
-damaged(struct chunk_reader *r, const struct raw_chunk *raw, const char *how,
-	struct err *err)
+int
+chunk_damaged(uint64_t recording, const struct raw_chunk *raw, const char *how,
+	      struct err *err)
 {
 	err_set(err, E_FORMAT,
 		"recording %lu is damaged in the database: events %lu to %lu "
 		"%s",
-		(unsigned long)r->recording, (unsigned long)raw->first_seq,
+		(unsigned long)recording, (unsigned long)raw->first_seq,
 		(unsigned long)(raw->first_seq + raw->n - 1), how);
 	err_hint(err, "everything before e%lu is usable",
 		 (unsigned long)raw->first_seq);
@@ -171,7 +171,7 @@ decode(struct chunk_reader *r, const struct raw_chunk *raw, struct held **out,
 	struct err how = { 0 };
 
 	if (decoded_chunk_fill(&h->decoded, raw, &how) < 0)
-		return damaged(r, raw, how.text, err);
+		return chunk_damaged(r->recording, raw, how.text, err);
 	set_held(h, raw);
 	*out = h;
 	return 0;
@@ -191,7 +191,7 @@ take_decoded(struct chunk_reader *r, struct held **out, struct err *err)
 		h++;
 	h->lent = false;
 	if (rc < 0)
-		return damaged(r, &raw, how.text, err);
+		return chunk_damaged(r->recording, &raw, how.text, err);
 	set_held(h, &raw);
 	*out = h;
 	return 0;

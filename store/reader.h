@@ -26,6 +26,10 @@ void chunk_reader_free(struct chunk_reader *r);
  * tells that the following ones will be wanted. -E_FORMAT: it is damaged. */
 int chunk_reader_get(struct chunk_reader *r, uint64_t seq, bool sequential,
 		     struct chunk *out, struct err *err);
+/* -E_FORMAT, and what of the recording is lost. */
+struct raw_chunk;
+int chunk_damaged(uint64_t recording, const struct raw_chunk *raw,
+		  const char *how, struct err *err);
 /* Take in what was asked for ahead, so that the connection is free. */
 int chunk_reader_idle(struct chunk_reader *r, struct err *err);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/vec.h"
@@ -12,6 +13,7 @@
 #include "store/filter.h"
 #include "store/query.h"
 #include "store/reader.h"
+#include "store/sift.h"
 
 #define LIST 64		/* chunks that one look at the index brings */
 #define CHUNK_BUDGET 96 /* decoded for one answer */
@@ -140,6 +142,8 @@ struct walk {
 	see_fn *see;
 	void *ctx;
 	unsigned budget; /* chunks */
+	struct sift *sift; /* NULL: all of them are wanted */
+	bool begun;
 	uint64_t at;
 };
 
@@ -166,21 +170,42 @@ walk_chunk(struct walk *w, const struct chunk *c, uint64_t seq, bool back)
 	return true;
 }
 
+/* Those of the list that are not looked at by the reader. */
+static int
+begin_sift(struct walk *w, const struct db_rows *r, size_t from,
+	   struct err *err)
+{
+	uint64_t first[LIST];
+
+	for (size_t i = from; i < r->n && i - from < LIST; i++)
+		first[i - from] = (uint64_t)db_get_int(r, i, 0);
+	return sift_list(w->sift, first, r->n - from, err);
+}
+
 static int
 walk_list(struct walk *w, const struct db_rows *r, uint64_t seq, bool back,
 	  struct err *err)
 {
+	/* The first one is often that of the last question: the reader has it.
+	 */
+	size_t direct = !w->sift ? r->n : !w->begun;
+	int rc;
+
+	w->begun = true;
 	for (size_t i = 0; i < r->n; i++) {
 		uint64_t first = (uint64_t)db_get_int(r, i, 0);
 		struct chunk c;
-		int rc;
 
 		if (w->budget-- == 0) {
 			w->at = back ? first + (uint64_t)db_get_int(r, i, 1)
 				     : first - 1;
 			return 1;
 		}
-		rc = scan_chunk(w->scan, first, &c, err);
+		rc = i == direct ? begin_sift(w, r, direct, err) : 0;
+		if (rc == 0)
+			rc = i < direct
+				     ? scan_chunk(w->scan, first, &c, err)
+				     : sift_get(w->sift, i - direct, &c, err);
 		if (rc < 0)
 			return rc;
 		if (rc > 0 && !walk_chunk(w, &c, seq, back))
@@ -264,11 +289,21 @@ collect_event(void *ctx, const struct event *ev)
 	return c->n < c->max;
 }
 
-/* The filter is a condition over pastime.event, which must have rows. */
+/*
+ * A condition is asked of a window of events after the other, so that whoever
+ * waits learns how far it is. Small ones give their rows in order; large ones
+ * are for several processes of the server, which know no order.
+ */
+#define WINDOW_FIRST 20000u
+#define WINDOW_MOST 2000000u
+#define WINDOW_ORDERED 100000u
+#define ANSWER_NS 500000000u
+
+/* (from, to] of the events, in whatever direction. */
 static int
-events_by_sql(struct scan *s, uint64_t seq, bool back,
-	      const struct event_filter *f, struct collect *c, uint64_t *out_at,
-	      struct err *err)
+events_of_window(struct scan *s, uint64_t from, uint64_t to, bool back,
+		 const struct event_filter *f, struct collect *c,
+		 struct err *err)
 {
 	struct arena a = { 0 };
 	struct db_rows r;
@@ -276,15 +311,16 @@ events_by_sql(struct scan *s, uint64_t seq, bool back,
 	char *sql;
 	int rc;
 
-	rc = derive_rows(s->db, s->rec, NULL, NULL, err);
-	if (rc < 0)
-		return rc;
-	sql = mem_printf("select seq from pastime.event where recording = $1 "
-			 "and seq %s $2 and (%s) order by seq %s limit $3",
-			 back ? "<" : ">", f->sql, back ? "desc" : "");
+	sql = mem_printf(
+		"select seq from pastime.event where recording = $1 "
+		"and seq > $2 and seq <= $3 and (%s) order by seq%s %s "
+		"limit $4",
+		f->sql, to - from > WINDOW_ORDERED ? " + 0" : "",
+		back ? "desc" : "");
 	rc = db_query(s->db, sql,
-		      DB_ARGS(DB_INT(s->rec), DB_INT(seq), DB_INT(c->max)), &a,
-		      &r, err);
+		      DB_ARGS(DB_INT(s->rec), DB_INT(from), DB_INT(to),
+			      DB_INT(c->max - c->n)),
+		      &a, &r, err);
 	mem_free(sql);
 	if (rc == -E_DB)
 		err_hint(err, "a filter is key:value words, or a condition "
@@ -295,10 +331,37 @@ events_by_sql(struct scan *s, uint64_t seq, bool back,
 		rc = scan_chunk(s, at, &chunk, err);
 		if (rc > 0)
 			take_event(c, &chunk.ev[at - chunk.first_seq]);
-		*out_at = at;
 	}
 	arena_free(&a);
 	return rc < 0 ? rc : 0;
+}
+
+/* The filter is a condition over pastime.event, which must have rows. */
+static int
+events_by_sql(struct scan *s, uint64_t seq, uint64_t last, bool back,
+	      const struct event_filter *f, struct collect *c, uint64_t *out_at,
+	      struct err *err)
+{
+	uint64_t began = clock_now_ns(), window = WINDOW_FIRST;
+	/* Everything before (behind) it is looked at. */
+	uint64_t at = back ? seq - 1 : seq;
+	int rc = derive_rows(s->db, s->rec, NULL, NULL, err);
+
+	while (rc == 0 && c->n < c->max && (back ? at > 0 : at < last)) {
+		uint64_t left = back ? at : last - at;
+		uint64_t n = left < window ? left : window;
+
+		rc = back ? events_of_window(s, at - n, at, true, f, c, err)
+			  : events_of_window(s, at, at + n, false, f, c, err);
+		at = back ? at - n : at + n;
+		window = window * 4 < WINDOW_MOST ? window * 4 : WINDOW_MOST;
+		if (clock_now_ns() - began > ANSWER_NS)
+			break;
+	}
+	*out_at = back ? at + 1 : at;
+	if (c->n == c->max)
+		*out_at = c->out[c->n - 1].seq;
+	return rc;
 }
 
 /* What replays have counted for the points among them. */
@@ -354,18 +417,19 @@ query_events(struct db *db, uint64_t rec, uint64_t seq, bool back, size_t n,
 	rc = last_seq(db, rec, &w.last, err);
 	w.at = seq;
 	if (rc == 0 && n > 0 && f && f->sql) {
-		w.at = back ? 1 : w.last;
-		rc = events_by_sql(s, seq, back, f, &c, &w.at, err);
-		if (rc == 0 && c.n < n)
-			w.at = back ? 1 : w.last;
+		seq = back && seq > w.last ? w.last + 1 : seq;
+		rc = events_by_sql(s, seq, w.last, back, f, &c, &w.at, err);
 	} else if (rc == 0 && n > 0 && (back ? seq > 1 : seq < w.last)) {
 		/* What a filter is resolved to is its own business. */
 		rc = filter_resolve((struct event_filter *)(uintptr_t)f, db,
 				    rec, err);
 		wanted_init(&wanted, f);
 		w.wanted = &wanted;
+		if (rc == 0 && f)
+			w.sift = sift_new(db, rec, f);
 		if (rc == 0)
 			rc = walk(&w, back ? seq - 1 : seq + 1, back, err);
+		sift_free(w.sift);
 		wanted_release(&wanted);
 	}
 	if (rc == 0)

@@ -13,6 +13,8 @@
 /* Rows that should be there on both sides of the cursor. */
 #define AHEAD ROWS_PAGE
 #define TEXT_MAX 48 /* bytes of a string in a row */
+/* Rows that a filter lets through are shown after so long, few as they are. */
+#define PATIENCE_NS 300000000ull
 
 struct events_view {
 	struct view v;
@@ -48,6 +50,8 @@ pages_run(struct job *job, void *data)
 		.filter = j->filter,
 		.last = j->last,
 		.max_string = TEXT_MAX,
+		/* What a script prints must not depend on the time. */
+		.patience_ns = j->ui->headless ? 0 : PATIENCE_NS,
 	};
 	uint64_t from = j->side == AROUND ? j->seq + 1 : j->seq;
 	int rc = 0;
@@ -302,6 +306,26 @@ draw_row(struct events_view *e, int y, const struct rect *r,
 		draw_text(y, end + 1, r->x + r->w - end - 1, 0, dim, dur);
 }
 
+/* How far it is. */
+static void
+draw_searching(const struct events_view *e, const struct rect *r)
+{
+	uint64_t since, at = 0, to = 0;
+	char done[DRAW_NUMBER_MAX], all[DRAW_NUMBER_MAX];
+	unsigned key = 0;
+
+	if (e->filter_bad)
+		draw_text(r->y, r->x + 1, r->w - 1, 0, STYLE_DIM,
+			  "nothing read");
+	else if (worker_running(e->v.ui->nav, &key, &since, &at, &to) &&
+		 key == JOB_PAGES && at)
+		draw_textf(r->y, r->x + 1, r->w - 1, STYLE_DIM,
+			   "searched %s of %s events", draw_number(at, done),
+			   draw_number(to, all));
+	else
+		draw_text(r->y, r->x + 1, r->w - 1, 0, STYLE_DIM, "searching");
+}
+
 /* Before the rows came: their numbers are known without a filter. */
 static void
 draw_unread(struct events_view *e, const struct rect *r, bool focus)
@@ -309,8 +333,7 @@ draw_unread(struct events_view *e, const struct rect *r, bool focus)
 	const struct ui *ui = e->v.ui;
 
 	if (ui->filter) {
-		draw_text(r->y, r->x + 1, r->w - 1, 0, STYLE_DIM,
-			  e->filter_bad ? "nothing read" : "searching");
+		draw_searching(e, r);
 		return;
 	}
 	for (int i = 0; i < r->h; i++) {

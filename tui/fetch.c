@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "event/format.h"
@@ -88,7 +89,7 @@ fetch_page(const struct fetch *f, uint64_t seq, bool back, size_t n,
 	row_vec rows = { 0 };
 	bool all = back ? seq <= 1 : seq >= f->last;
 	struct format_opts fo = { .max_string = f->max_string };
-	uint64_t start = seq;
+	uint64_t start = seq, began = clock_now_ns();
 	int rc = 0;
 
 	while (!all && rows.len < n) {
@@ -110,6 +111,9 @@ fetch_page(const struct fetch *f, uint64_t seq, bool back, size_t n,
 			row.text = arena_strdup(&page.arena, buf_cstr(&text));
 			vec_push(&rows, row);
 		}
+		if (rows.len && f->patience_ns &&
+		    clock_now_ns() - began > f->patience_ns)
+			break;
 	}
 	page.n = rows.len;
 	page.v = arena_alloc(&page.arena, sizeof(*page.v) * (rows.len + 1));

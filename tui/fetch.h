@@ -18,6 +18,9 @@ struct fetch {
 	const char *text;   /* in the event's line; NULL = any */
 	uint64_t last;	    /* events in the recording */
 	size_t max_string;
+	/* A page is given with what was found so far when it took so long; 0 =
+	 * complete only. */
+	uint64_t patience_ns;
 };
 
 /*

@@ -321,6 +321,39 @@ Test(store_query, pages_of_events_are_those_that_match)
 	check_filter(db, "kind:signal", 0, 10);
 	check_filter(db, "kind:syscall", N, 10000);
 	check_filter(db, "!task:1 !task:2", 100, 10000);
+	check_filter(db, "!path:package7 call:openat", 10, 1000);
+	check_filter(db, "path:*/packag[a-f]7*", 0, 10);
+	check_filter(db, "path:*[7]*", 1, 10);
+	check_filter(db, "path:p?ckage7", 0, 10);
+	check_filter(db, "path:*/p?ckage7/*", 1, 10);
+	check_filter(db, "text:open", 10, 1000);
+	check_filter(db, "text:no-such-text-at-all", 0, 10);
+	check_filter(db, "path:/no/such/file", 0, 10);
+	check_filter(db, "error:EXDEV", 0, 10);
+	check_filter(db, "task:3 kind:signal text:nothing", 0, 10);
+	store_close(db);
+}
+
+/* A condition is asked of a window after the other; words say the same. */
+Test(store_query, a_condition_finds_the_same_in_both_directions)
+{
+	uint64_t *words = mem_calloc(2 * N, sizeof(*words));
+	uint64_t *sql = mem_calloc(2 * N, sizeof(*sql));
+	struct db *db;
+
+	fix_record("x", 1, N);
+	db = fix_connect();
+	for (int back = 0; back < 2; back++) {
+		size_t n = paged(db, "task:3 call:openat", back, 77, words);
+
+		cr_assert_gt(n, 77);
+		cr_assert_eq(
+			paged(db, "task = 3 and call = 257", back, 77, sql), n);
+		cr_assert_eq(memcmp(sql, words, n * sizeof(*sql)), 0);
+		cr_assert_eq(paged(db, "task = 333", back, 77, sql), 0);
+	}
+	mem_free(words);
+	mem_free(sql);
 	store_close(db);
 }
 

@@ -127,3 +127,31 @@ Test(tui_fetch, a_replaced_job_stops_between_two_answers)
 	cr_assert_eq(atomic_load(&fake.pages), 0);
 	fake_release(&fake);
 }
+
+Test(tui_fetch, a_rare_event_need_not_wait_for_the_others)
+{
+	struct err err = { 0 };
+	uint64_t seq = 0, n = 0;
+	struct page whole, p;
+	struct fake fake;
+	struct fetch f;
+	bool all = false;
+
+	fake_big(&fake);
+	f = fetch_of(&fake, "kind:signal");
+	cr_assert_eq(fetch_page(&f, 0, false, 200, &whole, &all, &err), 0);
+	cr_assert_gt(whole.n, 1);
+	/* Any time is too long: each as soon as it is found. */
+	f.patience_ns = 1;
+	for (all = false; !all && n < whole.n; arena_free(&p.arena)) {
+		cr_assert_eq(fetch_page(&f, seq, false, 200, &p, &all, &err),
+			     0);
+		for (size_t i = 0; i < p.n; i++)
+			cr_assert_eq(p.v[i].seq, whole.v[n++].seq);
+		cr_assert(p.n || all);
+		seq = p.n ? p.v[p.n - 1].seq : seq;
+	}
+	cr_assert_eq(n, whole.n);
+	arena_free(&whole.arena);
+	fake_release(&fake);
+}
