@@ -32,8 +32,10 @@ is_amid(const struct task *t)
 	case STOP_SIGNAL:
 	case STOP_GROUP:
 	case STOP_EVENT_STOP:
-	case STOP_SECCOMP: /* agent_test.c, agent_baton.c */
 		return agent_is_inside(t);
+	case STOP_SECCOMP: /* its own calls stop in a test only */
+		return task_space(t)->agent->r->opts.agent_test != NULL &&
+		       agent_is_inside(t);
 	case STOP_EXITED:
 	case STOP_KILLED:
 	case STOP_SYSCALL:
