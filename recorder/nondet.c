@@ -466,7 +466,7 @@ patch_part(struct recorder *r, struct task *t, const struct vma *vma,
 	bool searched = l != NULL && (vma->prot & PROT_WRITE) == 0;
 	int ret = 0;
 
-	if (fresh && file != 0)
+	if (fresh && file != 0 && (vma->prot & PROT_WRITE) == 0)
 		o.known = pages_of(r->nondet, file);
 	if (l != NULL)
 		searched &= code_patch(&r->nondet->code, t, vma, l, at, to,

@@ -414,6 +414,7 @@ file_free_all(struct replayer *r)
 	while (map_next(&r->files, &it, &key, &val)) {
 		struct pfile *f = val;
 
+		overlay_forget(&f->pages);
 		mem_free(f->link);
 		fd_close(&f->fd);
 		mem_free(f->path);

@@ -9,6 +9,7 @@
 #include "replayer/target.h"
 #include "replayer/world.h"
 #include "tracee/deadline.h"
+#include "tracee/overlay.h"
 #include <sched.h>
 
 struct watchdog;
@@ -24,6 +25,7 @@ struct pfile {
 	int remote_fd; /* the same in the puppets' table, or -1 */
 	uint64_t used; /* when, for giving up the oldest */
 	char *link;    /* path by which it can be opened, then it stays */
+	struct overlay_known pages; /* patches.c's */
 };
 
 struct checkpoint;
@@ -115,8 +117,7 @@ int step_plan_maps(struct replayer *r, struct puppet *p, const struct event *ev,
 		   struct batch *b, struct err *err);
 
 /* syscall.c */
-/* All that it did is in its event, or made again by calls that can be planned.
- */
+/* All that it did is in its event, or in calls that can be planned. */
 bool syscall_can_be_ahead(const struct event *ev);
 /* Those calls, in b; the world is as if they had been made. */
 int syscall_plan(struct replayer *r, struct puppet *p, const struct event *ev,

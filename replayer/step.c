@@ -161,11 +161,12 @@ static int
 apply_items(struct replayer *r, struct puppet *p, const struct event *ev,
 	    uint64_t *at, struct err *err)
 {
-	struct patches patches = { .n = 0 };
+	struct patches patches;
 	struct item_reader ir;
 	struct item it;
 	int ret;
 
+	patches_init(&patches, ev);
 	item_reader_init(&ir, ev->payload);
 	while ((ret = item_next(&ir, &it, err)) > 0) {
 		*at = it.addr;
@@ -177,9 +178,13 @@ apply_items(struct replayer *r, struct puppet *p, const struct event *ev,
 				ret = apply_item(r, p, &it, err);
 		}
 		if (ret < 0)
-			return ret;
+			break;
 	}
-	return ret < 0 ? ret : patches_flush(r, p->space, &patches, err);
+	if (ret >= 0)
+		ret = patches_flush(r, p->space, &patches, err);
+	else
+		patches_drop(&patches);
+	return ret;
 }
 
 int
