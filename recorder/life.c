@@ -593,7 +593,9 @@ put_death(struct recorder *r, struct task *t, struct err *err)
 	struct event ev;
 	int ret;
 
-	if (WIFSIGNALED(t->status)) {
+	/* Its own filter kills a thread without its process: others may see the
+	 * last stores of such a one. */
+	if (WIFSIGNALED(t->status) && !t->call.killed) {
 		p->exiting = true;
 		p->status = t->status;
 	} else if (!p->exiting && t->tid == p->tgid) {
