@@ -56,6 +56,11 @@ struct pm_scan_arg {
  */
 #define WATCH_MAX (16ull << 30)
 
+/* Pages that are written in each interval, when it is worth to know them, and
+ * for how many intervals they are taken for such. */
+#define BUSY_MIN 1024u
+#define BUSY_TIMES 16u
+
 #define PAGEMAP_THERE (3ull << 62) /* present, or swapped out */
 
 struct page_hash {
@@ -75,6 +80,9 @@ struct dirty {
 	struct page_hashes hashes; /* of the last look */
 	struct dirty_set again;	   /* put back */
 	struct dirty_set unsure;   /* of the last look */
+	struct dirty_set last;	   /* written in the last interval, and */
+	struct dirty_set busy;	   /* in each one: not protected */
+	unsigned learned;
 	bool looked;
 	struct arena arena; /* of maps */
 	struct maps maps;
@@ -124,6 +132,39 @@ dirty_set_join(const struct dirty_set *a, const struct dirty_set *b,
 		else
 			r = &b->runs.v[k++];
 		add(out, r->addr, r->pages);
+	}
+}
+
+/* What is in a and in b; without: and not in b. */
+static void
+select_runs(const struct dirty_set *a, const struct dirty_set *b, bool without,
+	    struct dirty_set *out)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < a->runs.len; i++) {
+		uint64_t at = a->runs.v[i].addr;
+		uint64_t end = at + a->runs.v[i].pages * PAGE;
+
+		while (at < end) {
+			uint64_t from = end, to = end; /* of b, within */
+
+			while (k < b->runs.len &&
+			       b->runs.v[k].addr + b->runs.v[k].pages * PAGE <=
+				       at)
+				k++;
+			if (k < b->runs.len && b->runs.v[k].addr < end) {
+				from = b->runs.v[k].addr;
+				to = from + b->runs.v[k].pages * PAGE;
+				from = from < at ? at : from;
+				to = to > end ? end : to;
+			}
+			if (without && from > at)
+				add(out, at, (from - at) / PAGE);
+			if (!without && to > from)
+				add(out, from, (to - from) / PAGE);
+			at = to;
+		}
 	}
 }
 
@@ -365,17 +406,51 @@ dirty_wrote(const struct dirty *d, uint64_t addr, size_t len)
 	return wrote;
 }
 
-/* What was written of what is watched; then it is watched anew. */
+/* What was written of what is watched; then it is watched anew, but for busy
+ * pages. */
 static int
 scan_written(const struct dirty *d, struct dirty_set *out)
 {
-	const struct pm_scan_arg arg = {
+	struct pm_scan_arg arg = {
 		.flags = SCAN_WP_MATCHING,
 		.category_mask = SCAN_WPALLOWED | SCAN_WRITTEN,
 		.return_mask = SCAN_WRITTEN,
 	};
+	struct dirty_set again = { 0 }, told = { 0 };
+	int ret;
 
-	return scan(d, arg, SPACE_END, out);
+	if (d->busy.pages == 0)
+		return scan(d, arg, SPACE_END, out);
+	arg.flags = 0;
+	ret = scan(d, arg, SPACE_END, out);
+	arg.flags = SCAN_WP_MATCHING;
+	if (ret == 0)
+		select_runs(out, &d->busy, true, &again);
+	for (size_t i = 0; ret == 0 && i < again.runs.len; i++) {
+		const struct dirty_run *r = &again.runs.v[i];
+
+		arg.start = r->addr;
+		ret = scan(d, arg, r->addr + r->pages * PAGE, &told);
+	}
+	dirty_set_free(&again);
+	dirty_set_free(&told);
+	return ret;
+}
+
+void
+dirty_learn(struct dirty *d, const struct dirty_set *written)
+{
+	struct dirty_set none = { 0 };
+
+	dirty_set_free(&d->busy);
+	/* Now and then all are protected: are they still written? */
+	if (++d->learned % BUSY_TIMES != 0 && written->pages >= BUSY_MIN)
+		select_runs(&d->last, written, false, &d->busy);
+	if (d->busy.pages < BUSY_MIN)
+		dirty_set_free(&d->busy);
+	dirty_set_free(&d->last);
+	if (written->pages >= BUSY_MIN)
+		dirty_set_join(written, &none, &d->last);
 }
 
 /* Some mappings cannot be watched (devices): they stay unwatched, and all that
@@ -589,6 +664,8 @@ dirty_close(struct dirty *d)
 	vec_free(&d->hashes.v);
 	dirty_set_free(&d->again);
 	dirty_set_free(&d->unsure);
+	dirty_set_free(&d->last);
+	dirty_set_free(&d->busy);
 	arena_free(&d->arena);
 	mem_free(d);
 }

@@ -73,6 +73,13 @@ bool dirty_set_has(const struct dirty_set *s, uint64_t start, uint64_t end);
 int dirty_few(const struct dirty *d, unsigned max, struct dirty_set *out);
 /* May it have been written since the last look? Yes where nobody can tell. */
 bool dirty_wrote(const struct dirty *d, uint64_t addr, size_t len);
+/*
+ * All that was written in an interval. Pages that are written in each one, when
+ * there are very many, are not protected any more, as the fault at the first
+ * write costs more than their hash: looks tell them whether they were written
+ * or not, for some intervals.
+ */
+void dirty_learn(struct dirty *d, const struct dirty_set *written);
 /* What the last look told is not dealt with: the next one tells it again. */
 void dirty_put_back(struct dirty *d, const struct dirty_set *s);
 /* The mappings of the space, of which tid is a living task: as they are, or

@@ -541,6 +541,7 @@ capture(struct point_taking *c, const struct walk *w, struct point *p,
 	if (ret == 0 && !all_are_mapped(maps, &written, w->regs.rsp))
 		ret = dirty_maps(c->dirty, c->tid, true, &maps, err);
 	if (ret == 0) {
+		dirty_learn(c->dirty, &written);
 		add_stack(c->mem, maps, p);
 		add_hot(c->mem, &hot, dirty_unsure(c->dirty), p);
 		add_sums(c->mem, maps, &written, p);

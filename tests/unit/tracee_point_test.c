@@ -609,6 +609,54 @@ watch(bool hash)
 	point_kill(&run);
 }
 
+#define MANY 1200u
+
+static char many[MANY * DIRTY_PAGE] __attribute__((aligned(4096)));
+
+static void
+write_many_pages(void)
+{
+	for (;;)
+		for (size_t i = 0; i < MANY; i++)
+			((volatile char *)many)[i * DIRTY_PAGE]++;
+}
+
+Test(tracee_dirty, pages_that_are_always_written_are_told_until_they_are_not)
+{
+	uint64_t page = (uint64_t)(uintptr_t)many + 20 * DIRTY_PAGE;
+	struct point_run run;
+	struct dirty_set s;
+	struct dirty *d;
+	unsigned told = 0;
+
+	if (!dirty_probe())
+		cr_skip_test("Linux before 6.7");
+	memset(many, 1, sizeof(many));
+	run = start(write_many_pages);
+	cr_assert_eq(dirty_open(&d, run.tid, &run.mem, false, NULL), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		look(&run, d, &s);
+		cr_assert(holds(&s, page), "look %u", i);
+		dirty_learn(d, &s);
+		dirty_set_free(&s);
+		compute(&run, 20 * MS);
+	}
+	/* It does not run any more. */
+	for (bool again = true; again && told < 100; told += again) {
+		look(&run, d, &s);
+		again = holds(&s, page);
+		dirty_learn(d, &s);
+		dirty_set_free(&s);
+	}
+	cr_assert(told > 1 && told < 100, "told %u times", told);
+	compute(&run, 20 * MS);
+	look(&run, d, &s);
+	cr_assert(holds(&s, page));
+	dirty_set_free(&s);
+	dirty_close(d);
+	point_kill(&run);
+}
+
 Test(tracee_dirty, hashes_tell_the_page_that_changed)
 {
 	watch(true);
