@@ -16,8 +16,9 @@
 #include "store/query.h"
 #include "store/store.h"
 
-#define EVERY_NS 2000000000u /* of replay between two checkpoints */
-#define COST_SHARE 4u	     /* at least so many times what storing one took */
+#define EVERY_NS 1000000000u /* of replay between two checkpoints */
+#define COST_SHARE 2u	     /* at least so many times what storing one took */
+#define PART_NS 20000000u    /* at least so much of a computation at a time */
 #define TAIL 64u	     /* events at the end that are looked at */
 
 struct index_opts {
@@ -46,7 +47,7 @@ options(void *own, struct opt_list *l)
 	struct index_opts *o = own;
 
 	opt_add(l, 0, "every", OPT_STR, &o->every, "SECONDS",
-		"a checkpoint after so much time of replay (2)");
+		"a checkpoint after so much time of replay (1)");
 	opt_add(l, 0, "drop", OPT_FLAG, &o->drop, NULL,
 		"remove the checkpoints; gc then frees their space");
 }
@@ -77,9 +78,9 @@ put_blob(void *ctx, const struct blob_id *id, struct span bytes,
 
 /* Where the replay stands. What cannot be stored is left out. */
 static int
-store_here(struct indexing *x, struct err *err)
+store_here(struct indexing *x, uint64_t part, struct err *err)
 {
-	struct source_stored at = { replayer_seq(x->replayer),
+	struct source_stored at = { replayer_seq(x->replayer), part,
 				    stored_work(x->replayer) };
 	uint64_t began = clock_now_ns();
 	struct buf state = { 0 };
@@ -109,7 +110,7 @@ static int
 continue_from(struct indexing *x, struct err *err)
 {
 	struct source_stored at;
-	int ret = x->source->ops->stored(x->source, x->row.events, &at, err);
+	int ret = x->source->ops->stored(x->source, x->row.events, 0, &at, err);
 
 	if (ret <= 0)
 		return ret;
@@ -145,6 +146,28 @@ is_due(const struct indexing *x, uint64_t end)
 	       stored_work(x->replayer) - x->last_work >= x->far_ns;
 }
 
+/* In code that takes long before the next event: some of them in it. */
+static int
+index_inside(struct indexing *x, struct err *err)
+{
+	uint64_t part = 0, seq = replayer_seq(x->replayer);
+	uint64_t ns = x->every_ns / 4;
+	int ret;
+
+	if (ns < PART_NS)
+		ns = PART_NS;
+	while ((ret = stored_go_inside(x->replayer, ns, err)) > 0) {
+		if (stored_work(x->replayer) - x->last_work >= x->far_ns)
+			ret = store_here(x, ++part, err);
+		if (ret >= 0 &&
+		    !progress_step(&x->progress, seq, x->row.events))
+			ret = err_set(err, E_CANCELLED, "interrupted");
+		if (ret < 0)
+			return ret;
+	}
+	return ret;
+}
+
 static int
 index_all(struct indexing *x, struct err *err)
 {
@@ -154,14 +177,14 @@ index_all(struct indexing *x, struct err *err)
 	x->far_ns = x->every_ns;
 	if (ret == 0)
 		ret = continue_from(x, err);
-	while (ret == 0) {
+	while (ret == 0 && (ret = index_inside(x, err)) == 0) {
 		ret = replayer_run_to(
 			x->replayer,
 			replayer_seq(x->replayer) < end ? end : x->row.events,
 			err);
 		if (ret <= 0)
 			break;
-		ret = is_due(x, end) ? store_here(x, err) : 0;
+		ret = is_due(x, end) ? store_here(x, 0, err) : 0;
 		if (ret == 0 &&
 		    !progress_step(&x->progress, replayer_seq(x->replayer),
 				   x->row.events))

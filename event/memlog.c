@@ -277,22 +277,22 @@ memlog_last_seq(struct source *s)
 }
 
 static struct stored *
-stored_find(struct memlog *m, uint64_t seq)
+stored_find(struct memlog *m, uint64_t seq, uint64_t part)
 {
 	struct stored *best = NULL;
 
 	for (size_t i = 0; i < m->stored.len; i++) {
-		if (m->stored.v[i].at.seq <= seq)
+		if (!source_stored_after(&m->stored.v[i].at, seq, part))
 			best = &m->stored.v[i];
 	}
 	return best;
 }
 
 static int
-memlog_stored_at(struct source *s, uint64_t seq, struct source_stored *out,
-		 struct err *err)
+memlog_stored_at(struct source *s, uint64_t seq, uint64_t part,
+		 struct source_stored *out, struct err *err)
 {
-	const struct stored *found = stored_find(of_source(s), seq);
+	const struct stored *found = stored_find(of_source(s), seq, part);
 
 	if (found)
 		*out = found->at;
@@ -300,14 +300,15 @@ memlog_stored_at(struct source *s, uint64_t seq, struct source_stored *out,
 }
 
 static int
-memlog_stored_state(struct source *s, uint64_t seq, struct buf *out,
-		    struct err *err)
+memlog_stored_state(struct source *s, const struct source_stored *at,
+		    struct buf *out, struct err *err)
 {
-	const struct stored *found = stored_find(of_source(s), seq);
+	const struct stored *found =
+		stored_find(of_source(s), at->seq, at->part);
 
-	if (!found || found->at.seq != seq)
+	if (!found || found->at.seq != at->seq || found->at.part != at->part)
 		return err_set(err, E_NOT_FOUND, "nothing is stored at e%lu",
-			       (unsigned long)seq);
+			       (unsigned long)at->seq);
 	buf_put(out, found->state.p, found->state.len);
 	return 0;
 }

@@ -13,7 +13,7 @@ void memlog_free(struct memlog *m);
 /* Both borrowed: they live as long as m; sink close seals the last chunk. */
 struct sink *memlog_sink(struct memlog *m);
 struct source *memlog_source(struct memlog *m);
-/* Keep a stored checkpoint; its blobs go to the sink. In order of seq. */
+/* Keep a stored checkpoint; its blobs go to the sink. In order. */
 void memlog_stored(struct memlog *m, const struct source_stored *at,
 		   struct span state);
 uint64_t memlog_count(const struct memlog *m);

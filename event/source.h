@@ -11,11 +11,19 @@
 
 struct source;
 
-/* A stored checkpoint: at an event, with the replay time to there. */
-#define SOURCE_STORED_VERSION 1 /* of its bytes: others are not offered */
+/* A stored checkpoint, with the replay time to there. */
+#define SOURCE_STORED_VERSION 2 /* of its bytes: others are not offered */
 struct source_stored {
-	uint64_t seq, work_ns;
+	uint64_t seq;
+	uint64_t part; /* 0: at the event; 1 and so on: in the code behind it */
+	uint64_t work_ns;
 };
+
+static inline bool
+source_stored_after(const struct source_stored *at, uint64_t seq, uint64_t part)
+{
+	return at->seq != seq ? at->seq > seq : at->part > part;
+}
 
 struct source_ops {
 	/* The next event in seq order. Returns 1 and *out (payload borrowed until
@@ -37,12 +45,13 @@ struct source_ops {
 		    size_t *out_n, struct err *err);
 	/* The last seq that is stored now (grows while a recording runs). */
 	uint64_t (*last_seq)(struct source *s);
-	/* The last stored checkpoint at or before event seq: 1, or 0: none. */
-	int (*stored)(struct source *s, uint64_t seq, struct source_stored *out,
-		      struct err *err);
+	/* The last stored checkpoint at or before part of seq: 1, or 0: none.
+	 */
+	int (*stored)(struct source *s, uint64_t seq, uint64_t part,
+		      struct source_stored *out, struct err *err);
 	/* Append its bytes, which only a replayer understands. */
-	int (*stored_state)(struct source *s, uint64_t seq, struct buf *out,
-			    struct err *err);
+	int (*stored_state)(struct source *s, const struct source_stored *at,
+			    struct buf *out, struct err *err);
 	void (*close)(struct source *s);
 };
 

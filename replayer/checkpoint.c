@@ -401,19 +401,21 @@ nearest(const struct replayer *r, uint64_t seq, bool inside)
 
 /* Is there a stored one that saves a lot of work, after all that is here? */
 static bool
-stored_is_closer(const struct replayer *r, uint64_t seq,
+stored_is_closer(const struct replayer *r, uint64_t seq, uint64_t part,
 		 const struct checkpoint *c, struct source_stored *out)
 {
 	uint64_t work = c ? c->work_ns : 0;
 	uint64_t from = c ? c->world->seq : 0;
 
-	if (r->stored_off || r->src->ops->stored(r->src, seq, out, NULL) <= 0)
+	if (r->stored_off ||
+	    r->src->ops->stored(r->src, seq, part, out, NULL) <= 0)
 		return false;
 	if (!r->stale && r->now->seq <= seq && r->now->seq > from) {
 		work = r->work_ns;
 		from = r->now->seq;
 	}
-	return out->seq > from && out->work_ns > work + STORED_WORTH_NS;
+	return source_stored_after(out, from, 0) &&
+	       out->work_ns > work + STORED_WORTH_NS;
 }
 
 uint64_t
@@ -423,7 +425,7 @@ checkpoint_before(const struct replayer *r, uint64_t seq)
 		seq > 0 ? nearest(r, seq - 1, false) : NULL;
 	struct source_stored at;
 
-	if (seq > 0 && stored_is_closer(r, seq - 1, c, &at))
+	if (seq > 0 && stored_is_closer(r, seq - 1, 0, c, &at))
 		return at.seq;
 	return c ? c->world->seq : 0;
 }
@@ -461,18 +463,15 @@ become(struct replayer *r, struct world *w, uint64_t work_ns)
 /* 1: it stands at a stored one. 0: none helps; when one cannot be used, none
  * is any more, and r->stored_why says why. */
 static int
-go_to_stored(struct replayer *r, uint64_t seq, const struct checkpoint *c)
+go_to_stored(struct replayer *r, const struct source_stored *at)
 {
-	struct source_stored at;
 	struct buf state = { 0 };
 	struct err why = { 0 };
 	int ret;
 
-	if (!stored_is_closer(r, seq, c, &at))
-		return 0;
 	ret = replayer_head(r, &why);
 	if (ret == 0)
-		ret = r->src->ops->stored_state(r->src, at.seq, &state, &why);
+		ret = r->src->ops->stored_state(r->src, at, &state, &why);
 	if (ret == 0)
 		ret = stored_load(r, buf_span(&state), &why);
 	buf_free(&state);
@@ -485,7 +484,8 @@ go_to_stored(struct replayer *r, uint64_t seq, const struct checkpoint *c)
 			r->opts.damaged(r->opts.damaged_ctx, r->stored_why);
 		return 0;
 	}
-	r->work_ns = at.work_ns;
+	r->work_ns = at->work_ns;
+	r->now->inside.began_ns = at->work_ns - r->now->inside.began_ns;
 	return 1;
 }
 
@@ -509,11 +509,12 @@ int
 checkpoint_go(struct replayer *r, uint64_t seq, struct err *err)
 {
 	struct checkpoint *c = nearest(r, seq, true);
+	struct source_stored at;
 	struct world *w;
 	int ret;
 
 	/* It is loaded once. */
-	if (go_to_stored(r, seq, c))
+	if (stored_is_closer(r, seq, 0, c, &at) && go_to_stored(r, &at))
 		return make(r, false, err);
 	if (!r->stale &&
 	    (r->now->seq < seq || (r->now->seq == seq && !moved(r->now))) &&
@@ -596,6 +597,19 @@ closer(const struct world *a, const struct world *b, const struct pos *pos)
 	/* At the very arrival only those lead on that count steps from it. */
 	return x != y ? x > y
 		      : x == pos->visit && steps_done(a) > steps_done(b);
+}
+
+int
+checkpoint_go_stored_inside(struct replayer *r, uint64_t seq, struct err *err)
+{
+	struct source_stored at;
+	int ret;
+
+	if (!stored_is_closer(r, seq, UINT64_MAX, nearest(r, seq, true), &at) ||
+	    at.seq != seq || at.part == 0 || !go_to_stored(r, &at))
+		return 0;
+	ret = make(r, false, err);
+	return ret < 0 ? ret : 1;
 }
 
 int

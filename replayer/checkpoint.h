@@ -27,6 +27,10 @@ bool inside_leads_to(const struct world *w, const struct pos *pos,
  * pos->pc and track. 1, or 0: there is none such. */
 int checkpoint_go_inside(struct replayer *r, const struct pos *pos,
 			 const uint64_t *track, size_t n, struct err *err);
+/* Be in the code behind event seq that ends with a call, at the last stored
+ * checkpoint in it, when that saves work: 1. 0, and perhaps elsewhere. */
+int checkpoint_go_stored_inside(struct replayer *r, uint64_t seq,
+				struct err *err);
 /* The event before seq where the closest checkpoint is; 0 = there is none. */
 uint64_t checkpoint_before(const struct replayer *r, uint64_t seq);
 int checkpoint_copy(struct replayer *r, struct world *from, struct world **out,

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "replayer/agent.h"
+#include "replayer/stored.h"
 
 bool
 inside_ends_with_call(const struct event *ev)
@@ -95,9 +96,9 @@ run_slices(struct replayer *r, struct puppet *p, bool wanted,
 	return ret;
 }
 
-int
-inside_run_long(struct replayer *r, uint64_t seq, target_progress *progress,
-		void *ctx, struct err *err)
+/* Stand in the code before r->peek that takes long: 1, with its puppet. */
+static int
+enter_long(struct replayer *r, struct puppet **out, struct err *err)
 {
 	struct inside *in = &r->now->inside;
 	struct puppet *p;
@@ -109,10 +110,41 @@ inside_run_long(struct replayer *r, uint64_t seq, target_progress *progress,
 	if (!p || !p->pid || p->halted ||
 	    !inside_took_long(r, p->last_ns, &r->peek))
 		return 0;
-	ret = inside_enter(r, &p, err);
+	ret = inside_enter(r, out, err);
+	if (ret == 1 && in->end_pc == 0)
+		in->end_pc = inside_last_pc(*out, &r->peek);
+	return ret;
+}
+
+int
+inside_run_long(struct replayer *r, uint64_t seq, target_progress *progress,
+		void *ctx, struct err *err)
+{
+	struct puppet *p;
+	int ret = enter_long(r, &p, err);
+
+	return ret <= 0 ? ret
+			: run_slices(r, p, r->peek.seq == seq, progress, ctx,
+				     err);
+}
+
+int
+stored_go_inside(struct replayer *r, uint64_t ns, struct err *err)
+{
+	struct spec s = { .slice_ns = ns };
+	struct puppet *p;
+	int ret = replayer_refresh(r, err);
+
+	if (ret == 0)
+		ret = enter_long(r, &p, err);
 	if (ret <= 0)
 		return ret;
-	if (in->end_pc == 0)
-		in->end_pc = inside_last_pc(p, &r->peek);
-	return run_slices(r, p, r->peek.seq == seq, progress, ctx, err);
+	r->work_mark = clock_now_ns();
+	ret = spec_go(r, p, &s, err);
+	replayer_worked(r);
+	r->now->inside.unnamed = true;
+	if (ret < 0)
+		return ret;
+	/* Its end by chance is no place to begin from. */
+	return !p->halted && p->regs.rip != r->now->inside.end_pc;
 }

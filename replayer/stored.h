@@ -18,12 +18,15 @@ typedef int stored_put_fn(void *ctx, const struct blob_id *id,
 			  struct span bytes, struct err *err);
 
 /*
- * What the replayer stands at, an event. Blobs go to put before, some of them
- * again and again. -E_UNSUPPORTED: of this moment there can be none, err says
- * why.
+ * What the replayer stands at, an event or code that takes long. Blobs go to
+ * put before, some of them again and again. -E_UNSUPPORTED: of this moment
+ * there can be none, err says why.
  */
 int stored_save(struct replayer *r, stored_put_fn *put, void *ctx,
 		struct buf *out, struct err *err);
+/* The code before the next event, when it takes long: run some of it, ns or so.
+ * 1: it stands there, where stored_save can be used; 0: go on to the event. */
+int stored_go_inside(struct replayer *r, uint64_t ns, struct err *err);
 /* Replay time from the start to here, ns. */
 uint64_t stored_work(const struct replayer *r);
 

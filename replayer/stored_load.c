@@ -403,6 +403,22 @@ load_files(struct loading *l, struct err *err)
 	return ret;
 }
 
+/* began_ns is for now how long ago the event was. */
+static void
+load_inside(struct loading *l)
+{
+	struct inside *in = &l->r->now->inside;
+
+	in->task = (uint32_t)reader_varint(&l->in);
+	if (!in->task)
+		return;
+	in->began_ns = reader_varint(&l->in);
+	in->end_pc = reader_varint(&l->in);
+	in->unnamed = true;
+	if (in->end_pc == 0)
+		l->in.bad = true;
+}
+
 static int
 load_world(struct loading *l, struct err *err)
 {
@@ -416,6 +432,7 @@ load_world(struct loading *l, struct err *err)
 			       "another version of pastime");
 	w->seq = reader_varint(&l->in);
 	w->time_ns = reader_varint(&l->in);
+	load_inside(l);
 	ret = load_files(l, err);
 	n = get_count(&l->in, 3);
 	for (uint64_t i = 0; ret == 0 && i < n; i++)

@@ -5,7 +5,7 @@
  * The bytes of a stored checkpoint. Numbers are varints unless said otherwise;
  * a text is its length and its bytes.
  *
- *	version, seq, time_ns
+ *	version, seq, time_ns, where in the code behind seq: see save_inside
  *	files: length of their items; ITEM_FILE each
  *	shared memory: count; id, size, pieces
  *	groups: count; num, tgid, parent, stack_limit

@@ -475,6 +475,21 @@ save_memory(struct saving *s, struct err *err)
 	return ret;
 }
 
+/* In the code behind the event: task (0: at the event), work since then, where
+ * it ends; what has been counted is not told. */
+static void
+save_inside(struct saving *s)
+{
+	const struct inside *in = &s->r->now->inside;
+	uint32_t task = inside_moved(in) ? in->task : 0;
+
+	buf_varint(s->out, task);
+	if (!task)
+		return;
+	buf_varint(s->out, s->r->work_ns - in->began_ns);
+	buf_varint(s->out, in->end_pc);
+}
+
 int
 stored_save(struct replayer *r, stored_put_fn *put, void *ctx, struct buf *out,
 	    struct err *err)
@@ -482,11 +497,16 @@ stored_save(struct replayer *r, stored_put_fn *put, void *ctx, struct buf *out,
 	struct saving *s = mem_zalloc(sizeof(*s));
 	int ret = replayer_refresh(r, err);
 
+	if (ret == 0 && inside_moved(&r->now->inside) &&
+	    r->now->inside.end_pc == 0)
+		ret = err_set(err, E_UNSUPPORTED,
+			      "only code that ends with a call can be stored");
 	*s = (struct saving){ .r = r, .put = put, .ctx = ctx, .out = out };
 	buf_clear(out);
 	buf_varint(out, SOURCE_STORED_VERSION);
 	buf_varint(out, r->now->seq);
 	buf_varint(out, r->now->time_ns);
+	save_inside(s);
 	save_files(s);
 	if (ret == 0)
 		ret = save_memory(s, err);

@@ -150,6 +150,8 @@ to_call_from_inside(struct timeline *t, const struct event *ev, struct err *err)
 		return 0;
 	p.pc = inside_last_pc(puppet, ev);
 	ret = checkpoint_go_inside(t->r, &p, NULL, 0, err);
+	if (ret == 0)
+		ret = checkpoint_go_stored_inside(t->r, p.seq, err);
 	if (ret <= 0)
 		return ret;
 	/* ev may have changed its place. */

@@ -62,22 +62,23 @@ store(struct checkpoint_put *p, const struct source_stored *at,
 	if (rc == 0)
 		rc = packer_store(p->packer, p->db, p->rec, &bytes, err);
 	if (rc == 0 && at)
-		rc = db_query(p->db,
-			      "insert into pastime.checkpoint (recording, "
-			      "seq, version, work_ns, state, state_len, bytes) "
-			      "values ($1, $2, $3, $4, $5, $6, $7) "
-			      "on conflict (recording, seq) do update set "
-			      "version = excluded.version, "
-			      "work_ns = excluded.work_ns, "
-			      "state = excluded.state, "
-			      "state_len = excluded.state_len, "
-			      "bytes = pastime.checkpoint.bytes + "
-			      "excluded.bytes, made = pg_catalog.now()",
-			      DB_ARGS(DB_INT(p->rec), DB_INT(at->seq),
-				      DB_INT(SOURCE_STORED_VERSION),
-				      DB_INT(at->work_ns), DB_UUIDS(state, n),
-				      DB_INT(len), DB_INT(bytes)),
-			      NULL, NULL, err);
+		rc = db_query(
+			p->db,
+			"insert into pastime.checkpoint (recording, "
+			"seq, version, work_ns, state, state_len, bytes, "
+			"part) values ($1, $2, $3, $4, $5, $6, $7, $8) "
+			"on conflict (recording, seq, part) do update set "
+			"version = excluded.version, "
+			"work_ns = excluded.work_ns, "
+			"state = excluded.state, "
+			"state_len = excluded.state_len, "
+			"bytes = pastime.checkpoint.bytes + "
+			"excluded.bytes, made = pg_catalog.now()",
+			DB_ARGS(DB_INT(p->rec), DB_INT(at->seq),
+				DB_INT(SOURCE_STORED_VERSION),
+				DB_INT(at->work_ns), DB_UUIDS(state, n),
+				DB_INT(len), DB_INT(bytes), DB_INT(at->part)),
+			NULL, NULL, err);
 	if (rc == 0)
 		rc = db_commit(p->db, err);
 	if (rc < 0) {
@@ -133,8 +134,9 @@ checkpoint_list(struct db *db, uint64_t rec, struct source_stored **out,
 	int rc;
 
 	rc = db_query(db,
-		      "select seq, work_ns from pastime.checkpoint "
-		      "where recording = $1 and version = $2 order by seq",
+		      "select seq, work_ns, part from pastime.checkpoint "
+		      "where recording = $1 and version = $2 "
+		      "order by seq, part",
 		      DB_ARGS(DB_INT(rec), DB_INT(SOURCE_STORED_VERSION)), &a,
 		      &r, err);
 	if (rc == 0) {
@@ -143,6 +145,7 @@ checkpoint_list(struct db *db, uint64_t rec, struct source_stored **out,
 		for (size_t i = 0; i < r.n; i++) {
 			(*out)[i].seq = (uint64_t)db_get_int(&r, i, 0);
 			(*out)[i].work_ns = (uint64_t)db_get_int(&r, i, 1);
+			(*out)[i].part = (uint64_t)db_get_int(&r, i, 2);
 		}
 	}
 	arena_free(&a);
@@ -151,7 +154,8 @@ checkpoint_list(struct db *db, uint64_t rec, struct source_stored **out,
 
 int
 checkpoint_state(struct db *db, struct blob_cache *blobs, uint64_t rec,
-		 uint64_t seq, struct buf *out, struct err *err)
+		 const struct source_stored *at, struct buf *out,
+		 struct err *err)
 {
 	struct arena a = { 0 };
 	struct blob_id id;
@@ -161,13 +165,15 @@ checkpoint_state(struct db *db, struct blob_cache *blobs, uint64_t rec,
 	rc = db_query(db,
 		      "select u.id, c.state_len from pastime.checkpoint c, "
 		      "pg_catalog.unnest(c.state) with ordinality as u (id, n) "
-		      "where c.recording = $1 and c.seq = $2 order by u.n",
-		      DB_ARGS(DB_INT(rec), DB_INT(seq)), &a, &r, err);
+		      "where c.recording = $1 and c.seq = $2 and c.part = $3 "
+		      "order by u.n",
+		      DB_ARGS(DB_INT(rec), DB_INT(at->seq), DB_INT(at->part)),
+		      &a, &r, err);
 	if (rc == 0 && (r.n == 0 || db_get_int(&r, 0, 1) > STATE_MAX))
 		rc = err_set(err, E_FORMAT,
 			     "the checkpoint at e%lu is not in the database "
 			     "any more",
-			     (unsigned long)seq);
+			     (unsigned long)at->seq);
 	for (size_t i = 0; rc == 0 && i < r.n; i++) {
 		memcpy(id.b, db_get_bytes(&r, i, 0).p, sizeof(id.b));
 		rc = blob_cache_get(blobs, &id, out, err);

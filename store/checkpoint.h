@@ -33,7 +33,8 @@ int checkpoint_list(struct db *db, uint64_t rec, struct source_stored **out,
 		    size_t *n, struct err *err);
 /* Append its state. */
 int checkpoint_state(struct db *db, struct blob_cache *blobs, uint64_t rec,
-		     uint64_t seq, struct buf *out, struct err *err);
+		     const struct source_stored *at, struct buf *out,
+		     struct err *err);
 /* All of them. */
 int checkpoint_drop_stored(struct db *db, uint64_t rec, uint64_t *out_n,
 			   struct err *err);

@@ -447,8 +447,8 @@ source_want(struct source *source, const struct blob_id *ids, size_t n,
 /* They are looked up once: new ones come while a recording is indexed, and who
  * replays it then can do without. */
 static int
-source_stored(struct source *source, uint64_t seq, struct source_stored *out,
-	      struct err *err)
+source_stored(struct source *source, uint64_t seq, uint64_t part,
+	      struct source_stored *out, struct err *err)
 {
 	struct store_source *s = of_source(source);
 	const struct source_stored *best = NULL;
@@ -461,7 +461,7 @@ source_stored(struct source *source, uint64_t seq, struct source_stored *out,
 					     &s->n_stored, err);
 	}
 	for (size_t i = 0; rc == 0 && i < s->n_stored; i++) {
-		if (s->stored[i].seq <= seq)
+		if (!source_stored_after(&s->stored[i], seq, part))
 			best = &s->stored[i];
 	}
 	if (best)
@@ -470,15 +470,15 @@ source_stored(struct source *source, uint64_t seq, struct source_stored *out,
 }
 
 static int
-source_stored_state(struct source *source, uint64_t seq, struct buf *out,
-		    struct err *err)
+source_stored_state(struct source *source, const struct source_stored *at,
+		    struct buf *out, struct err *err)
 {
 	struct store_source *s = of_source(source);
 	int rc = chunk_reader_idle(s->reader, err);
 
 	return rc < 0 ? rc
-		      : checkpoint_state(s->db, s->blobs, s->recording, seq,
-					 out, err);
+		      : checkpoint_state(s->db, s->blobs, s->recording, at, out,
+					 err);
 }
 
 static void

@@ -1,10 +1,11 @@
 /*
- * stored-check [-n COUNT] [-s SEED] [-adv] COMMAND...: record a command into
- * memory, replay it, and store checkpoints at COUNT random events; then go to
- * each of them from a new replayer, compare all tasks' registers and all
+ * stored-check [-n COUNT] [-s SEED] [-S NS] [-adv] COMMAND...: record a command
+ * into memory, replay it, and store checkpoints at COUNT random events; then go
+ * to each of them from a new replayer, compare all tasks' registers and all
  * spaces' memory with what the first replay had there, and replay on to the
- * end, with all checks. -a: with the agent. -d: damage what is stored; the
- * replay must do without it.
+ * end, with all checks. -S NS: in code that took longer than that a checkpoint
+ * is in its midst, and what comes of it is compared at the event behind. -a:
+ * with the agent. -d: damage what is stored; the replay must do without it.
  *
  * Status: 0 all alike, 1 some differ, 2 error.
  */
@@ -40,7 +41,8 @@ struct check {
 	bool damage, verbose;
 	struct memlog *m;
 	VEC(struct saved) saved;
-	unsigned tried, wrong, refused;
+	unsigned tried, wrong, refused, parts;
+	uint64_t slice_ns;
 	uint64_t load_ns, bytes;
 };
 
@@ -111,9 +113,9 @@ work_of(const struct check *c)
 }
 
 static int
-save(struct check *c, struct replayer *r, struct err *err)
+save(struct check *c, struct replayer *r, uint64_t part, struct err *err)
 {
-	struct source_stored at = { replayer_seq(r), work_of(c) };
+	struct source_stored at = { replayer_seq(r), part, work_of(c) };
 	struct saved s = { .seq = at.seq, .work_ns = at.work_ns };
 	struct buf state = { 0 };
 	int ret = stored_save(r, put, c, &state, err);
@@ -128,9 +130,15 @@ save(struct check *c, struct replayer *r, struct err *err)
 	}
 	if (ret == 0 && c->damage)
 		state.p[check_pick(c->seed, state.len)] ^= 4;
+	/* What is in the code before an event is looked at there. */
+	if (ret == 0 && part) {
+		s.seq++;
+		ret = replayer_seek(r, s.seq, NULL, NULL, err);
+	}
 	if (ret == 0)
 		ret = look(r, &s.v, err);
 	if (ret == 0) {
+		c->parts += part != 0;
 		memlog_stored(c->m, &at, buf_span(&state));
 		vec_push(&c->saved, s);
 	}
@@ -141,18 +149,25 @@ save(struct check *c, struct replayer *r, struct err *err)
 static int
 save_all(struct check *c, struct err *err)
 {
-	const struct replay_opts ro = { .verify_memory = true };
+	const struct replay_opts ro = { .verify_memory = true,
+					.slice_ns = c->slice_ns };
 	struct source *src = memlog_source(c->m);
 	uint64_t last = src->ops->last_seq(src), at = 1;
 	struct replayer *r;
-	int ret = replayer_open(&r, src, &ro, err);
+	int part = 0, ret = replayer_open(&r, src, &ro, err);
 
 	if (ret < 0)
 		return ret;
 	while (ret == 0 && at < last) {
 		ret = replayer_seek(r, at, NULL, NULL, err);
 		if (ret == 0)
-			ret = save(c, r, err);
+			part = stored_go_inside(r, c->slice_ns / 2 + 1, err);
+		/* It may have come to the end of that code. */
+		if (ret == 0 && part == 0)
+			ret = replayer_seek(r, at, NULL, NULL, err);
+		if (ret == 0)
+			ret = part < 0 ? part : save(c, r, (uint64_t)part, err);
+		at = replayer_seq(r);
 		at += 1 + check_pick(c->seed, 2 * last / (c->count + 1));
 	}
 	replayer_close(r);
@@ -247,8 +262,9 @@ check(void *ctx, struct memlog *m)
 		ret = load(c, i, &err);
 	if (ret < 0)
 		return check_fail(&err, "checking");
-	printf("%u checkpoints, %u wrong, %u refused; %.2f ms, %lu KB each\n",
-	       c->tried, c->wrong, c->refused,
+	printf("%u checkpoints, %u wrong, %u refused, %u in code; %.2f ms, "
+	       "%lu KB each\n",
+	       c->tried, c->wrong, c->refused, c->parts,
 	       c->tried ? (double)c->load_ns / 1e6 / c->tried : 0,
 	       c->tried ? c->bytes / 1024 / c->tried : 0);
 	for (size_t i = 0; i < c->saved.len; i++)
@@ -264,11 +280,13 @@ main(int argc, char **argv)
 	bool agent = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+adn:s:v")) != -1) {
+	while ((opt = getopt(argc, argv, "+adn:s:S:v")) != -1) {
 		if (opt == 'n')
 			c.count = (unsigned)atoi(optarg);
 		else if (opt == 's')
 			c.seed[0] = (unsigned short)atoi(optarg);
+		else if (opt == 'S')
+			c.slice_ns = strtoul(optarg, NULL, 10);
 		else if (opt == 'v')
 			c.verbose = true;
 		else if (opt == 'd')

@@ -40,6 +40,16 @@ fi
 # With the agent, whose pages are the replay's own.
 check 6 -a sh -c 'seq 1 99 | sort -n | tail -n 1; exec true'
 check 7 -a "$build/tests/guests/agent_threads"
+# In the midst of code, too.
+check 41 -S 20000 gzip -9c "$T/numbers"
+if [ -x "$(command -v awk)" ]; then
+	check 42 -n 30 -S 20000 awk 'BEGIN { for (k = 0; k < 12; k++) {
+		for (i = 0; i < 200000; i++) s += i; print s; fflush() } }'
+	like "some are in code" ", [1-9][0-9]* in code" "$(tail -n 1 "$T/out")"
+fi
+check 43 -S 20000 "$build/tests/guests/fork_tree"
+check 44 -a -S 20000 "$build/tests/guests/threads_mutex_cond"
+check 45 -d -S 20000 gzip -c "$T/numbers"
 # What is damaged is noticed, and the replay does without.
 check 5 -d "$build/tests/guests/fork_tree"
 

@@ -37,12 +37,12 @@ page_of(unsigned what, unsigned i, uint8_t page[PAGE])
 	return id;
 }
 
-/* A checkpoint at seq; of its blobs those of share are of an earlier one. */
+/* A checkpoint; of its blobs those of share are of an earlier one. */
 static void
-put(struct db *db, uint64_t rec, uint64_t seq, unsigned what, unsigned share)
+put_part(struct db *db, uint64_t rec, const struct source_stored at,
+	 unsigned what, unsigned share)
 {
 	struct checkpoint_put *p = checkpoint_put_new(db, rec);
-	const struct source_stored at = { seq, seq * 10 };
 	uint8_t page[PAGE], *state = mem_alloc(STATE);
 
 	for (unsigned i = 0; i < BLOBS; i++) {
@@ -58,6 +58,14 @@ put(struct db *db, uint64_t rec, uint64_t seq, unsigned what, unsigned share)
 }
 
 static void
+put(struct db *db, uint64_t rec, uint64_t seq, unsigned what, unsigned share)
+{
+	const struct source_stored at = { seq, 0, seq * 10 };
+
+	put_part(db, rec, at, what, share);
+}
+
+static void
 check(struct source *src, uint64_t seq, unsigned what, unsigned share)
 {
 	struct blob_id ids[BLOBS];
@@ -66,10 +74,10 @@ check(struct source *src, uint64_t seq, unsigned what, unsigned share)
 	struct buf b = { 0 };
 	size_t n = 0;
 
-	cr_assert_eq(src->ops->stored(src, seq + 1, &at, &fix_err), 1);
+	cr_assert_eq(src->ops->stored(src, seq + 1, 0, &at, &fix_err), 1);
 	cr_assert_eq(at.seq, seq);
 	cr_assert_eq(at.work_ns, seq * 10);
-	must(src->ops->stored_state(src, seq, &b, &fix_err));
+	must(src->ops->stored_state(src, &at, &b, &fix_err));
 	fill(state, STATE, what, BLOBS);
 	cr_assert(span_eq(buf_span(&b), span_of(state, STATE)));
 	for (unsigned i = 0; i < BLOBS; i++)
@@ -107,7 +115,7 @@ Test(store_checkpoint, what_is_put_comes_back)
 	put(db, rec, 20, 1, 0);
 	put(db, rec, 60, 2, BLOBS - 10);
 	src = open_source(db, rec);
-	cr_assert_eq(src->ops->stored(src, 19, &at, &fix_err), 0);
+	cr_assert_eq(src->ops->stored(src, 19, 0, &at, &fix_err), 0);
 	check(src, 20, 1, 0);
 	check(src, 60, 2, BLOBS - 10);
 	src->ops->close(src);
@@ -134,6 +142,30 @@ Test(store_checkpoint, another_at_the_same_event_takes_its_place)
 	store_close(db);
 }
 
+Test(store_checkpoint, parts_of_the_code_behind_an_event_come_after_it)
+{
+	const struct source_stored parts[] = { { 20, 1, 210 }, { 20, 2, 220 } };
+	uint64_t rec = fix_record("x", 2, 100);
+	struct db *db = fix_connect();
+	struct source_stored at;
+	struct source *src;
+
+	put_part(db, rec, parts[1], 2, 0);
+	put_part(db, rec, parts[0], 3, 0);
+	put(db, rec, 20, 1, 0);
+	src = open_source(db, rec);
+	cr_assert_eq(src->ops->stored(src, 20, 0, &at, &fix_err), 1);
+	cr_assert_eq(at.part, 0);
+	cr_assert_eq(src->ops->stored(src, 20, 1, &at, &fix_err), 1);
+	cr_assert_eq(at.work_ns, 210);
+	cr_assert_eq(src->ops->stored(src, 20, UINT64_MAX, &at, &fix_err), 1);
+	cr_assert_eq(at.part, 2);
+	cr_assert_eq(src->ops->stored(src, 21, 0, &at, &fix_err), 1);
+	cr_assert_eq(at.part, 2);
+	src->ops->close(src);
+	store_close(db);
+}
+
 Test(store_checkpoint, those_of_another_version_are_not_offered)
 {
 	uint64_t rec = fix_record("x", 2, 100);
@@ -145,7 +177,7 @@ Test(store_checkpoint, those_of_another_version_are_not_offered)
 	must(db_exec(db, "update pastime.checkpoint set version = version + 1",
 		     &fix_err));
 	src = open_source(db, rec);
-	cr_assert_eq(src->ops->stored(src, 90, &at, &fix_err), 0);
+	cr_assert_eq(src->ops->stored(src, 90, 0, &at, &fix_err), 0);
 	src->ops->close(src);
 	store_close(db);
 }
@@ -173,6 +205,7 @@ Test(store_checkpoint, dropping_them_leaves_what_the_recording_needs)
 Test(store_checkpoint, one_whose_blobs_are_lost_is_an_error)
 {
 	uint64_t rec = fix_record("x", 2, 100);
+	struct source_stored at = { .seq = 20 };
 	struct db *db = fix_connect();
 	struct buf b = { 0 };
 	struct source *src;
@@ -180,8 +213,9 @@ Test(store_checkpoint, one_whose_blobs_are_lost_is_an_error)
 	put(db, rec, 20, 1, 0);
 	must(db_exec(db, "delete from pastime.pack", &fix_err));
 	src = open_source(db, rec);
-	cr_assert_eq(src->ops->stored_state(src, 20, &b, &fix_err), -E_FORMAT);
-	cr_assert_eq(src->ops->stored_state(src, 21, &b, &fix_err), -E_FORMAT);
+	cr_assert_eq(src->ops->stored_state(src, &at, &b, &fix_err), -E_FORMAT);
+	at.seq++;
+	cr_assert_eq(src->ops->stored_state(src, &at, &b, &fix_err), -E_FORMAT);
 	src->ops->close(src);
 	buf_free(&b);
 	store_close(db);
