@@ -13,21 +13,37 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "tui/config.h"
+
+/* Of the process, as its terminal is: a theme changes them once. */
+static struct {
+	const char *name;
+	attr_t attr;
+	short colour, back;
+} styles[STYLE_COUNT] = {
+	[STYLE_NORMAL] = { "normal", A_NORMAL, -1, -1 },
+	[STYLE_DIM] = { "dim", A_DIM, -1, -1 },
+	[STYLE_TITLE] = { "title", A_NORMAL, COLOR_CYAN, -1 },
+	[STYLE_FOCUS] = { "focus", A_BOLD, COLOR_CYAN, -1 },
+	[STYLE_SELECT] = { "select", A_REVERSE, -1, -1 },
+	[STYLE_ERROR] = { "error", A_BOLD, COLOR_RED, -1 },
+	[STYLE_CHANGED] = { "changed", A_BOLD, COLOR_YELLOW, -1 },
+	[STYLE_MARK] = { "mark", A_BOLD, COLOR_MAGENTA, -1 },
+	[STYLE_STATUS] = { "status", A_BOLD, -1, -1 },
+};
 
 static const struct {
+	const char *name;
 	attr_t attr;
-	short colour;
-} styles[STYLE_COUNT] = {
-	[STYLE_NORMAL] = { A_NORMAL, -1 },
-	[STYLE_DIM] = { A_DIM, -1 },
-	[STYLE_TITLE] = { A_NORMAL, COLOR_CYAN },
-	[STYLE_FOCUS] = { A_BOLD, COLOR_CYAN },
-	[STYLE_SELECT] = { A_REVERSE, -1 },
-	[STYLE_ERROR] = { A_BOLD, COLOR_RED },
-	[STYLE_CHANGED] = { A_BOLD, COLOR_YELLOW },
-	[STYLE_MARK] = { A_BOLD, COLOR_MAGENTA },
-	[STYLE_STATUS] = { A_BOLD, -1 },
+} attributes[] = {
+	{ "bold", A_BOLD },
+	{ "dim", A_DIM },
+	{ "reverse", A_REVERSE },
+	{ "underline", A_UNDERLINE },
 };
+
+static const char *const colours[] = { "black", "red",	   "green", "yellow",
+				       "blue",	"magenta", "cyan",  "white" };
 
 static const char *const glyphs[GLYPH_COUNT][2] = {
 	[GLYPH_RULE] = { "─", "-" },	      [GLYPH_RULE_FOCUS] = { "━", "=" },
@@ -54,6 +70,86 @@ rect_has(const struct rect *r, int y, int x)
 	return y >= r->y && y < r->y + r->h && x >= r->x && x < r->x + r->w;
 }
 
+/* -1 is what the terminal has, -2 no colour. */
+static int
+colour_of(const char *word)
+{
+	char *end;
+	long n = strtol(word, &end, 10);
+
+	if (*word >= '0' && *word <= '9')
+		return *end || n > 255 ? -2 : (int)n;
+	for (size_t i = 0; i < ARRAY_LEN(colours); i++)
+		if (!strcmp(word, colours[i]))
+			return (int)i;
+	return strcmp(word, "default") ? -2 : -1;
+}
+
+static int
+theme_word(int s, const char *word, bool *on, struct err *err)
+{
+	int colour = colour_of(word);
+
+	for (size_t i = 0; i < ARRAY_LEN(attributes); i++) {
+		if (strcmp(word, attributes[i].name) != 0)
+			continue;
+		styles[s].attr |= attributes[i].attr;
+		return 0;
+	}
+	if (!strcmp(word, "on")) {
+		*on = true;
+		return 0;
+	}
+	if (colour < -1)
+		return err_set(err, E_FORMAT,
+			       "\"%s\" is no colour: black, red, green, "
+			       "yellow, blue, magenta, cyan, white, default, "
+			       "0 to 255; nor bold, dim, reverse, underline",
+			       word);
+	*(*on ? &styles[s].back : &styles[s].colour) = (short)colour;
+	return 0;
+}
+
+static int
+theme_line(void *ctx, char *line, struct err *err)
+{
+	char *save, *word = strtok_r(line, " \t\r", &save);
+	bool on = false;
+	int rc = 0, s = 0;
+
+	(void)ctx;
+	if (!word || *word == '#')
+		return 0;
+	while (s < STYLE_COUNT && strcmp(styles[s].name, word) != 0)
+		s++;
+	if (s == STYLE_COUNT)
+		return err_set(err, E_FORMAT, "there is no style \"%s\"", word);
+	styles[s].attr = A_NORMAL;
+	styles[s].colour = styles[s].back = -1;
+	while (rc == 0 && (word = strtok_r(NULL, " \t\r", &save)))
+		rc = theme_word(s, word, &on, err);
+	return rc;
+}
+
+int
+draw_load_theme(const char *path, struct err *err)
+{
+	return config_load(path, theme_line, NULL, err);
+}
+
+static bool
+has_colour(int s)
+{
+	return styles[s].colour >= 0 || styles[s].back >= 0;
+}
+
+/* A terminal may have fewer than the theme wants. */
+static short
+shown_colour(short colour)
+{
+	return colour < COLORS ? colour : -1;
+}
+
 void
 draw_init(bool plain)
 {
@@ -64,15 +160,17 @@ draw_init(bool plain)
 	start_color();
 	use_default_colors();
 	for (short i = 0; i < STYLE_COUNT; i++)
-		if (styles[i].colour >= 0)
-			init_pair((short)(i + 1), styles[i].colour, -1);
+		if (has_colour(i))
+			init_pair((short)(i + 1),
+				  shown_colour(styles[i].colour),
+				  shown_colour(styles[i].back));
 }
 
 static short
 style_pair(enum style s)
 {
 	/* No pairs before start_color: no colours. */
-	return COLOR_PAIRS > 0 && styles[s].colour >= 0 ? (short)(s + 1) : 0;
+	return COLOR_PAIRS > 0 && has_colour((int)s) ? (short)(s + 1) : 0;
 }
 
 /* 1 = the locale has no UTF-8. */

@@ -7,6 +7,7 @@
  * terminal). With colours, without them, and with ASCII only where the locale
  * has no UTF-8. UI thread.
  */
+#include "base/err.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +49,12 @@ enum glyph {
 	GLYPH_COUNT,
 };
 
+/*
+ * The user's looks, from a file of lines "STYLE WORD...": bold, dim, reverse,
+ * underline, a colour by name or number (0 to 255), "on" and another one.
+ * Before draw_init. Errors: E_FORMAT with the line; what came before it holds.
+ */
+int draw_load_theme(const char *path, struct err *err);
 /* After initscr or newterm: chooses glyphs by the locale, colours unless
  * plain or NO_COLOR is set. */
 void draw_init(bool plain);

@@ -1,16 +1,14 @@
 #include "tui/keys.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
-#include "base/buf.h"
-#include "base/fd.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "tui/config.h"
 
 static const struct request_desc requests[REQ_COUNT] = {
 #define REQUEST(id, name, keys, group, help)                                   \
@@ -168,8 +166,9 @@ keymap_release(struct keymap *m)
 }
 
 static int
-load_line(struct keymap *m, char *line, struct err *err)
+load_line(void *ctx, char *line, struct err *err)
 {
+	struct keymap *m = ctx;
 	char *save, *word = strtok_r(line, " \t\r", &save);
 	char *name = word ? strtok_r(NULL, " \t\r", &save) : NULL;
 	enum request r;
@@ -196,45 +195,7 @@ load_line(struct keymap *m, char *line, struct err *err)
 int
 keymap_load(struct keymap *m, const char *path, struct err *err)
 {
-	struct buf text = { 0 };
-	int rc = fd_read_file(path, &text), line = 0;
-	char *save, *p, *next;
-
-	if (rc == -ENOENT || rc == -ENOTDIR) {
-		buf_free(&text);
-		return 0;
-	}
-	if (rc < 0) {
-		buf_free(&text);
-		return err_set(err, -rc, "cannot read %s: %s", path,
-			       strerror(-rc));
-	}
-	save = mem_strdup(buf_cstr(&text));
-	for (p = save; p && rc >= 0; p = next) {
-		line++;
-		next = strchr(p, '\n');
-		if (next)
-			*next++ = '\0';
-		rc = load_line(m, p, err);
-		if (rc < 0)
-			err_wrap(err, "%s:%d", path, line);
-	}
-	mem_free(save);
-	buf_free(&text);
-	return rc < 0 ? rc : 0;
-}
-
-char *
-keymap_user_path(void)
-{
-	const char *config = getenv("XDG_CONFIG_HOME");
-	const char *home = getenv("HOME");
-
-	if (config && *config)
-		return mem_printf("%s/pastime/keys", config);
-	if (home && *home)
-		return mem_printf("%s/.config/pastime/keys", home);
-	return NULL;
+	return config_load(path, load_line, m, err);
 }
 
 enum request

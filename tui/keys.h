@@ -92,9 +92,6 @@ void keymap_bind(struct keymap *m, uint32_t key, enum request r);
  * E_FORMAT with the line; what came before it holds. A missing file is none.
  */
 int keymap_load(struct keymap *m, const char *path, struct err *err);
-/* $XDG_CONFIG_HOME/pastime/keys or ~/.config/pastime/keys; NULL without HOME.
- */
-char *keymap_user_path(void);
 /*
  * A key was pressed: the request, or REQ_NONE (a digit of a count, or a key
  * without meaning: *out_known tells). *out_count is the count typed before it,

@@ -5,6 +5,7 @@
 
 #include "event/format.h"
 #include "event/pos.h"
+#include "tui/config.h"
 #include "tui/script.h"
 #include "tui/tty.h"
 #include "tui/ui.h"
@@ -16,11 +17,21 @@
 static void
 load_keys(struct ui *ui, const char *file)
 {
-	char *path = file ? mem_strdup(file) : keymap_user_path();
+	char *path = file ? mem_strdup(file) : config_path("keys");
 	struct err err = { 0 };
 
 	if (path && *path && keymap_load(&ui->keys, path, &err) < 0)
 		ui_complain_err(ui, &err);
+	mem_free(path);
+}
+
+static void
+load_theme(struct err *err)
+{
+	char *path = config_path("theme");
+
+	if (path)
+		draw_load_theme(path, err);
 	mem_free(path);
 }
 
@@ -186,10 +197,14 @@ tui_run(const struct tui_opts *o, struct err *err)
 {
 	const char *script =
 		o->script ? o->script : getenv("PASTIME_TUI_SCRIPT");
+	struct err theme = { 0 };
 	struct ui *ui, *shown;
 	struct tty *t = NULL;
 	int rc = check_opts(o, err);
 
+	/* Before the terminal is taken, whose colours it is about. */
+	if (rc >= 0 && !script)
+		load_theme(&theme);
 	if (rc >= 0)
 		rc = script ? tty_open_headless(&t, 24, 80, err)
 			    : tty_open(&t, err);
@@ -198,6 +213,8 @@ tui_run(const struct tui_opts *o, struct err *err)
 		return rc;
 	}
 	shown = ui = start_all(o, script != NULL);
+	if (theme.code)
+		ui_complain_err(ui, &theme);
 	if (script)
 		rc = script_run(script, &shown, t, o, err);
 	else

@@ -144,6 +144,19 @@ holds "there are colours" wait_for "tm capture-pane -pe | grep -q '\[36m'"
 press Q
 shows "status" '^left 0$'
 is_restored "with colours"
+mkdir -p "$T/config/pastime"
+printf '# titles\ntitle green on 18\nselect underline\n' >"$T/config/pastime/theme"
+enter "XDG_CONFIG_HOME=$T/config $demo small"
+shows "with a theme" '^>e1 '
+holds "its colours" wait_for "tm capture-pane -pe | grep -q '\[32m'"
+holds "and not the others" wait_for "! tm capture-pane -pe | grep -q '\[36m─'"
+press Q
+is_restored "with a theme"
+echo 'title mauve' >"$T/config/pastime/theme"
+enter "XDG_CONFIG_HOME=$T/config $demo small"
+shows "a mistake in it" 'theme:1: "mauve" is no colour'
+press Q
+is_restored "a theme with a mistake"
 enter "NO_COLOR=1 $demo small"
 shows "without colours" '^>e1 '
 tm capture-pane -pe >"$T/plain"

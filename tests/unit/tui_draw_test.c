@@ -2,7 +2,9 @@
 
 #include <criterion/criterion.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -103,4 +105,30 @@ Test(tui_draw, a_locale_without_utf8_gets_ascii)
 	cr_assert_str_eq(draw_level(8), "█");
 	cr_assert_str_eq(draw_level(99), "█");
 	cr_assert_str_eq(draw_level(-5), " ");
+}
+
+static void
+theme_is_refused(const char *text, const char *why)
+{
+	char path[] = "/tmp/tui_theme.XXXXXX";
+	struct err err = { 0 };
+	int fd = mkstemp(path);
+
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	cr_assert_eq(draw_load_theme(path, &err), -E_FORMAT);
+	cr_assert_not_null(strstr(err.text, why), "%s", err.text);
+	unlink(path);
+}
+
+Test(tui_draw, a_mistake_in_a_theme_is_told_with_its_line)
+{
+	struct err err = { 0 };
+
+	theme_is_refused("title bold green\nnothing red\n",
+			 ":2: there is no style \"nothing\"");
+	theme_is_refused("# mine\n\ntitle mauve\n",
+			 ":3: \"mauve\" is no colour");
+	theme_is_refused("error 256\n", ":1: \"256\" is no colour");
+	cr_assert_eq(draw_load_theme("/nonexistent/theme", &err), 0);
 }
