@@ -104,6 +104,7 @@
 #define AGENT_SLOTS_MAX 200ul
 #define AGENT_STACK 0x4000ul
 #define AGENT_KEPT (AGENT_SLOT_SIZE - AGENT_STACK)
+#define AGENT_XSTATE AGENT_STACK /* in replay, of a task that waits */
 #define AGENT_SLOT_PHASE 0 /* offsets in it, for the assembler */
 #define AGENT_SLOT_CALLED 16
 #define AGENT_DATA_LEN                                                         \

@@ -120,13 +120,6 @@ length(uint64_t addr)
 	return n < PATH_LONGEST ? n + 1 : n;
 }
 
-/* Where the program called. */
-static uint64_t
-site_of(const struct agent_frame *f)
-{
-	return *(const uint64_t *)(f->rcx + 8); /* see agent/abi.h */
-}
-
 /* A register, which counts when it has changed: without a branch, of which
  * there would be one for each. Returns where the next one goes. */
 static inline uint64_t *
@@ -617,57 +610,7 @@ make(long nr, const struct row *w, struct agent_frame *f)
 	}
 }
 
-/* ---- replay */
-
-/* Registers of the next record, which begins there; returns its end. */
-static const uint64_t *
-next_regs(const struct agent_rec *rec)
-{
-	const uint64_t *v = (const uint64_t *)(rec + 1);
-
-	for (unsigned i = 0; i < AGENT_REGS; i++)
-		if (rec->changed & 1ul << i)
-			data()->regs[i] = *v++;
-	return v;
-}
-
-static int
-is_recorded(const struct agent_rec *rec, const struct agent_frame *f)
-{
-	const uint64_t *v = data()->regs;
-
-	for (unsigned i = 0; i < 6; i++)
-		if (v[AGENT_RDI + i] != f->arg[i])
-			return 0;
-	return rec->nr == (uint32_t)f->rax && v[AGENT_SP] == data()->rsp &&
-	       v[AGENT_PC] == site_of(f);
-}
-
-/* What the call did, from its record. Any other call, and the one after the
- * last record, traps. */
-static void
-replayed(struct agent_frame *f)
-{
-	struct agent_data *d = data();
-	const struct agent_rec *rec =
-		(const struct agent_rec *)(AGENT_DATA + AGENT_RING + d->pos);
-	const struct agent_piece *p;
-
-	if (d->pos >= d->room)
-		return;
-	p = (const struct agent_piece *)next_regs(rec);
-	if (!is_recorded(rec, f))
-		return;
-	for (unsigned i = 0; i < rec->npieces; i++) {
-		if (p->addr != AGENT_PIECE_AGAIN)
-			copy((void *)p->addr, p + 1, p->len);
-		else if (!agent_made_again((const struct agent_again *)(p + 1)))
-			return;
-		p = (const struct agent_piece *)((const char *)(p + 1) +
-						 ((p->len + 7) & ~7ul));
-	}
-	agent_publish(rec, f);
-}
+/* ---- all of it */
 
 /* Leaves in f where to go on and with what; the stub's syscall when the call
  * was not made. */
@@ -677,7 +620,7 @@ agent_main(struct agent_frame *f)
 	uint64_t nr = f->rax;
 
 	if ((data()->flags & AGENT_REPLAY) != 0) {
-		replayed(f);
+		agent_replays(f);
 		return;
 	}
 	if (nr >= agent_nrows || (f->eflags & (EFLAGS_TF | EFLAGS_AC)) != 0)

@@ -28,6 +28,8 @@ agent_enter:
 	push	%rdi
 	push	%rax
 	push	%rcx
+	.globl	agent_again
+agent_again:
 	mov	%rsp, %rdi
 	cld
 	call	agent_main

@@ -113,6 +113,13 @@ copy(void *to, const void *from, uint64_t n)
 			 : "memory");
 }
 
+/* Where the program called. */
+static inline uint64_t
+site_of(const struct agent_frame *f)
+{
+	return *(const uint64_t *)(f->rcx + 8); /* see agent/abi.h */
+}
+
 /* The call as the program wants it. */
 long agent_native(long nr, const struct agent_frame *f);
 /* ... which may wait, when flag (enum agent_flag) is set: interruptible by the
@@ -163,6 +170,10 @@ void agent_publish(const struct agent_rec *rec, struct agent_frame *f);
 
 /* wait.c: classes of calls that may wait. 0: it has to trap. */
 int agent_waits(long nr, const struct row *w, struct agent_frame *f);
+
+/* replay.c: what the call did, from its record. Any other call, and the one
+ * after the last record, traps. */
+void agent_replays(struct agent_frame *f);
 
 /* clock.c: without a call, where that is possible. */
 int agent_clocks(long nr, struct agent_frame *f);

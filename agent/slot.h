@@ -27,6 +27,7 @@ struct agent_slot {
 	 * where they are others, memory of that length stands in, or (0) it is
 	 * a number. */
 	uint64_t args[6], len[6];
+	uint64_t fs, gs; /* in replay, while the thread is another task */
 };
 
 _Static_assert(__builtin_offsetof(struct agent_slot, phase) ==

@@ -17,6 +17,7 @@
 #include "agent/blob.h"
 #include "base/mem.h"
 #include "event/sys.h"
+#include "replayer/agent_relay.h"
 #include "replayer/internal.h"
 #include "replayer/timeline.h"
 #include "tracee/batch.h"
@@ -33,8 +34,14 @@
 #define JUMP_LEN 7u   /* of a jump to a stub */
 #define JUMP_BACK 25u /* so far behind its start it may cover */
 
+/* So many hand-overs among so many events are worth their slots. */
+#define RELAY_MIN 3u
+#define RELAY_LOOK 32u
+
 struct ahead {
 	struct event last; /* outlives what was borrowed from the source */
+	struct puppet *p;  /* whose it is */
+	struct relay relay;
 	struct buf payload;
 	struct buf records;
 };
@@ -206,6 +213,7 @@ agent_ahead_free(struct ahead *a)
 		return;
 	buf_free(&a->payload);
 	buf_free(&a->records);
+	relay_free(&a->relay);
 	mem_free(a);
 }
 
@@ -320,18 +328,32 @@ put_regs(const struct event *ev, struct buf *out, uint64_t regs[REGS_TOLD],
 	return changed;
 }
 
+static uint16_t
+what_of(const struct event *ev)
+{
+	return ev->kind == EV_enter  ? AGENT_ENTERS
+	       : ev->kind == EV_exit ? AGENT_EXITS
+				     : AGENT_CALLED;
+}
+
 /* 1, or 0: it would be too long. */
 static int
 put_record(struct replayer *r, struct puppet *p, const struct event *ev,
 	   struct buf *out, uint64_t regs[REGS_TOLD], struct err *err)
 {
-	struct agent_rec rec = { .nr = (uint16_t)ev->call, .ret = ev->ret };
+	struct agent_rec rec = {
+		.nr = (uint16_t)ev->call,
+		.ret = ev->ret,
+		.what = what_of(ev),
+		.slot = (uint16_t)relay_slot(&r->ahead->relay, p),
+	};
 	size_t at = out->len;
 	bool fits = true;
 	int ncalls = 0, ret = 0;
 
 	buf_grow(out, sizeof(rec));
-	rec.changed = put_regs(ev, out, regs, at == 0);
+	if (ev->kind != EV_exit)
+		rec.changed = put_regs(ev, out, regs, at == 0);
 	if (sys_desc(ev->call)->replay != SYS_DATA)
 		ncalls = put_calls(r, p, ev, out, err);
 	if (ncalls < 0)
@@ -446,11 +468,62 @@ stop(struct puppet *p, uint64_t *used, struct err *err)
 
 /* ---- ahead */
 
+static bool
+waits_ahead(const struct event *ev)
+{
+	return ev->kind == EV_enter && (ev->flags & EVF_AGENT) &&
+	       sys_desc(ev->call)->replay == SYS_DATA;
+}
+
+/* Is there more to come of this kind? */
+static bool
+is_relay(const struct event *ev, size_t n)
+{
+	unsigned found = 0;
+
+	for (size_t i = 0; i < n && i < RELAY_LOOK; i++)
+		found += waits_ahead(&ev[i]);
+	return found >= RELAY_MIN;
+}
+
+/* The task of enter waits, and that of ev[0] returns and goes on to ev[1]:
+ * records of both. 1, 0: it is not so, or an error. */
+static int
+put_hand_over(struct replayer *r, const struct event *enter,
+	      const struct event *ev, size_t n, uint64_t regs[REGS_TOLD],
+	      struct err *err)
+{
+	struct ahead *a = r->ahead;
+	struct puppet *p = world_puppet(r->now, ev->task);
+	size_t at = a->records.len;
+	int ret;
+
+	if (n < 2 || ev->kind != EV_exit || (ev->flags & EVF_RESTART) ||
+	    !(ev->flags & EVF_AGENT) || ev->seq != enter->seq + 1 ||
+	    ev[1].seq != ev->seq + 1 || sys_desc(ev->call)->replay != SYS_DATA)
+		return 0;
+	if ((a->relay.n == 1 && !is_relay(ev, n)) || !relay_is_possible() ||
+	    !relay_joins(&a->relay, p, ev) || !halts_at(p, &ev[1]) ||
+	    inside_took_long(r, ev->time_ns, &ev[1]))
+		return 0;
+	ret = put_record(r, a->p, enter, &a->records, regs, err);
+	if (ret > 0)
+		ret = put_record(r, p, ev, &a->records, regs, err);
+	if (ret <= 0) {
+		a->records.len = at;
+		return ret;
+	}
+	if (sys_desc(ev->call)->flags & SYSF_FD)
+		output_track(r, p, ev);
+	a->p = p;
+	return 1;
+}
+
 /* Of n events that were read those that follow *prev, which becomes the last of
  * them, as far as all but that one can be ahead; records of those. How many
  * records, or an error. */
 static int
-collect_some(struct replayer *r, struct puppet *p, const struct event **prev,
+collect_some(struct replayer *r, const struct event **prev,
 	     const struct event *ev, size_t n, uint64_t regs[REGS_TOLD],
 	     struct err *err)
 {
@@ -458,15 +531,23 @@ collect_some(struct replayer *r, struct puppet *p, const struct event **prev,
 	size_t i = 0;
 	int ret = 1;
 
-	for (; i < n && a->records.len < RECORDS_MAX && can_be_ahead(p, *prev);
-	     i++) {
+	for (; i < n && a->records.len < RECORDS_MAX; i++) {
+		if (waits_ahead(*prev)) {
+			ret = put_hand_over(r, *prev, ev + i, n - i, regs, err);
+			if (ret <= 0)
+				break;
+			*prev = &ev[++i];
+			continue;
+		}
+		if (!can_be_ahead(a->p, *prev))
+			break;
 		/* Where the next may write to, this one may say. */
 		if (sys_desc((*prev)->call)->flags & SYSF_FD)
-			output_track(r, p, *prev);
-		if (ev[i].seq != (*prev)->seq + 1 || !halts_at(p, &ev[i]) ||
+			output_track(r, a->p, *prev);
+		if (ev[i].seq != (*prev)->seq + 1 || !halts_at(a->p, &ev[i]) ||
 		    inside_took_long(r, (*prev)->time_ns, &ev[i]))
 			break;
-		ret = put_record(r, p, *prev, &a->records, regs, err);
+		ret = put_record(r, a->p, *prev, &a->records, regs, err);
 		if (ret <= 0)
 			break;
 		*prev = &ev[i];
@@ -480,7 +561,7 @@ collect_some(struct replayer *r, struct puppet *p, const struct event **prev,
  * the task halts. The number of records.
  */
 static int
-collect(struct replayer *r, struct puppet *p, uint64_t until, struct err *err)
+collect(struct replayer *r, uint64_t until, struct err *err)
 {
 	struct ahead *a = r->ahead;
 	const uint64_t first = a->last.seq;
@@ -499,7 +580,7 @@ collect(struct replayer *r, struct puppet *p, uint64_t until, struct err *err)
 			n = (size_t)(until - prev->seq);
 		if (n > AHEAD_MAX - (prev->seq - first))
 			n = (size_t)(AHEAD_MAX - (prev->seq - first));
-		some = collect_some(r, p, &prev, ev, n, regs, err);
+		some = collect_some(r, &prev, ev, n, regs, err);
 		keep(a, prev);
 		ret = some < 0 ? some
 			       : source_seek(r->src, a->last.seq + 1, err);
@@ -534,9 +615,13 @@ run(struct replayer *r, struct puppet *p, unsigned n, struct err *err)
 	if (ret == 0)
 		ret = start(p, records, err);
 	if (ret == 0)
+		ret = relay_begin(&r->ahead->relay, err);
+	if (ret == 0)
 		ret = puppet_run(r, p, step_limit(r, last), 0, &p->halt, err);
 	if (ret == 0)
 		ret = stop(p, &used, err);
+	if (ret == 0 && r->ahead->relay.n > 1)
+		ret = relay_end(&r->ahead->relay, &p, err);
 	if (ret < 0)
 		return ret;
 	p->halted = true;
@@ -574,10 +659,12 @@ agent_ahead(struct replayer *r, uint64_t until, struct err *err)
 	if (!r->ahead)
 		r->ahead = mem_zalloc(sizeof(*r->ahead));
 	keep(r->ahead, &r->peek);
+	r->ahead->p = p;
+	relay_start(&r->ahead->relay, p);
 	buf_clear(&r->ahead->records);
 	r->has_peek = false;
 	r->reseek = true; /* until all is well */
-	ret = collect(r, p, until, err);
+	ret = collect(r, until, err);
 	if (ret > 0) {
 		target_forget(r);
 		ret = run(r, p, (unsigned)ret, err);

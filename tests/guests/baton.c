@@ -5,11 +5,13 @@
  * one has the turn and others wait. The order of the turns goes to memory.
  */
 #include "guest.h"
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -348,6 +350,56 @@ crowds(void)
 	CHECK(pthread_join(t, NULL) == 0);
 }
 
+/* What a thread has in vector registers, and how it rounds, is its own while
+ * another runs. */
+static int ball;
+
+static long
+futex_with(int op, int val, double *kept)
+{
+	long ret = SYS_futex;
+	register long r10 __asm__("r10") = 0;
+
+	__asm__ volatile("movsd %1, %%xmm7\n\tsyscall\n\tmovsd %%xmm7, %1"
+			 : "+a"(ret), "+m"(*kept)
+			 : "D"(&ball), "S"(op), "d"(val), "r"(r10)
+			 : "rcx", "r11", "xmm7", "memory");
+	return ret;
+}
+
+static void *
+catch_ball(void *arg)
+{
+	int me = *(int *)arg;
+	volatile double one = 1;
+
+	__builtin_ia32_ldmxcsr(me ? 0x5f80 : 0x3f80); /* up, down */
+	for (int i = 0; i < 500; i++) {
+		double kept = me * 1000 + i;
+
+		while (__atomic_load_n(&ball, __ATOMIC_SEQ_CST) != me) {
+			futex_with(FUTEX_WAIT_PRIVATE, !me, &kept);
+			CHECK(kept == me * 1000 + i);
+		}
+		CHECK((one / 3 > 0x1.5555555555555p-2) == me);
+		__atomic_store_n(&ball, !me, __ATOMIC_SEQ_CST);
+		futex_with(FUTEX_WAKE_PRIVATE, 1, &kept);
+	}
+	return arg;
+}
+
+static void
+throw_ball(void)
+{
+	static int number[2] = { 0, 1 };
+	pthread_t t[2];
+
+	for (int i = 0; i < 2; i++)
+		CHECK(pthread_create(&t[i], NULL, catch_ball, &number[i]) == 0);
+	for (int i = 0; i < 2; i++)
+		CHECK(pthread_join(t[i], NULL) == 0);
+}
+
 static void *
 forker(void *arg)
 {
@@ -385,6 +437,7 @@ main(void)
 	pipes();
 	datagrams();
 	crowds();
+	throw_ball();
 	end_of(NULL, 0);
 	end_of(meddle, 0);
 	end_of(meddle, SIGKILL);
