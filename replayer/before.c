@@ -38,6 +38,7 @@ struct chase {
 	uint64_t base_pc;
 	VEC(uint64_t) path; /* addresses from base on */
 	bool arrived;	    /* its last one is P */
+	size_t named;	    /* of the path, where the base is to be */
 	uint64_t run_ns;    /* from base to P */
 	VEC(uint64_t) seen; /* instructions in the text before x */
 	bool plain;	    /* only instructions that were executed */
@@ -441,7 +442,7 @@ name_base(struct chase *c, struct err *err)
 		     : count_from_event(c, &n, err);
 	if (ret < 0)
 		return ret;
-	for (size_t i = 1; i < c->path.len; i++)
+	for (size_t i = c->named + 1; i < c->path.len; i++)
 		n -= c->path.v[i] == c->base_pc;
 	if (via.pc == c->base_pc) {
 		n += via.n;
@@ -479,21 +480,51 @@ say_name(struct chase *c)
 	}
 }
 
+/*
+ * A place on the path whose arrivals a stub counts, beside that at x: in a
+ * tight loop those of an int3 would take a thousand times as long.
+ */
+static void
+choose_named(struct chase *c)
+{
+	const uint64_t near = 2 * CODE_LEN_MAX;
+
+	for (size_t i = 0; i + 1 < c->path.len; i++) {
+		uint64_t pc = c->path.v[i];
+
+		if (pc + near > c->p.pc && pc < c->p.pc + near)
+			continue;
+		c->named = i;
+		c->base_pc = pc;
+		return;
+	}
+}
+
 /* Stand on the path one step before P, with a checkpoint where it begins. */
 static int
 stand_before(struct chase *c, struct err *err)
 {
 	size_t steps = c->path.len - 2;
-	int ret = c->base_named ? 0 : name_base(c, err);
+	int more = 1, ret = 0;
 
+	c->named = 0;
+	if (!c->base_named) {
+		choose_named(c);
+		ret = name_base(c, err);
+	}
 	if (ret == 0)
 		ret = use_base(c, err);
+	for (size_t i = 0; ret == 0 && more == 1 && i < c->named; i++) {
+		more = inside_step(c->r, runner(c), err);
+		ret = more < 0 ? more : 0;
+	}
 	if (ret < 0)
 		return ret;
+	steps -= c->named;
 	say_name(c);
 	if (inside_moved(&c->r->now->inside))
 		ret = checkpoint_here(c->r, err);
-	for (int more = 1; ret == 0 && more == 1 && steps > 0; steps--) {
+	for (; ret == 0 && more == 1 && steps > 0; steps--) {
 		more = inside_step(c->r, runner(c), err);
 		ret = more < 0 ? more : 0;
 	}
