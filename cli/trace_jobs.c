@@ -364,6 +364,7 @@ take(struct reader *r, void *out, size_t len)
 {
 	struct span s = reader_bytes(r, len);
 
+	memset(out, 0, len);
 	if (s.len)
 		memcpy(out, s.p, len);
 }

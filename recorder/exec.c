@@ -343,20 +343,34 @@ may_differ(const struct vma *v)
 	return !v->shared && (v->prot & PROT_WRITE) != 0 && is_recorded(v);
 }
 
+/* A long name that a script was called by is not cleared: where it was is now
+ * below the stack pointer. */
+static uint64_t
+past_leftovers(const struct image *im, const struct vma *v, uint64_t at)
+{
+	uint8_t page[PAGE];
+
+	while (at > v->start &&
+	       mem_read_all(&im->space->mem, at - PAGE, page, PAGE) == 0 &&
+	       !is_zero(page, PAGE))
+		at -= PAGE;
+	return at;
+}
+
 /*
  * Where the kernel stores when it loads a program: from the stack pointer to
- * the end of the stack, and in the last page of what it maps of a file, whose
- * rest it clears. *out_end 0: not there.
+ * the end of the stack, and what it left below; and in the last page of what it
+ * maps of a file, whose rest it clears. *out_end 0: not there.
  */
 static void
 usual_range(const struct image *im, const struct vma *v, uint64_t *out_start,
 	    uint64_t *out_end)
 {
+	uint64_t rsp = im->regs.rsp & ~(uint64_t)(PAGE - 1);
 	bool stack = im->regs.rsp - v->start < v->end - v->start;
 
 	*out_end = stack || v->ino != 0 ? v->end : 0;
-	*out_start =
-		stack ? im->regs.rsp & ~(uint64_t)(PAGE - 1) : v->end - PAGE;
+	*out_start = stack ? past_leftovers(im, v, rsp) : v->end - PAGE;
 }
 
 static int

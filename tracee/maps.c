@@ -131,14 +131,20 @@ open_maps(int *fd, pid_t pid)
 	return *fd < 0 ? -errno : 0;
 }
 
-/* This page, where there is one, is the last mapping of all. */
+/* This page, where there is one, is the last mapping of all. A file may have
+ * its name, but not be there. */
 static bool
 is_whole(const struct buf *text)
 {
-	static const char last[] = "[vsyscall]\n";
-	const size_t n = sizeof(last) - 1;
+	static const char vsyscall[] = "ffffffffff600000-";
+	const uint8_t *before;
 
-	return text->len >= n && memcmp(text->p + text->len - n, last, n) == 0;
+	if (text->len == 0 || text->p[text->len - 1] != '\n')
+		return false;
+	before = memrchr(text->p, '\n', text->len - 1);
+	return before != NULL &&
+	       text->p + text->len - before > (ptrdiff_t)sizeof(vsyscall) &&
+	       memcmp(before + 1, vsyscall, sizeof(vsyscall) - 1) == 0;
 }
 
 /* From the beginning; the kernel gives some 4 KB at a time. */

@@ -24,6 +24,18 @@ script(void *path)
 	return errno;
 }
 
+/* The kernel takes the first argument away, and leaves it where it was. */
+static int
+by_long_name(void *path)
+{
+	static char name[40000];
+	char *argv[] = { name, path, NULL };
+
+	memset(name, 'x', sizeof(name) - 1);
+	execve(path, argv, environ);
+	return errno;
+}
+
 static int
 by_fd(void *fd)
 {
@@ -57,6 +69,7 @@ main(void)
 	snprintf(text, sizeof(text), "#!%s\nnothing\n", a);
 	put(b, text);
 	printf("= %d\n", try(script, a));
+	printf("= %d\n", try(by_long_name, a));
 	CHECK(try(script, b) == 0);
 	put(b, "no interpreter");
 	printf("= %d\n", try(script, b));

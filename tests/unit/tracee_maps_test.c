@@ -96,6 +96,37 @@ Test(tracee_maps, a_shared_file_with_a_newline_in_its_name)
 	arena_free(&a);
 }
 
+/* Wherever the kernel's text ends for now, it ends with such a name. */
+Test(tracee_maps, files_named_like_the_last_mapping)
+{
+	enum { PAGES = 400 };
+	char dir[] = "/tmp/pt-maps.XXXXXX";
+	struct arena a = { 0 };
+	struct maps m;
+	char *name, *p;
+	int fd;
+
+	cr_assert_not_null(mkdtemp(dir));
+	name = mem_printf("%s/[vsyscall]", dir);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	cr_assert_eq(ftruncate(fd, 4096), 0);
+	p = mmap(NULL, (size_t)PAGES * 4096, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (size_t i = 0; i < PAGES; i++)
+		cr_assert_neq(mmap(p + i * 4096, 4096, PROT_READ,
+				   MAP_PRIVATE | MAP_FIXED, fd, 0),
+			      MAP_FAILED);
+	cr_assert_eq(maps_read(getpid(), &a, &m, NULL), 0);
+	for (size_t i = 0; i < PAGES; i++)
+		cr_assert_not_null(maps_find(&m, addr_of(p + i * 4096)));
+	cr_assert_not_null(maps_find(&m, addr_of(dir)));
+	unlink(name);
+	rmdir(dir);
+	close(fd);
+	mem_free(name);
+	arena_free(&a);
+}
+
 Test(tracee_maps, a_process_that_is_gone_is_an_error)
 {
 	struct arena a = { 0 };
