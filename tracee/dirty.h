@@ -63,8 +63,9 @@ bool dirty_hashes(const struct dirty *d);
  */
 int dirty_look(struct dirty *d, const struct maps *maps, struct dirty_set *out,
 	       struct err *err);
-/* Of what the last look told: pages that it tells each time, or told for the
- * first time, whether they were written or not. */
+/* Of what the last look told: pages that cannot be watched, or were told for
+ * the first time, whether they were written or not. Not those of dirty_learn.
+ */
 const struct dirty_set *dirty_unsure(const struct dirty *d);
 /* Is a page of [start, end) in it? */
 bool dirty_set_has(const struct dirty_set *s, uint64_t start, uint64_t end);
