@@ -167,6 +167,8 @@ procfs_status(const struct recorder *r, const struct task *t, struct buf *out)
 	if (fd_read_file(path, &real) == 0 && real.len <= TEXT_MAX / 2) {
 		memcpy(x.p, real.p, real.len);
 		x.len = real.len;
+		if (who == t) /* it would run while it reads */
+			set_line(&x, "State:\t", "R (running)");
 		edit_status(r, who, &x);
 		buf_put(out, x.p, x.len);
 	}

@@ -142,7 +142,7 @@ finish(struct recorder *r, struct event *ev)
 		ev->time_ns = clock_now_ns() - r->start_ns;
 	r->put_ns = ev->time_ns;
 	ev->payload = buf_span(&r->items);
-	if (r->flush_ns == 0)
+	if (r->flush_ns == 0 && !r->failed)
 		r->flush_ns = ev->time_ns;
 }
 

@@ -103,12 +103,13 @@ calls()
 		grep -c "^cpu[0-9]" /proc/stat
 		echo 0-$(($(nproc) - 1))
 		sed -n "s/^Cpus_allowed[_list]*:.//p" /proc/self/status
+		sed -n "s/^State:.//p" /proc/self/status
 		sed -n "s/^Cpus_allowed[_list]*:.//p" /proc/$$/task/$$/status
 		cat /sys/devices/system/cpu/online
 		cd /sys/devices/system/cpu && echo cpu[0-9]*
 		ls -U . | grep -c "^cpu[0-9]"'
 	is 'CPUs agree' \
-		"$(printf '4\n4\n0-3\nf\n0-3\nf\n0-3\n0-3\ncpu0 cpu1 cpu2 cpu3\n4')" \
+		"$(printf '4\n4\n0-3\nf\n0-3\nR (running)\nf\n0-3\n0-3\ncpu0 cpu1 cpu2 cpu3\n4')" \
 		"$(cat "$T/out")"
 	like 'the read is an event' 'chaos: 4 CPUs' "$(cat "$T/err")"
 }
