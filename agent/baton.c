@@ -1,9 +1,9 @@
 /*
  * The baton: who has it may run the program's code, and use the agent's data.
  *
- *	has it --ENTERS, drop--> waits in the kernel --> back --take, EXITS-->
- *has it ^                                              |
- *	   +-------------- the tracer's gate <------------+
+ *	has it --ENTERS, drop--> in the kernel --> back --take, EXITS--> has it
+ *	   ^                                        |
+ *	   +----------- the tracer's gate <---------+
  *
  * It changes hands in here as long as the tracer allows it (AGENT_BATON).
  * A task that comes back when another has it tries for a little while, then it
@@ -11,7 +11,7 @@
  * takes the flag away before it gives turns itself; then it looks at the baton.
  * So a task that has taken it looks at the flag afterwards, and then once more
  * at the baton, which the tracer may have given to somebody else before it put
- *the flag back.
+ * the flag back.
  *
  * Without the baton a task touches nothing but its own slot and stack, and
  * never the program's memory.

@@ -10,7 +10,7 @@
  * nobody waits for a turn, it is open again. To close: the flag is taken away,
  * then the word is read. A task that took it later sees that the flag is gone;
  * one that had it drops it later, sees so, too, and says so at the gate. So
- *whoever the word names is the runner, or will be heard of.
+ * whoever the word names is the runner, or will be heard of.
  *
  * The word is written only while the runner is stopped, or nobody is: then
  * it is AGENT_BATON_KEPT, which nobody takes, until the flag is back.

@@ -3,15 +3,14 @@
 
 /*
  * PATCH items, dozens of a few bytes in an exec event. In code of a file that
- *the same event maps they are gathered by page, and what is there is known from
- *the file; elsewhere those that follow each other in one page are written at
- *once. The spans of the items must live until patches_flush, which comes before
- * anything else is done to that memory.
+ * the same event maps they are gathered by page, and what is there is known
+ * from the file; elsewhere those that follow each other in one page are written
+ * at once. The spans of the items must live until patches_flush, which comes
+ * before anything else is done to that memory. After an error: patches_drop.
  *
  *	patches_init(&p, ev);
  *	ret = patches_add(r, s, &p, &it, err);
- *	ret = patches_flush(r, s, &p, err); or, after an error,
- *patches_drop(&p);
+ *	ret = patches_flush(r, s, &p, err);
  */
 #include "event/item.h"
 #include "replayer/internal.h"

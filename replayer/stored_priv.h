@@ -10,9 +10,10 @@
  *	shared memory: count; id, size, pieces
  *	groups: count; num, tgid, parent, stack_limit
  *	spaces: count; num, brk, brk_start, cpu + 1, stack, traps_tsc, auxv,
- *exe, unforked ranges, mappings (struct map_rec each), pieces descriptor
- *tables: count; descriptors puppets: count; see save_puppet XXH3-64 of all
- *that, 8 bytes
+ *		exe, unforked ranges, mappings (struct map_rec each), pieces
+ *	descriptor tables: count; descriptors
+ *	puppets: count; see save_puppet
+ *	XXH3-64 of all that, 8 bytes
  *
  * Pieces: count; pages from the last one's begin << 4 | which of the pages it
  * has, and the blob of those, 16 bytes. What is in no piece is zero, or as the

@@ -5,8 +5,8 @@
  * function's beginning.
  *
  *	feet: the instructions just before now, of the frame, calls left out
- *	many of them, all of one line: the last row of another line, by
- *counting, then forwards to the first one of this line
+ *	many of them, all of one line: the last row of another line,
+ *		by counting, then forwards to the first one of this line
  */
 #include "replayer/timeline_line.h"
 

@@ -1,15 +1,18 @@
 /*
  * The hot code of a stub: what each visit runs. It depends on what tells visits
  * apart (a register, or a word of memory), on whether visits are counted, and
- *on whether the program still needs its flags there. When it does, the only
+ * on whether the program still needs its flags there. When it does, the only
  * branch that leaves flags alone tests rcx, which has to be saved and
  * restored, and that costs as much as a tight loop's whole turn:
  *
  *	flags dead			flags live
  *	incq visits			mov %rcx, rcx
- *	cmp $want, REG			mov visits, %rcx; lea 1(%rcx), %rcx; mov
- *... je word_dead			lea -want(REG), %ecx moved instructions
- *jrcxz near_word mov rcx, %rcx moved instructions
+ *	cmp $want, REG			mov visits, %rcx
+ *	je word_dead			lea 1(%rcx), %rcx; mov ...
+ *	moved instructions		lea -want(REG), %ecx
+ *					jrcxz near_word
+ *					mov rcx, %rcx
+ *					moved instructions
  *
  * Only the low half of the register or word is looked at: what agrees there is
  * compared in full behind.

@@ -4,8 +4,8 @@
 /*
  * Where a 7-byte jump can stand in for a syscall instruction and what is before
  * it, or, by way of a short jump, in the padding between functions nearby.
- *Nothing behind the instruction is moved: a task that has made its call, by
- *whichever way, stands behind it in code that is the file's own.
+ * Nothing behind the instruction is moved: a task that has made its call, by
+ * whichever way, stands behind it in code that is the file's own.
  *
  *	b8 xx xx xx xx	mov $nr, %eax	|  ff 24 25 ...  jmp *[stub]
  *	0f 05		syscall		|
