@@ -458,6 +458,10 @@ survey(struct tracing *t, struct survey_req *q, struct err *err)
 
 	j.bounds = bounds;
 	j.jobs = t->jobs;
+	/* A part begins its own; what a range before this one was replayed with
+	 * is of no use to another process. */
+	if (j.n_bounds > 0)
+		close_replay(t);
 	if (ret == 0 && j.n_bounds > 0)
 		ret = trace_jobs_run(&j, &t->res, err);
 	if (j.n_bounds > 0 && t->c->verbose)

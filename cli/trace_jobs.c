@@ -48,7 +48,6 @@ struct part {
 	uint64_t from, to;
 	pid_t pid; /* 0 = not begun, or over */
 	bool over;
-	int status;
 	int tell, file; /* -1 = none */
 	uint64_t seen;	/* how far it is */
 };
@@ -257,13 +256,21 @@ begin_part(struct trace_all *a, struct part *p, struct err *err)
 	return 0;
 }
 
+/* Until it has ended, whatever signals we get. */
+static void
+reap(struct part *p)
+{
+	while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	p->pid = 0;
+}
+
 static void
 part_release(struct part *p)
 {
 	if (p->pid) {
 		kill(p->pid, SIGTERM);
-		waitpid(p->pid, &p->status, 0);
-		p->pid = 0;
+		reap(p);
 	}
 	fd_close(&p->tell);
 	fd_close(&p->file);
@@ -301,8 +308,7 @@ hear(struct part *p)
 		p->seen = at[(size_t)n / sizeof(at[0]) - 1];
 	if (n != 0)
 		return;
-	waitpid(p->pid, &p->status, 0);
-	p->pid = 0;
+	reap(p);
 	p->over = true;
 	fd_close(&p->tell);
 }
@@ -372,7 +378,7 @@ take(struct reader *r, void *out, size_t len)
 static bool
 next_row(struct reader *all, struct row *out)
 {
-	struct head h;
+	struct head h = { 0 };
 
 	if (reader_done(all))
 		return false;
@@ -550,8 +556,7 @@ take_first(struct trace_all *a)
 	if (!p || !p->pid || p->from != a->at)
 		return;
 	kill(p->pid, SIGTERM);
-	waitpid(p->pid, &p->status, 0);
-	p->pid = 0;
+	reap(p);
 	p->over = true;
 	take_part(a, p, &err);
 }

@@ -447,9 +447,12 @@ static bool
 names_fit(const char *text)
 {
 	for (int nr = 0; nr < SYS_MAX; nr++) {
-		if (sys_desc(nr)->name && strstr(sys_name(nr), text))
+		if (strstr(sys_name(nr), text))
 			return true;
 	}
+	/* Calls without a name are called "syscall_" and their number. */
+	if (text[strspn(text, "syscall_0123456789")] == '\0')
+		return true;
 	for (unsigned k = 0; k < EV_KIND_END; k++) {
 		if (strstr(event_kind_name(k), text))
 			return true;

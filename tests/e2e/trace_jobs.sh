@@ -59,6 +59,14 @@ is "index: $(cat "$T/err")" 0 "$status"
 agree traced traced_write 3 --writes line
 agree traced traced_call 21 --calls "$calls"
 
+# What is missing before that is one part, and what is missing behind it is
+# several: those do not go on with the replay of the one.
+run "$p" trace traced -q -j 3 --writes line --from e1 --to e9
+is "a part in the middle: $(cat "$T/err")" 0 "$status"
+run timeout 100 "$p" trace traced -q -v -j 3 --writes line
+is "what is before and behind it: $(cat "$T/err")" 0 "$status"
+like "it was divided" '[1-9][0-9]* parts, ' "$(cat "$T/err")"
+
 # b is left by longjmp while a is open; who begins in a does not know a, takes b
 # for open when c is called deeper, and has to look once more.
 cat >"$T/left.c" <<'EOF'
