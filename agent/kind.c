@@ -130,10 +130,11 @@ agent_seen(uint64_t dir, uint64_t at)
 	const struct agent_data *d = data();
 	const struct agent_piece *path = (const void *)d->seen.path;
 
-	/* Nothing else was called since, and no time has passed. */
-	if (d->pos == 0 || d->seen.pos != d->pos ||
-	    (uint32_t)dir != (uint32_t)d->seen.dir || d->seen.end == 0 ||
-	    agent_now() - d->seen.end > SEEN_FOR ||
+	/* Nothing else was called since, and no time has passed. What traps
+	 * shows in pos, but where threads hand over to each other. */
+	if ((d->flags & AGENT_BATON) != 0 || d->pos == 0 ||
+	    d->seen.pos != d->pos || (uint32_t)dir != (uint32_t)d->seen.dir ||
+	    d->seen.end == 0 || agent_now() - d->seen.end > SEEN_FOR ||
 	    !is_same((const char *)at, (const char *)(path + 1), path->len))
 		return AGENT_FD_UNKNOWN;
 	return (unsigned)d->seen.kind;

@@ -1,11 +1,12 @@
 /*
- * back-check [-n PLACES] [-k STEPS] [-s SEED] [-S NS] [-f NS] [-av] COMMAND...:
- * record a command into memory; at random places of its time, deep within
- * computations as well, step back -k instructions, then forwards again one by
- * one, and compare registers and all writable memory at each moment; the names
- * of the places that were found are sought again. -S NS: code is looked at so
- * often; -f NS: computations longer than that count as long ones; -a: with the
- * agent. Says how long the steps took. -a: with the agent.
+ * back-check [-n PLACES] [-k STEPS] [-s SEED] [-S NS] [-f NS] [-acv]
+ * COMMAND...: record a command into memory; at random places of its time, deep
+ * within computations as well, step back -k instructions, then forwards again
+ * one by one, and compare registers and all writable memory at each moment; the
+ * names of the places that were found are sought again. -S NS: code is looked
+ * at so often; -f NS: computations longer than that count as long ones; -a:
+ * with the agent; -c: right behind calls that it made. Says how long the steps
+ * took.
  *
  * Status: 0 all alike, 1 some differ, 2 error.
  */
@@ -34,7 +35,7 @@ struct check {
 	unsigned places, steps;
 	unsigned short seed[3];
 	uint64_t slice_ns, far_ns;
-	bool verbose;
+	bool verbose, calls;
 	struct replayer *r;
 	struct target *t;
 	uint64_t last;
@@ -162,6 +163,22 @@ somewhere(struct check *c, struct pos *out, struct err *err)
 	return ret <= 0 ? ret : run_on(c, ev.seq - 1, out->pc, ns, out, err);
 }
 
+/* Right behind a call of the agent's: 1, 0: try again. */
+static int
+behind_call(struct check *c, struct pos *out, struct err *err)
+{
+	struct event ev;
+	int ret = c->t->ops->event(c->t, 1 + check_pick(c->seed, c->last), &ev,
+				   err);
+
+	if (ret < 0 || ev.kind != EV_syscall || !(ev.flags & EVF_AGENT))
+		return ret;
+	*out = (struct pos){
+		.seq = ev.seq, .task = ev.task, .pc = ev.pc, .visit = 1
+	};
+	return 1;
+}
+
 static int
 step(struct check *c, uint32_t task, bool back, times *t,
      struct target_stop *stop, struct err *err)
@@ -287,7 +304,8 @@ check(void *ctx, struct memlog *m)
 	for (unsigned i = 0; ret >= 0 && i < c->places;) {
 		struct pos p;
 
-		ret = somewhere(c, &p, &err);
+		ret = c->calls ? behind_call(c, &p, &err)
+			       : somewhere(c, &p, &err);
 		if (ret == 1) {
 			ret = place(c, &p, &err);
 			i++;
@@ -312,7 +330,7 @@ main(int argc, char **argv)
 	bool agent = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+aS:f:k:n:s:v")) != -1) {
+	while ((opt = getopt(argc, argv, "+acS:f:k:n:s:v")) != -1) {
 		if (opt == 'n')
 			c.places = (unsigned)atoi(optarg);
 		else if (opt == 'k')
@@ -325,6 +343,8 @@ main(int argc, char **argv)
 			c.far_ns = strtoul(optarg, NULL, 10);
 		else if (opt == 'v')
 			c.verbose = true;
+		else if (opt == 'c')
+			c.calls = true;
 		else if (opt == 'a')
 			agent = true;
 		else
