@@ -31,7 +31,7 @@ if [ -x "$(command -v python3)" ]; then
 		"e[0-9]+[+]0x[0-9a-f]+#[0-9]+[+]0x[0-9a-f]+#[0-9]+" "$T/out"
 fi
 check 9 -a gzip -c "$T/numbers"
-check 10 -a -c gzip -c "$T/numbers"
+check 10 -a -c -k 2 -n 40 gzip -c "$T/numbers"
 if [ -x "$(command -v awk)" ]; then
 	check 6 awk '{ s += $1; t[s % 99] = $0 } END { print s }' \
 		"$T/numbers"
