@@ -136,7 +136,9 @@ add_code(struct replayer *r, const struct space *s, struct patches *p,
 	if (it->addr + it->bytes.len > p->end)
 		return 0;
 	ret = overlay_write(&p->o, it->addr, it->bytes.p, it->bytes.len);
-	return ret < 0 ? ret : 1;
+	return ret < 0 ? err_set(err, -ret, "code at 0x%lx cannot be patched",
+				 it->addr)
+		       : 1;
 }
 
 int
