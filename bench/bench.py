@@ -201,7 +201,7 @@ def measure(a, pt, name, argv):
             native, status = run((PLACES["pinned"] if name in ONE_CPU else pre) + argv)
             kinds = [("record", pre + [pt.path, "record", "-q", "-n", "bench"] +
                       a.options.split() + ["--"] + argv)]
-            if a.strace:
+            if a.strace and i == 1:  # for scale; it takes longest
                 kinds.append(("strace", pre + ["strace", "-f", "-o", "/dev/null"] + argv))
             # Neither always comes after the same one; the first round warms up.
             if i % 2:

@@ -160,10 +160,12 @@ put_run(struct encoder *e, const struct event *ev, size_t n)
 	struct predict *p = &e->predict;
 
 	for (size_t i = 0; i < n; i++) {
-		put_difference(e, COL_TIME, ev[i].time_ns, p->time_ns);
-		put(e, COL_DUR, ev[i].dur_ns);
-		put_hash(e, ev[i].reghash, ev[i - 1].reghash);
-		p->time_ns = ev[i].time_ns;
+		const struct event *one = &ev[i];
+
+		put_difference(e, COL_TIME, one->time_ns, p->time_ns);
+		put(e, COL_DUR, one->dur_ns);
+		put_hash(e, one->reghash, one[-1].reghash);
+		p->time_ns = one->time_ns;
 	}
 	p->rows[predict_index(ev->kind, ev->call)].reghash = ev[n - 1].reghash;
 	put_same(e, COL_TASK, 0, n);

@@ -377,8 +377,11 @@ put_record(struct replayer *r, struct puppet *p, const struct event *ev,
 static bool
 can_be_ahead(const struct puppet *p, const struct event *ev)
 {
+	/* What replaces pages touches watched bytes without a trap. */
 	return ev->kind == EV_syscall && (ev->flags & EVF_AGENT) &&
 	       ev->task == p->task && syscall_can_be_ahead(ev) &&
+	       (p->watched != p->pid ||
+		sys_desc(ev->call)->replay == SYS_DATA) &&
 	       !output_writes(p, ev);
 }
 

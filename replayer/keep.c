@@ -141,7 +141,7 @@ checkpoint_keep_budget(struct replayer *r)
 static struct spent
 spent(struct world *w)
 {
-	struct spent sum = { .cpu_ns = cputime_ns(0) };
+	struct spent sum = { .cpu_ns = cputime_own_ns() };
 	size_t it = 0;
 	uint64_t key;
 	void *val;
@@ -170,7 +170,7 @@ spent(struct world *w)
 void
 checkpoint_note_spent(struct replayer *r, bool fresh)
 {
-	r->spent = fresh ? (struct spent){ .cpu_ns = cputime_ns(0) }
+	r->spent = fresh ? (struct spent){ .cpu_ns = cputime_own_ns() }
 			 : spent(r->now);
 }
 

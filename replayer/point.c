@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 /* The search's timer (tracee/deadline.h) wants its signal, whatever thread this
  * is. */
@@ -52,15 +51,6 @@ struct search {
 	uint32_t task;
 };
 
-static uint64_t
-own_cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* The world that a run is in; its ctx is NULL as long as that is now. */
 static struct world *
 world_of(const struct search *s, const struct point_run *run)
@@ -74,14 +64,14 @@ copy_run(void *arg, const struct point_run *from, struct point_run *out,
 {
 	struct search *s = arg;
 	struct puppet *p = world_puppet(world_of(s, from), s->task), *q;
-	uint64_t before = own_cpu_ns() + cputime_ns(p->pid);
+	uint64_t before = cputime_own_ns() + cputime_ns(p->pid);
 	struct world *w;
 	int ret = puppet_reload(p, err);
 
 	if (ret >= 0)
 		ret = checkpoint_fork(s->r, world_of(s, from), p->space, &w,
 				      err);
-	s->r->copy_ns = own_cpu_ns() + cputime_ns(p->pid) - before;
+	s->r->copy_ns = cputime_own_ns() + cputime_ns(p->pid) - before;
 	if (ret < 0)
 		return ret;
 	q = world_puppet(w, s->task);
@@ -125,7 +115,7 @@ tell(const struct replayer *r, const struct event *ev, const struct point *pt,
 		.trap = f->trapped,
 		.ran_ahead = f->ran_ahead,
 		.recorded_ns = pt->cpu_ns,
-		.cpu_ns = own_cpu_ns() - times->cpu_ns + f->cpu_ns,
+		.cpu_ns = cputime_own_ns() - times->cpu_ns + f->cpu_ns,
 		.wall_ns = clock_now_ns() - times->wall_ns,
 		.visits = f->visits,
 		.mismatches = f->mismatches,
@@ -180,7 +170,7 @@ go_to(struct replayer *r, struct puppet *p, const struct event *ev,
 					.trap = r->trap_seq == ev->seq ||
 						misled(r, ev->pc) >= MISLED_MAX,
 					.limit_ns = step_limit(r, ev) };
-	const struct replay_point times = { .cpu_ns = own_cpu_ns(),
+	const struct replay_point times = { .cpu_ns = cputime_own_ns(),
 					    .wall_ns = clock_now_ns() };
 	struct point_run run;
 	sigset_t old;

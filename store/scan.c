@@ -344,7 +344,7 @@ events_by_sql(struct scan *s, uint64_t seq, uint64_t last, bool back,
 {
 	uint64_t began = clock_now_ns(), window = WINDOW_FIRST;
 	/* Everything before (behind) it is looked at. */
-	uint64_t at = back ? seq - 1 : seq;
+	uint64_t at = back && seq > 0 ? seq - 1 : seq;
 	int rc = derive_rows(s->db, s->rec, NULL, NULL, err);
 
 	while (rc == 0 && c->n < c->max && (back ? at > 0 : at < last)) {

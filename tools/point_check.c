@@ -29,7 +29,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -173,15 +172,6 @@ start(struct check *c, char **argv, struct err *err)
 
 /* ---- points */
 
-static uint64_t
-own_cpu_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static int
 memory_hash(const struct point_run *run, uint64_t *out, struct err *err)
 {
@@ -278,13 +268,13 @@ check_point(struct check *c, struct point *p, struct err *err)
 		ret = store_and_load(c, p, err);
 	if (ret < 0)
 		return ret;
-	cpu = own_cpu_ns();
+	cpu = cputime_own_ns();
 	wall = clock_now_ns();
 	ret = point_find(&c->base, p, &s, &f, err);
 	if (ret < 0)
 		return ret;
 	sample.ratio =
-		(double)(own_cpu_ns() - cpu + f.cpu_ns) / (double)p->cpu_ns;
+		(double)(cputime_own_ns() - cpu + f.cpu_ns) / (double)p->cpu_ns;
 	sample.wall = (double)(clock_now_ns() - wall) / (double)p->cpu_ns;
 	c->t.points++;
 	if (ret == 0) {

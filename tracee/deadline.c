@@ -76,15 +76,27 @@ deadline_disarm(struct deadline *d)
 }
 
 static uint64_t
-from_clock(pid_t tid)
+read_clock(clockid_t clock)
 {
 	struct timespec ts;
-	clockid_t clock;
 
-	if (clock_getcpuclockid(tid, &clock) != 0 ||
-	    clock_gettime(clock, &ts) < 0)
+	if (clock_gettime(clock, &ts) < 0)
 		return 0;
 	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t
+from_clock(pid_t tid)
+{
+	clockid_t clock;
+
+	return clock_getcpuclockid(tid, &clock) == 0 ? read_clock(clock) : 0;
+}
+
+uint64_t
+cputime_own_ns(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t

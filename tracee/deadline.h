@@ -38,5 +38,7 @@ void deadline_disarm(struct deadline *d);
  * takes 0.7 to 1.6 times as long the next time.
  */
 uint64_t cputime_ns(pid_t tid);
+/* ... that the calling thread has used. */
+uint64_t cputime_own_ns(void);
 
 #endif
